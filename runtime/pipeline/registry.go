@@ -1,0 +1,122 @@
+package pipeline
+
+import (
+	"slices"
+
+	"collect/hclspec/schema"
+	"collect/runtime/flow"
+)
+
+// Registry knows the component types that exist, how to make them, and what they tell of themselves. It implements
+// schema.Types.
+type Registry struct {
+	entries map[typeKey]*Entry
+}
+
+type typeKey struct {
+	kind schema.Kind
+	name string
+}
+
+// Entry is one component type.
+type Entry struct {
+	schema.Type
+	source      func(schema.Config, schema.Secrets, flow.Env) (flow.Source, error)
+	interceptor func(schema.Config, schema.Secrets, flow.Env) (flow.Interceptor, error)
+	channel     func(schema.Config, schema.Secrets, flow.Env) (flow.Channel, error)
+	sink        func(schema.Config, schema.Secrets, flow.Env) (flow.Sink, error)
+}
+
+// NewRegistry makes a registry. Two entries of one name are a bug and panic.
+func NewRegistry(entries ...Entry) *Registry {
+	r := &Registry{entries: map[typeKey]*Entry{}}
+	for _, e := range entries {
+		k := typeKey{e.Kind, e.Name}
+		if r.entries[k] != nil {
+			panic("pipeline: two " + string(e.Kind) + " types are named " + e.Name)
+		}
+		r.entries[k] = &e
+	}
+	return r
+}
+
+// Lookup finds a type.
+func (r *Registry) Lookup(kind schema.Kind, name string) (*schema.Type, bool) {
+	e, ok := r.entries[typeKey{kind, name}]
+	if !ok {
+		return nil, false
+	}
+	return &e.Type, true
+}
+
+// Names lists the types of a kind, sorted.
+func (r *Registry) Names(kind schema.Kind) []string {
+	var names []string
+	for k := range r.entries {
+		if k.kind == kind {
+			names = append(names, k.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// validator is implemented by configs with rules that tags cannot say.
+type validator interface{ Validate() error }
+
+func describe[C any](kind schema.Kind, name string, defaults func() C, about schema.About) schema.Type {
+	return schema.Type{
+		Kind: kind, Name: name, About: about, Block: schema.Of(defaults()),
+		Check: func(c schema.Config) error {
+			_, err := decode(c, nil, defaults)
+			return err
+		},
+	}
+}
+
+func decode[C any](c schema.Config, secrets schema.Secrets, defaults func() C) (C, error) {
+	cfg := defaults()
+	if err := schema.Decode(c, secrets, &cfg); err != nil {
+		return cfg, err
+	}
+	if v, ok := any(cfg).(validator); ok {
+		return cfg, v.Validate()
+	}
+	return cfg, nil
+}
+
+func maker[C, T any](defaults func() C, make func(C, flow.Env) (T, error)) func(schema.Config, schema.Secrets, flow.Env) (T, error) {
+	return func(c schema.Config, secrets schema.Secrets, env flow.Env) (T, error) {
+		cfg, err := decode(c, secrets, defaults)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return make(cfg, env)
+	}
+}
+
+// Source makes the entry of a source type.
+func Source[C any](name string, defaults func() C, about schema.About, make func(C, flow.Env) (flow.Source, error)) Entry {
+	return Entry{Type: describe(schema.Source, name, defaults, about), source: maker(defaults, make)}
+}
+
+// Interceptor makes the entry of an interceptor type.
+func Interceptor[C any](name string, defaults func() C, about schema.About, make func(C, flow.Env) (flow.Interceptor, error)) Entry {
+	return Entry{Type: describe(schema.Interceptor, name, defaults, about), interceptor: maker(defaults, make)}
+}
+
+// Channel makes the entry of a channel type.
+func Channel[C any](name string, defaults func() C, about schema.About, make func(C, flow.Env) (flow.Channel, error)) Entry {
+	return Entry{Type: describe(schema.Channel, name, defaults, about), channel: maker(defaults, make)}
+}
+
+// Sink makes the entry of a sink type.
+func Sink[C any](name string, defaults func() C, about schema.About, make func(C, flow.Env) (flow.Sink, error)) Entry {
+	return Entry{Type: describe(schema.Sink, name, defaults, about), sink: maker(defaults, make)}
+}
+
+// Declared makes the entry of a type that the planner manages and the data plane only reads: a provider or a topic.
+func Declared[C any](kind schema.Kind, name string, defaults func() C, about schema.About) Entry {
+	return Entry{Type: describe(kind, name, defaults, about)}
+}
