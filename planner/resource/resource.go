@@ -1,0 +1,135 @@
+// Package resource is the contract between the planner and the kinds of things it manages: agents, topics, the development
+// broker. A kind reads what exists, compares it with what is wanted, and carries out one step. The planner orders,
+// locks, records and prints; it knows nothing of processes or brokers.
+package resource
+
+import (
+	"context"
+
+	"collect/hclspec/schema"
+)
+
+// Object is one thing that the configuration wants.
+type Object struct {
+	Address        string         `json:"address"` // topic.driver_info, agent.a["5"]
+	Kind           string         `json:"kind"`    // name of the Kind
+	Want           map[string]any `json:"want"`    // canonical JSON, without secrets
+	DependsOn      []string       `json:"depends_on,omitempty"`
+	PreventDestroy bool           `json:"prevent_destroy,omitempty"`
+	IgnoreChanges  []string       `json:"ignore_changes,omitempty"`
+	Secrets        schema.Secrets `json:"-"` // values; never written to a plan or to state
+	// Places gives file:line by path inside the object, and by "" for the object itself.
+	Places map[string]string `json:"places,omitempty"`
+}
+
+// Known is what state remembers about an object: little, and nothing that reality can tell.
+type Known struct {
+	Address  string            `json:"address"`
+	Kind     string            `json:"kind"`
+	Origin   Origin            `json:"origin"`             // who made it
+	Identity map[string]string `json:"identity,omitempty"` // what it is called outside: cluster id, topic id, agent id
+	Applied  map[string]any    `json:"applied,omitempty"`  // what the kind must remember of its last apply, such as config keys once set
+	Revision int               `json:"revision,omitempty"` // that changed it last
+	Protect  bool              `json:"prevent_destroy,omitempty"`
+}
+
+// Origin says who made an object.
+type Origin string
+
+// The origins. Only what was created is ever deleted.
+const (
+	Created Origin = "created"
+	Adopted Origin = "adopted"
+)
+
+// Live is what exists.
+type Live struct {
+	Address  string            `json:"address"`
+	Have     map[string]any    `json:"have,omitempty"`     // canonical JSON in the shape of Object.Want
+	Identity map[string]string `json:"identity,omitempty"` // as in Known
+	Basis    string            `json:"basis"`              // changes whenever a plan made from it must not be applied any more; no live figures
+	Figures  map[string]any    `json:"figures,omitempty"`  // live figures: pid, since, backlog, rates; not part of the basis
+	Unread   string            `json:"unread,omitempty"`   // why it could not be read although it may exist
+}
+
+// Action is what happens to an object.
+type Action string
+
+// The actions.
+const (
+	NoOp    Action = "no-op"
+	Create  Action = "create"
+	Update  Action = "update"
+	Delete  Action = "delete"
+	Replace Action = "replace" // of an agent: drained and started again on the same data
+	Adopt   Action = "adopt"   // exists already and equals what is wanted: only remembered from now on
+	Forget  Action = "forget"  // adopted and not wanted any more: stays, and is forgotten
+	Start   Action = "start"   // as wanted, but not running
+)
+
+// Change is the difference of one object.
+type Change struct {
+	Address string         `json:"address"`
+	Kind    string         `json:"kind"`
+	Action  Action         `json:"action"`
+	Reason  string         `json:"reason,omitempty"` // one clause: why, where that is not plain
+	Note    string         `json:"note,omitempty"`   // stands behind the address: "running 3 h 12 m, 1,004 events/s; stays up, same process"
+	Items   []Item         `json:"items,omitempty"`  // in the order to be shown
+	Loss    []Loss         `json:"loss,omitempty"`
+	Before  map[string]any `json:"before,omitempty"`
+	After   map[string]any `json:"after,omitempty"`
+	Basis   string         `json:"basis,omitempty"` // Live.Basis, "" where nothing existed
+	Known   *Known         `json:"known,omitempty"` // state at planning
+	Detail  map[string]any `json:"detail,omitempty"`
+	// Pulled says that a target pulled the object in.
+	Pulled string `json:"pulled,omitempty"`
+}
+
+// Item is one difference inside an object, or, for a new object, one line about it.
+type Item struct {
+	Path      string        `json:"path"`             // "partitions", "sink.stream.compression", "source.log.route[0]"
+	Action    Action        `json:"action,omitempty"` // create, update, delete; "" for a plain line
+	Before    any           `json:"before,omitempty"`
+	After     any           `json:"after,omitempty"`
+	Sensitive bool          `json:"sensitive,omitempty"`
+	Effect    schema.Effect `json:"effect,omitempty"`
+	Note      string        `json:"note,omitempty"`  // what it does to running parts and to data in flight
+	Place     string        `json:"place,omitempty"` // file:line
+}
+
+// Loss is something that applying would lose. It needs -confirm-loss=Address, and never covers more than the figure shown.
+type Loss struct {
+	Address string `json:"address"` // what to confirm: agent.x.channel.c, topic.t
+	Events  int64  `json:"events"`
+	Bytes   int64  `json:"bytes,omitempty"`
+	What    string `json:"what"` // "events waiting", "records"
+}
+
+// Kind manages one kind of object.
+type Kind interface {
+	// Name is the first part of the addresses.
+	Name() string
+	// Read describes the wanted objects that exist, and the known ones, and, where reality can be asked for it, those that nobody
+	// wants any more. An object that does not exist is left out. A failed read is an error or Live.Unread, never an absence.
+	Read(ctx context.Context, want []*Object, known []*Known) ([]*Live, error)
+	// Diff compares. want is nil for what the configuration does not have; live is nil for what does not exist.
+	Diff(ctx context.Context, want *Object, live *Live, known *Known, opt DiffOptions) (*Change, error)
+	// Apply carries out a change and tells progress in short lines ("altering partitions 4 -> 8", "ready"). It must be
+	// repeatable: killed at any moment, the next plan and apply converge. It returns what state shall remember, nil to forget.
+	Apply(ctx context.Context, c *Change, want *Object, opt ApplyOptions) (*Known, error)
+}
+
+// DiffOptions carry the user's flags.
+type DiffOptions struct {
+	Replace         bool // asked for with -replace
+	Destroy         bool // the whole configuration is being destroyed
+	ForgetPositions bool
+}
+
+// ApplyOptions carry the user's flags and the way to report.
+type ApplyOptions struct {
+	Report          func(line string)
+	Confirmed       map[string]int64 // losses that the user confirmed: address -> most events
+	Warn            func(line string)
+	ForgetPositions bool
+}
