@@ -1,0 +1,34 @@
+# make test   everything: unit, conformance, whole program, race detector, real Kafka and HDFS. Needs Go, a C compiler, a JDK, Maven.
+# make lint   formatting, vet, staticcheck
+# make soak   long kill loops
+# make bench  whole-program benchmarks: CPU seconds per million lines
+.DEFAULT_GOAL := build
+GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PACKAGES    := ./... ./testdata/servertest
+
+.PHONY: build test lint generate soak bench fuzz clean
+
+build:
+	go build -o bin/collect .
+
+test:
+	COLLECT_SERVERS=require go test -race -timeout 25m $(PACKAGES)
+
+lint:
+	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "not formatted (run gofumpt -w):"; echo "$$out"; exit 1; fi
+	go vet $(PACKAGES)
+	$(STATICCHECK) $(PACKAGES)
+	@echo lint: ok
+
+generate:
+	UPDATE=1 go test ./providers -run TestReference -count=1
+
+soak:
+	COLLECT_SERVERS=require COLLECT_SOAK=1 go test -timeout 120m -count=1 -run 'Soak|Simulation' -v ./...
+
+bench:
+	go run ./testdata/bench
+
+clean:
+	rm -rf bin testdata/servers

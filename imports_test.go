@@ -1,0 +1,265 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "collect"
+
+// layers says which of our packages a package may import. The first row that matches the importer counts; "x/**" is x and
+// everything below it. A red test means that code stands in the wrong room; a change of this table needs an ADR.
+var layers = []struct {
+	importer string
+	may      []string
+}{
+	{"testdata/**", []string{"**"}},
+	{"", []string{"planner/cli", "planner/agents", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline"}},
+
+	{"hclspec/schema", nil},
+	{"hclspec/expr", []string{"hclspec/schema"}},
+	{"hclspec", []string{"hclspec/schema", "hclspec/expr"}},
+
+	{"planner/graph", nil},
+	{"planner/resource", []string{"hclspec/schema"}},
+	{"planner/state", []string{"planner/resource", "hclspec/schema"}},
+	{"planner/agents", []string{"planner/resource", "runtime/supervisor/api", "hclspec/schema"}},
+	{"planner/render", []string{"planner", "planner/resource", "planner/state", "hclspec", "hclspec/schema", "runtime/supervisor/api"}},
+	{"planner/cli", []string{"hclspec", "hclspec/schema", "planner", "planner/**", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api"}},
+	{"planner", []string{"hclspec", "hclspec/schema", "planner/resource", "planner/graph", "planner/state"}},
+
+	{"runtime/flow", nil},
+	{"runtime/flow/host", []string{"runtime/flow"}},
+	{"runtime/supervisor/api", []string{"hclspec/schema"}},
+	{"runtime/**", []string{"hclspec/schema", "hclspec/expr", "runtime/**"}},
+
+	{"providers", []string{"providers/**", "runtime/pipeline", "runtime/channel/**", "hclspec/schema", "runtime/flow"}},
+	{"providers/providertest", []string{"hclspec/schema", "hclspec/expr", "runtime/flow", "runtime/flow/host", "runtime/pipeline", "runtime/channel/**"}},
+	{"providers/**", []string{"runtime/flow", "runtime/transport", "planner/resource", "hclspec/schema", "hclspec/expr", "providers/internal/**"}},
+}
+
+// testsMay is allowed to the tests of every package besides: the real machine, the suites and the servers.
+var testsMay = []string{"runtime/flow/host", "runtime/flow", "runtime/sim", "runtime/pipeline", "runtime/channel/**", "providers/providertest", "providers", "providers/**", "hclspec/schema", "hclspec", "hclspec/expr", "testdata/servertest", "planner/resource", "runtime/supervisor/api"}
+
+func TestImportsFollowTheLayers(t *testing.T) {
+	eachFile(t, func(file string, f *ast.File, _ *token.FileSet) {
+		pkg := packageOf(file)
+		for _, imp := range f.Imports {
+			target, ours := strings.CutPrefix(importPath(imp), module+"/")
+			if !ours || target == pkg {
+				continue
+			}
+			if isTest := strings.HasSuffix(file, "_test.go"); isTest && matchAny(testsMay, target) {
+				continue
+			}
+			if !allowed(pkg, target) {
+				t.Errorf("%s: package %q must not import %q", file, pkg, target)
+			}
+		}
+	})
+}
+
+func TestProvidersDoNotImportEachOther(t *testing.T) {
+	eachFile(t, func(file string, f *ast.File, _ *token.FileSet) {
+		pkg := packageOf(file)
+		if !strings.HasPrefix(pkg, "providers/") || strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		for _, imp := range f.Imports {
+			target, _ := strings.CutPrefix(importPath(imp), module+"/")
+			one, ok := strings.CutPrefix(target, "providers/")
+			if ok && !strings.HasPrefix(one, "internal/") && !strings.HasPrefix(pkg, target) && pkg != "providers/providertest" {
+				t.Errorf("%s: a component must not import another: %q", file, target)
+			}
+		}
+	})
+}
+
+// outside names what touches files, the network or randomness. In the data plane only the leaf runtime/flow/host may.
+var outside = map[string][]string{
+	"os":           {"Open", "OpenFile", "Create", "CreateTemp", "Mkdir", "MkdirAll", "MkdirTemp", "ReadFile", "WriteFile", "ReadDir", "Remove", "RemoveAll", "Rename", "Stat", "Lstat", "Truncate", "Link", "Symlink", "Chmod", "Chown", "OpenRoot", "DirFS"},
+	"net":          {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialUnix", "Listen", "ListenTCP", "ListenUDP", "ListenUnix", "ListenPacket", "Dialer", "ListenConfig"},
+	"syscall":      {"Open", "Openat", "Socket", "Rename", "Unlink", "Mkdir"},
+	"math/rand":    {"*"},
+	"crypto/rand":  {"*"},
+	"math/rand/v2": {"Int", "IntN", "Int64", "Uint64", "Uint32", "Float64", "N", "Shuffle", "Perm"},
+}
+
+// processes are the packages that are about processes, locks and control sockets of this machine, not about events.
+var processes = []string{"runtime/flow/host", "runtime/agent", "runtime/supervisor", "runtime/supervisor/**", "runtime/sim", "providers/devbroker", "providers/providertest"}
+
+func TestTheDataPlaneTouchesTheMachineThroughItsSeams(t *testing.T) {
+	eachFile(t, func(file string, f *ast.File, fset *token.FileSet) {
+		pkg := packageOf(file)
+		dataPlane := strings.HasPrefix(pkg, "runtime/") || strings.HasPrefix(pkg, "providers/")
+		if !dataPlane || matchAny(processes, pkg) || strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		names := map[string]string{}
+		for _, imp := range f.Imports {
+			p := importPath(imp)
+			name := path.Base(p)
+			if p == "math/rand/v2" {
+				name = "rand"
+			}
+			if imp.Name != nil {
+				name = imp.Name.Name
+			}
+			names[name] = p
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			id, ok := sel.X.(*ast.Ident)
+			if !ok || id.Obj != nil {
+				return true
+			}
+			bad := outside[names[id.Name]]
+			if slices.Contains(bad, sel.Sel.Name) || slices.Contains(bad, "*") {
+				t.Errorf("%s: %s.%s goes around flow.Env", fset.Position(sel.Pos()), id.Name, sel.Sel.Name)
+			}
+			return true
+		})
+	})
+}
+
+// In the data plane a select has one data case at most, besides the end of a context, a timer and default: what is chosen
+// among several ready ones is random, and a simulation could not repeat it.
+func TestNoSelectWithTwoDataCases(t *testing.T) {
+	eachFile(t, func(file string, f *ast.File, fset *token.FileSet) {
+		pkg := packageOf(file)
+		dataPlane := strings.HasPrefix(pkg, "runtime/") || strings.HasPrefix(pkg, "providers/")
+		if !dataPlane || matchAny(processes, pkg) || strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectStmt)
+			if !ok {
+				return true
+			}
+			data := 0
+			for _, c := range sel.Body.List {
+				if isData(c.(*ast.CommClause).Comm) {
+					data++
+				}
+			}
+			if data > 1 {
+				t.Errorf("%s: select with %d data cases", fset.Position(sel.Pos()), data)
+			}
+			return true
+		})
+	})
+}
+
+// isData says whether a case of a select carries data: not default, not the end of a context, not a timer.
+func isData(comm ast.Stmt) bool {
+	var recv ast.Expr
+	switch s := comm.(type) {
+	case nil:
+		return false
+	case *ast.ExprStmt:
+		recv = s.X
+	case *ast.AssignStmt:
+		recv = s.Rhs[0]
+	default:
+		return true
+	}
+	from := recv.(*ast.UnaryExpr).X
+	if call, ok := from.(*ast.CallExpr); ok {
+		from = call.Fun
+	}
+	sel, ok := from.(*ast.SelectorExpr)
+	return !ok || sel.Sel.Name != "Done" && sel.Sel.Name != "C" && sel.Sel.Name != "After"
+}
+
+func TestNoInitAndNoBlankImports(t *testing.T) {
+	eachFile(t, func(file string, f *ast.File, fset *token.FileSet) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s: no init functions", fset.Position(fn.Pos()))
+			}
+		}
+		for _, imp := range f.Imports {
+			if p := importPath(imp); imp.Name != nil && imp.Name.Name == "_" && p != "time/tzdata" && p != "embed" {
+				t.Errorf("%s: no blank imports: %s", file, p)
+			}
+		}
+	})
+}
+
+func eachFile(t *testing.T, visit func(file string, f *ast.File, fset *token.FileSet)) {
+	t.Helper()
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && file != "." || file == "testdata/servers") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(file, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return fmt.Errorf("parse: %w", err)
+		}
+		visit(filepath.ToSlash(file), f, fset)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func packageOf(file string) string {
+	if dir := path.Dir(file); dir != "." {
+		return dir
+	}
+	return ""
+}
+
+func importPath(imp *ast.ImportSpec) string {
+	p, err := strconv.Unquote(imp.Path.Value)
+	if err != nil {
+		return ""
+	}
+	return p
+}
+
+func allowed(pkg, target string) bool {
+	for _, l := range layers {
+		if match(l.importer, pkg) {
+			return matchAny(l.may, target)
+		}
+	}
+	return false
+}
+
+func matchAny(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return match(p, pkg) })
+}
+
+func match(pattern, pkg string) bool {
+	if pattern == "**" {
+		return true
+	}
+	if prefix, ok := strings.CutSuffix(pattern, "/**"); ok {
+		return pkg == prefix || strings.HasPrefix(pkg, prefix+"/")
+	}
+	return pattern == pkg
+}

@@ -1,0 +1,4 @@
+// Command collect declares, plans and applies data collection.
+package main
+
+func main() {}
