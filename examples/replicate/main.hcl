@@ -1,0 +1,30 @@
+# One source to two sinks, each with its own progress: a slow archive does not hold the live copy until its channel is full.
+agent "fan" {
+  source "generator" "events" {
+    rate     = 100
+    count    = 1000
+    channels = [channel.live, channel.archive]
+  }
+
+  channel "memory" "live" {}
+  channel "disk" "archive" { max_size = "256MiB" }
+
+  sink "file" "live" {
+    channel = channel.live
+    path    = "${path.data}/live.log"
+  }
+
+  sink "file" "archive" {
+    channel = channel.archive
+    path    = "${path.data}/archive/events.log"
+
+    roll {
+      size = "1MiB"
+      idle = "2s"
+    }
+  }
+}
+
+output "live" {
+  value = "${path.data}/live.log"
+}
