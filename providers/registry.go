@@ -1,0 +1,14 @@
+// Package providers lists the component types that exist. Adding one touches its own folder and one line here.
+package providers
+
+import (
+	"collect/providers/generator"
+	"collect/runtime/pipeline"
+)
+
+// Registry gives all component types, by kind and name.
+func Registry() *pipeline.Registry {
+	return pipeline.NewRegistry(
+		pipeline.Source("generator", generator.Defaults, generator.About, generator.New),
+	)
+}
