@@ -1,0 +1,334 @@
+// Package script runs the whole program as its users do: real processes, real signals, one *.txtar file a behaviour.
+package script
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"collect/runtime/supervisor/api"
+	"collect/testdata/servertest"
+)
+
+var binary string // of the program under test, built once
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "collect-script-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "collect")
+		args := []string{"build", "-o", binary}
+		if raceEnabled {
+			args = append(args, "-race")
+		}
+		build := exec.Command("go", append(args, "collect")...)
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, "build:", err)
+			return 1
+		}
+		return servertest.Main(m)
+	}())
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 ".",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"await":       await,
+			"lines":       lines,
+			"kill9":       kill9,
+			"nothingleft": nothingLeft,
+			"pidof":       pidof,
+			"samepid":     samePID,
+			"kafka":       kafka,
+			"hdfs":        hdfs,
+			"unique":      unique,
+			"repeat":      repeat,
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "servers":
+				return os.Getenv("COLLECT_SERVERS") == "require", nil
+			case "root":
+				return os.Getuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+	})
+}
+
+// setup gives each script an installation of its own, and ends what it leaves.
+func setup(env *testscript.Env) error {
+	run, err := os.MkdirTemp("", "cs") // short: a socket's path has 107 bytes
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(env.WorkDir, "data")
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("COLLECT_DATA_DIR", data)
+	env.Setenv("XDG_RUNTIME_DIR", run)
+	env.Setenv("DATA", data)
+	env.Setenv("RUN", run)
+	env.Setenv("EXAMPLES", filepath.Join(root, "examples"))
+	env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	env.Setenv("HOME", env.WorkDir)
+	env.Defer(func() {
+		for _, pid := range processes(data) {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+		}
+		_ = os.RemoveAll(run)
+	})
+	return nil
+}
+
+// processes lists the processes whose command line names a data directory.
+func processes(data string) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		cmdline, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		if err == nil && bytes.Contains(cmdline, []byte(data)) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// poll tries until ok or the time is over.
+func poll(limit time.Duration, ok func() bool) bool {
+	deadline := time.Now().Add(limit)
+	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+		if ok() {
+			tick.Stop()
+			return true
+		}
+		if time.Now().After(deadline) {
+			tick.Stop()
+			return false
+		}
+	}
+}
+
+func limit(ts *testscript.TestScript, s string) time.Duration {
+	d, err := time.ParseDuration(s)
+	ts.Check(err)
+	return d
+}
+
+// await LIMIT REGEXP COMMAND...: runs the command until what it prints matches.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 3 || neg {
+		ts.Fatalf("usage: await LIMIT REGEXP COMMAND...")
+	}
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	last := ""
+	ok := poll(limit(ts, args[0]), func() bool {
+		err := ts.Exec(args[2], args[3:]...)
+		last = ts.ReadFile("stdout")
+		return err == nil && re.MatchString(last)
+	})
+	if !ok {
+		ts.Fatalf("%s: never matched %q; at last:\n%s", strings.Join(args[2:], " "), args[1], last)
+	}
+}
+
+// lines LIMIT N GLOB: waits until the files hold exactly N lines together.
+func lines(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 || neg {
+		ts.Fatalf("usage: lines LIMIT N GLOB")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	got := 0
+	ok := poll(limit(ts, args[0]), func() bool {
+		got = len(allLines(ts, args[2]))
+		return got >= want
+	})
+	if !ok || got != want {
+		ts.Fatalf("%s: %d lines, want %d", args[2], got, want)
+	}
+}
+
+// unique GLOB: no line stands twice in the files.
+func unique(ts *testscript.TestScript, neg bool, args []string) {
+	seen := map[string]bool{}
+	for _, l := range allLines(ts, args[0]) {
+		if seen[l] {
+			ts.Fatalf("twice: %s", l)
+		}
+		seen[l] = true
+	}
+}
+
+// allLines reads the files of a glob; ** stands for any directories. Files that are still written (.tmp) do not count.
+func allLines(ts *testscript.TestScript, glob string) []string {
+	glob = ts.MkAbs(glob)
+	dir, pattern := filepath.Split(glob)
+	deep := strings.Contains(dir, "**")
+	root := strings.TrimSuffix(strings.SplitN(dir, "**", 2)[0], "/")
+	var all []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if !deep && path != root {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if ok, err := filepath.Match(pattern, d.Name()); err != nil || !ok || strings.HasSuffix(path, ".tmp") {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // renamed meanwhile
+		}
+		for l := range strings.Lines(string(raw)) {
+			all = append(all, l)
+		}
+		return err
+	})
+	ts.Check(err)
+	return all
+}
+
+// survey asks the processes of the script's installation.
+func survey(ts *testscript.TestScript) api.Installation {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	seen, err := api.Survey(ctx, api.NewLayout(ts.Getenv("DATA"), ts.Getenv("RUN")))
+	ts.Check(err)
+	return seen
+}
+
+func pidOf(ts *testscript.TestScript, who string) int {
+	seen := survey(ts)
+	if who == "supervisor" && seen.Supervisor != nil {
+		return seen.Supervisor.PID
+	}
+	for _, a := range seen.Agents {
+		if a.Address == who {
+			return a.PID
+		}
+	}
+	return 0
+}
+
+// kill9 ADDRESS...: ends agents, or the supervisor, as kill -9 does.
+func kill9(ts *testscript.TestScript, _ bool, args []string) {
+	for _, who := range args {
+		pid := pidOf(ts, who)
+		if pid == 0 {
+			ts.Fatalf("%s does not run", who)
+		}
+		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	}
+}
+
+// pidof NAME ADDRESS: puts the process id into the variable NAME.
+func pidof(ts *testscript.TestScript, _ bool, args []string) {
+	pid := pidOf(ts, args[1])
+	if pid == 0 {
+		ts.Fatalf("%s does not run", args[1])
+	}
+	ts.Setenv(args[0], strconv.Itoa(pid))
+}
+
+// samepid NAME ADDRESS: the process is still the one of the variable; ! samepid: it is another.
+func samePID(ts *testscript.TestScript, neg bool, args []string) {
+	if now := strconv.Itoa(pidOf(ts, args[1])); (now == ts.Getenv(args[0])) == neg {
+		ts.Fatalf("%s: process %s, was %s", args[1], now, ts.Getenv(args[0]))
+	}
+}
+
+// repeat N COMMAND...: runs a command N times; each must succeed.
+func repeat(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for range n {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+	}
+}
+
+// nothingleft: no process, socket or lock of the installation is left.
+func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
+	data, run := ts.Getenv("DATA"), ts.Getenv("RUN")
+	if !poll(5*time.Second, func() bool { return len(processes(data)) == 0 }) {
+		for _, pid := range processes(data) {
+			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			ts.Logf("left: %d %s", pid, bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '}))
+		}
+		ts.Fatalf("processes are left")
+	}
+	var left []string
+	for _, root := range []string{run, data} {
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && (d.Type()&fs.ModeSocket != 0 || strings.HasSuffix(path, ".sock")) {
+				left = append(left, path)
+			}
+			return nil
+		})
+	}
+	sort.Strings(left)
+	if len(left) > 0 {
+		ts.Fatalf("sockets are left: %s", strings.Join(left, " "))
+	}
+}
+
+// kafka NAME: puts the address of a real broker into the variable; the script must be guarded by [servers].
+func kafka(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], servertest.Kafka(tb(ts)))
+}
+
+// hdfs NAME: puts the address of a real NameNode into the variable.
+func hdfs(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], servertest.HDFS(tb(ts)))
+}
+
+// scriptTB lets servertest report through a script.
+type scriptTB struct {
+	testing.TB
+	ts *testscript.TestScript
+}
+
+func tb(ts *testscript.TestScript) testing.TB        { return scriptTB{ts: ts} }
+func (s scriptTB) Helper()                           {}
+func (s scriptTB) Fatalf(format string, args ...any) { s.ts.Fatalf(format, args...) }
+func (s scriptTB) Skipf(format string, args ...any)  { s.ts.Fatalf(format, args...) }
