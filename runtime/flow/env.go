@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -25,6 +26,8 @@ type Env struct {
 	AckWait   time.Duration // sources that answer: how long a sender waits
 	Positions Positions     // sources: where to go on
 	Ready     func()        // sources: called once bound, or after the first look
+	// Out is where the agent shows events to people; nil: only its log. Writers escape control characters.
+	Out io.Writer
 	// Resolve gives the present value of a token such as "@development_broker".
 	Resolve func(token string) (string, error)
 }

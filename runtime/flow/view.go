@@ -10,9 +10,13 @@ func (b *Batch) Share() *Batch {
 }
 
 // Select gives a view of some events, in ascending order of their indexes. All runs stay, so the view decides the same
-// positions as the batch.
+// positions as the batch. A view that misses events has no identity: who remembers it by the batch's would take the rest for
+// delivered too.
 func (b *Batch) Select(events []int) *Batch {
 	v := b.view()
+	if len(events) < len(b.recs) {
+		v.id = ID{}
+	}
 	v.recs, v.runs = v.recs[:0], append(v.runs[:0], b.runs...)
 	if b.times != nil {
 		v.times = make([]int64, 0, len(events))
@@ -126,13 +130,14 @@ func (b *Batch) copyRec(from *Batch, i int, shared map[uint32]uint32) Rec {
 	return n
 }
 
-// Unload says that the holder will not read the content again: its memory may go, while identity and Done stay.
+// Unload says that the holder will not read the content again: its memory, the event table too, may go, while identity and Done
+// stay. A sink may hold very many unloaded batches until its file closes.
 func (b *Batch) Unload() {
 	p := b.parent
 	if p == nil {
 		b.pool.recycle(b.arena)
 	}
-	b.arena, b.recs, b.times, b.parent = nil, b.recs[:0], nil, nil
+	b.arena, b.recs, b.times, b.parent = nil, nil, nil, nil
 	b.runs = b.runs[:0]
 	if p != nil {
 		p.Release()
