@@ -116,15 +116,16 @@ const (
 
 // About is what a component tells of itself besides its arguments.
 type About struct {
-	Doc         string `json:"doc"`                    // one paragraph for the reference page
-	Replay      Replay `json:"replay,omitempty"`       // sources
-	Answers     bool   `json:"answers,omitempty"`      // sources that answer their sender
-	Listen      string `json:"listen,omitempty"`       // the argument that holds a listening address
-	Files       string `json:"files,omitempty"`        // the argument that holds watched files or folders
-	Durable     bool   `json:"durable,omitempty"`      // channels that keep events over a crash
-	Rolls       bool   `json:"rolls,omitempty"`        // sinks that deliver only when a file closes
-	Unconfirmed bool   `json:"unconfirmed,omitempty"`  // sinks that get no answer from their destination
-	Experiment  bool   `json:"experimental,omitempty"` // not promised to stay
+	Doc         string   `json:"doc"`                    // one paragraph for the reference page
+	Replay      Replay   `json:"replay,omitempty"`       // sources
+	Answers     bool     `json:"answers,omitempty"`      // sources that answer their sender
+	Listen      string   `json:"listen,omitempty"`       // the argument that holds a listening address
+	Files       string   `json:"files,omitempty"`        // the argument that holds watched files or folders
+	Durable     bool     `json:"durable,omitempty"`      // channels that keep events over a crash
+	Rolls       bool     `json:"rolls,omitempty"`        // sinks that deliver only when a file closes
+	RollsWith   []string `json:"rolls_with,omitempty"`   // sinks that do so only when one of these arguments or blocks is given
+	Unconfirmed bool     `json:"unconfirmed,omitempty"`  // sinks that get no answer from their destination
+	Experiment  bool     `json:"experimental,omitempty"` // not promised to stay
 	// CapacityAttr is the channel argument that bounds its bytes.
 	CapacityAttr string `json:"capacity,omitempty"`
 }
