@@ -65,6 +65,9 @@ func TestScripts(t *testing.T) {
 			"kafka":       kafka,
 			"hdfs":        hdfs,
 			"unique":      unique,
+			"topichas":    topicHas,
+			"hdfslines":   hdfsLines,
+			"broker":      broker,
 			"repeat":      repeat,
 		},
 		Condition: func(cond string) (bool, error) {
