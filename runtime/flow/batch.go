@@ -80,6 +80,7 @@ type Batch struct {
 	id    ID
 
 	parent *Batch // owns the arena when this batch is a view
+	lent   bool   // the tables are the parent's too
 	refs   atomic.Int32
 	ack    func(Outcome)
 	done   func(*Batch, Result)
@@ -192,6 +193,10 @@ func (b *Batch) Times() []int64 { return b.times }
 
 // ID gives the batch's name, set by the channel that stored it.
 func (b *Batch) ID() ID { return b.id }
+
+// Cut forgets what lies behind the first n bytes of the arena, where no event has anything. Channels call it, so that a batch is
+// the same before and after it was stored.
+func (b *Batch) Cut(n int) { b.arena = b.arena[:n] }
 
 // SetID is called by channels.
 func (b *Batch) SetID(id ID) { b.id = id }

@@ -75,7 +75,8 @@ type Consumer interface {
 
 // Lease is a batch that was handed out and is not finished. Many may be open, and end in any order.
 type Lease interface {
-	// Batch gives the batch, with one hold for the caller, who releases it. A durable channel pins no memory for the lease.
+	// Batch gives the batch, with one hold for the caller, who releases it. It is called at most once. A durable channel pins no
+	// memory for the lease.
 	Batch() *Batch
 	// Commit ends the batch for this consumer, for good.
 	Commit() error
@@ -229,6 +230,9 @@ var ErrClosed = errors.New("closed")
 
 // ErrTooLarge is returned by Reserve for what can never fit.
 var ErrTooLarge = errors.New("larger than the channel")
+
+// ErrFull is returned by Reserve of a channel that rejects instead of blocking.
+var ErrFull = errors.New("the channel is full")
 
 type permanentError struct{ err error }
 

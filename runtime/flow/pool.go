@@ -45,6 +45,25 @@ func (p *Pool) Build(arena []byte, recs []Rec, runs []Run, times []int64, base i
 	return b
 }
 
+// Block gives memory of n bytes, to read a stored batch into, for Restore. Blocks that are not used go back by Recycle.
+func (p *Pool) Block(n int) []byte { return p.exact(n)[:n] }
+
+// Recycle takes back what Block gave.
+func (p *Pool) Recycle(block []byte) { p.recycle(block) }
+
+// Restore makes a batch of its stored parts, with room for the places of n events that the caller fills in by Recs. It takes
+// over arena and times.
+func (p *Pool) Restore(arena []byte, n int, runs []Run, times []int64, base int64, id ID) *Batch {
+	b := p.header()
+	b.arena, b.times, b.base, b.id = arena, times, base, id
+	if cap(b.recs) < n {
+		b.recs = make([]Rec, n)
+	}
+	b.recs = b.recs[:n]
+	b.runs = append(b.runs[:0], runs...)
+	return b
+}
+
 func (p *Pool) header() *Batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,6 +140,9 @@ func (p *Pool) put(b *Batch) {
 	if parent == nil {
 		p.recycle(b.arena)
 	}
+	if b.lent {
+		b.recs, b.runs = nil, nil
+	}
 	if p.poison {
 		for i := range b.recs {
 			b.recs[i] = Rec{Off: 1 << 31, Len: 1}
@@ -131,7 +153,7 @@ func (p *Pool) put(b *Batch) {
 	if cap(recs) > maxPooledRecs {
 		recs = nil
 	}
-	b.arena, b.times, b.ack, b.done, b.parent, b.id, b.base = nil, nil, nil, nil, nil, ID{}, 0
+	b.arena, b.times, b.ack, b.done, b.parent, b.id, b.base, b.lent = nil, nil, nil, nil, nil, ID{}, 0, false
 	b.recs, b.runs = recs, runs[:0]
 	p.mu.Lock()
 	if len(p.headers) < 256 {

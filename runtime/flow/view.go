@@ -9,6 +9,14 @@ func (b *Batch) Share() *Batch {
 	return v
 }
 
+// Lend gives a view of the whole batch that costs no copy of the tables. Neither the view nor, while it lives, the batch may be
+// changed; channels hand these out.
+func (b *Batch) Lend() *Batch {
+	v := b.view()
+	v.recs, v.runs, v.times, v.lent = b.recs, b.runs, b.times, true
+	return v
+}
+
 // Select gives a view of some events, in ascending order of their indexes. All runs stay, so the view decides the same
 // positions as the batch. A view that misses events has no identity: who remembers it by the batch's would take the rest for
 // delivered too.
@@ -48,8 +56,9 @@ func (b *Batch) view() *Batch {
 // SkipDecided removes events that a channel has decided already: those up to decided(key) of their run. It reports whether
 // anything is left to store: an event, or a position beyond. Only channels call it, on the batch given to Put.
 func (b *Batch) SkipDecided(decided func(key string) (uint64, bool)) bool {
+	b.own()
 	left := false
-	out := 0
+	out, owned := 0, b.parent == nil
 	for k := range b.runs {
 		run := &b.runs[k]
 		pos, known := decided(run.Key)
@@ -60,10 +69,10 @@ func (b *Batch) SkipDecided(decided func(key string) (uint64, bool)) bool {
 				continue
 			}
 			b.recs[out] = b.recs[i]
-			if b.times != nil && b.parent == nil {
-				b.times[out] = b.times[i]
-			} else if b.times != nil && out != i {
-				b.ownTimes()
+			if b.times != nil && out != i {
+				if !owned { // shared with the batch that this is a view of
+					b.times, owned = append([]int64(nil), b.times...), true
+				}
 				b.times[out] = b.times[i]
 			}
 			out++
@@ -78,20 +87,37 @@ func (b *Batch) SkipDecided(decided func(key string) (uint64, bool)) bool {
 	return left
 }
 
-// ownTimes copies times that are shared with another batch before they are changed.
-func (b *Batch) ownTimes() { b.times = append([]int64(nil), b.times...) }
+// own copies tables that are lent before they are changed.
+func (b *Batch) own() {
+	if b.lent {
+		b.recs, b.runs, b.lent = append([]Rec(nil), b.recs...), append([]Run(nil), b.runs...), false
+	}
+}
 
 // Compact copies what is alive into a right-sized arena when that is less than half of what the batch pins, and says whether
-// it did. Only the sole holder may call it.
+// it did. A batch with other holders stays as it is.
 func (b *Batch) Compact() (*Batch, bool) {
-	live := 0
-	for i := range b.recs {
-		live += b.recs[i].BodyLen() + 5 + len(b.headerBlock(i))
-	}
-	if int64(live)*2 > int64(cap(b.arena)) {
+	if b.refs.Load() > 1 {
 		return b, false
 	}
-	c := b.pool.GetSized(live)
+	if int64(b.live())*2 > int64(cap(b.arena)) {
+		return b, false
+	}
+	return b.Repack(), true
+}
+
+// live gives an upper bound of the bytes that events use.
+func (b *Batch) live() int {
+	n := 0
+	for i := range b.recs {
+		n += b.recs[i].BodyLen() + 5 + len(b.headerBlock(i))
+	}
+	return n
+}
+
+// Repack copies what is alive into a right-sized arena and releases the batch, whose acknowledgement the copy takes over.
+func (b *Batch) Repack() *Batch {
+	c := b.pool.GetSized(b.live())
 	c.base, c.id, c.ack, c.done = b.base, b.id, b.ack, b.done
 	c.runs = append(c.runs[:0], b.runs...)
 	if b.times != nil {
@@ -103,7 +129,7 @@ func (b *Batch) Compact() (*Batch, bool) {
 	}
 	b.ack, b.done = nil, nil
 	b.Release()
-	return c, true
+	return c
 }
 
 func (b *Batch) copyRec(from *Batch, i int, shared map[uint32]uint32) Rec {
