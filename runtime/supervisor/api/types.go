@@ -182,10 +182,10 @@ type ReloadRequest struct {
 // StopRequest asks the supervisor to stop an agent.
 type StopRequest struct {
 	Drain   Duration `json:"drain,omitempty"` // longest wait; 0: the agent's own drain
-	Empty   bool           `json:"empty,omitempty"` // sources stop, and durable channels are delivered too, within the drain
-	Remove  bool           `json:"remove,omitempty"`
-	Keep    bool           `json:"keep_positions,omitempty"` // with Remove: move positions to kept/
-	Restart bool           `json:"restart,omitempty"`        // start it again
+	Empty   bool     `json:"empty,omitempty"` // sources stop, and durable channels are delivered too, within the drain
+	Remove  bool     `json:"remove,omitempty"`
+	Keep    bool     `json:"keep_positions,omitempty"` // with Remove: move positions to kept/
+	Restart bool     `json:"restart,omitempty"`        // start it again
 }
 
 // StopReply says how the stop went.
