@@ -31,6 +31,9 @@ type Known struct {
 	Applied  map[string]any    `json:"applied,omitempty"`  // what the kind must remember of its last apply, such as config keys once set
 	Revision int               `json:"revision,omitempty"` // that changed it last
 	Protect  bool              `json:"prevent_destroy,omitempty"`
+	// Intent is set when an apply began this action and did not record its end: it was killed, or the step failed. An object
+	// whose creation was begun has Origin Created and no Identity yet.
+	Intent Action `json:"intent,omitempty"`
 }
 
 // Origin says who made an object.
@@ -117,6 +120,29 @@ type Kind interface {
 	// Apply carries out a change and tells progress in short lines ("altering partitions 4 -> 8", "ready"). It must be
 	// repeatable: killed at any moment, the next plan and apply converge. It returns what state shall remember, nil to forget.
 	Apply(ctx context.Context, c *Change, want *Object, opt ApplyOptions) (*Known, error)
+}
+
+// Problem is an error of Read, Diff or Apply that the user can fix in the configuration. A plain error is shown with a
+// general summary and the object's place.
+type Problem struct {
+	Summary string // "Partitions cannot be taken away"
+	Detail  string // what to do
+	Path    string // the argument, as in Object.Places; "" for the object itself
+}
+
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Summary
+	}
+	return p.Summary + ": " + p.Detail
+}
+
+// Finisher is a Kind that has something to do after all steps of an apply, such as ending a supervisor that has nothing left
+// to watch over.
+type Finisher interface {
+	// Finish is called once after the last step. Emptied says that the apply destroyed the whole configuration and that
+	// every step was done.
+	Finish(ctx context.Context, emptied bool, opt ApplyOptions) error
 }
 
 // DiffOptions carry the user's flags.
