@@ -1,0 +1,60 @@
+// Package cli is the command line: one file a command. It reads flags, environment and terminal, calls the language, the
+// planner and the renderer, and turns what they say into an exit code. It decides nothing about agents, topics or events.
+//
+// Exit codes: 0 done; 1 error, refused, or something is left to do; plan -detailed-exitcode: 2 when there are changes;
+// fmt -check: 3 when a file is not formatted; agent run: 3 when events were given up at the end of the drain.
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"collect/hclspec/schema"
+	"collect/planner/resource"
+	"collect/runtime/supervisor/api"
+)
+
+// Deps is what main gives to the command line: everything below it that the command line must not import.
+type Deps struct {
+	Version string       // of this program
+	Types   schema.Types // the component types that exist
+
+	// Kinds makes the kinds of resources of an installation: "kafka" (the development broker), "topic", "agent".
+	Kinds func(KindEnv) []resource.Kind
+
+	// RunAgent runs the agent whose files lie in layout.AgentDir(id) (meta.json, spec.json, secrets) in this process until it
+	// ends by itself, or ctx ends: then it drains. It takes the agent's lock and fails when another process has it. Events
+	// that were given up at the end of the drain are an error with ExitCode() int.
+	RunAgent func(ctx context.Context, layout api.Layout, id string, log *slog.Logger) error
+	// RunBroker runs the development broker of an installation in this process until ctx ends. It calls ready with its address.
+	RunBroker func(ctx context.Context, layout api.Layout, log *slog.Logger, ready func(address string)) error
+	// Supervise runs the supervisor of an installation in this process until it is told to end, or ctx ends; agents go on.
+	Supervise func(ctx context.Context, layout api.Layout, log *slog.Logger) error
+	// Survey describes what runs; nil: api.Survey.
+	Survey func(ctx context.Context, layout api.Layout) (api.Installation, error)
+
+	// Signals replaces the process's interrupt and termination signals (tests).
+	Signals <-chan os.Signal
+	// Terminal says whether stdin, stdout are a terminal; nil: asked of the files (tests).
+	Terminal func(f any) bool
+}
+
+// KindEnv is what kinds need to know of an installation.
+type KindEnv struct {
+	Installation string
+	Layout       api.Layout
+	Types        schema.Types
+	Version      string        // of this program
+	Executable   string        // the running program, which the supervisor is a copy of
+	Wait         time.Duration // how long to wait for sinks to connect before that is only a warning
+	Log          *slog.Logger
+}
+
+// Streams are the standard streams of a command.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
