@@ -92,7 +92,6 @@ var (
 	typeRef      = reflect.TypeFor[Ref]()
 	typeDuration = reflect.TypeFor[time.Duration]()
 	typeBytes    = reflect.TypeFor[Bytes]()
-	typeSecret   = reflect.TypeFor[Secret]()
 )
 
 func nestedType(t reflect.Type) (inner reflect.Type, multiple, ok bool) {

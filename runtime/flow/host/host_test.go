@@ -317,7 +317,8 @@ func TestNetAndRand(t *testing.T) {
 	var a, b [16]byte
 	host.Rand().Read(a[:])
 	host.Rand().Read(b[:])
-	if a == b || host.Rand().Uint64() == host.Rand().Uint64() {
+	first, second := host.Rand().Uint64(), host.Rand().Uint64()
+	if a == b || first == second {
 		t.Error("random numbers repeat")
 	}
 }
