@@ -168,6 +168,10 @@ type StartRequest struct {
 	Meta    AgentMeta        `json:"meta"`
 	Spec    schema.AgentSpec `json:"spec"`
 	Secrets schema.Secrets   `json:"secrets,omitempty"`
+	// Restart starts the process again, drained, also when it could reload.
+	Restart bool `json:"restart,omitempty"`
+	// DropChannels confirms the loss of what these channels hold.
+	DropChannels []string `json:"drop_channels,omitempty"`
 }
 
 // ReloadRequest asks an agent to become another spec. It answers when the new configuration is ready, or an error and
@@ -193,11 +197,53 @@ type StopReply struct {
 	Abandoned int64    `json:"abandoned"` // events that sources will read again
 	Left      []Orphan `json:"left,omitempty"`
 	Removed   bool     `json:"removed"`
+	Killed    bool     `json:"killed,omitempty"` // it did not end by itself in time
 }
 
 // BrokerRequest asks the supervisor to run the development broker.
 type BrokerRequest struct {
 	Port int `json:"port,omitempty"` // 0: choose one, once
+}
+
+// SupervisorReply is what the supervisor answers about itself and what it watches.
+type SupervisorReply struct {
+	Supervisor Supervisor   `json:"supervisor"`
+	Agents     []Supervised `json:"agents"` // sorted by ID
+	Broker     *Supervised  `json:"development_broker,omitempty"`
+}
+
+// Supervised is one process as its supervisor sees it.
+type Supervised struct {
+	ID       string    `json:"id,omitempty"`
+	Address  string    `json:"address"`
+	State    State     `json:"state"` // starting, running, stopped, crashed
+	PID      int       `json:"pid,omitempty"`
+	Adopted  bool      `json:"adopted,omitempty"` // not a child of this supervisor: its exit status will not be known
+	Since    time.Time `json:"since,omitzero"`
+	Restarts int       `json:"restarts"`
+	LastExit string    `json:"last_exit,omitempty"`
+	NextTry  time.Time `json:"next_try,omitzero"` // of a crashed process
+}
+
+// BrokerReply is what a start of the development broker answers, when it takes connections.
+type BrokerReply struct {
+	Address string `json:"address"`
+	PID     int    `json:"pid"`
+}
+
+// ShutdownMode says what the end of the supervisor means for what it watches.
+type ShutdownMode string
+
+// The modes.
+const (
+	Leave  ShutdownMode = "leave"  // everything goes on; another supervisor will adopt it
+	Drain  ShutdownMode = "drain"  // agents and broker stop, and start again with the next supervisor
+	Retire ShutdownMode = "retire" // only if nothing is left to watch; nothing of the supervisor stays behind
+)
+
+// ShutdownRequest asks the supervisor to end.
+type ShutdownRequest struct {
+	Mode ShutdownMode `json:"mode"`
 }
 
 // ErrorReply is the body of every answer that is not 200.
