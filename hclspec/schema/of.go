@@ -9,7 +9,8 @@ import (
 
 // Of reads the schema from a struct that holds the defaults. Fields carry `collect:"name,flag,…"` and `doc:"…"`.
 //
-// Flags: required; event (⚡: the field is an Expr or map[string]Expr); path; secret; reload, swap, restart, rename (the effect
+// Flags: required; event (⚡: the field is an Expr or map[string]Expr); bool, number (what an Expr must give; without one any
+// text, number or condition); path; secret; reload, swap, restart, rename (the effect
 // of a change); enum=a|b|c; ref=KIND (what a reference must be); provider=TYPE (the field holds the settings of that provider).
 // A struct field is a block, a pointer to a struct a block that may be missing, a slice of structs a repeated block.
 // A wrong tag is a bug of the component, so Of panics.
@@ -55,7 +56,9 @@ func addField(b *Block, f reflect.StructField, v reflect.Value, tag string) {
 		b.Blocks = append(b.Blocks, Nested{Name: name, Multiple: multiple, Block: Of(d.Interface()), Doc: a.Doc, Effect: a.Effect})
 		return
 	}
-	a.Type = valueType(f, a)
+	if t := valueType(f, a); a.Type == "" {
+		a.Type = t
+	}
 	if !v.IsZero() {
 		a.Default = encode(v)
 	}
@@ -68,6 +71,10 @@ func (a *Attr) flag(f reflect.StructField, flag string) {
 	case "":
 	case "required":
 		a.Required = true
+	case "bool":
+		a.Type = Bool
+	case "number":
+		a.Type = Float
 	case "event":
 		a.Event = true
 	case "path":
