@@ -35,6 +35,7 @@ type Value struct {
 type Config struct {
 	Name         string // of the installation
 	NameDeclared bool   // false: it is only the directory's name
+	TimeZone     string // of the collect block, "" when not given
 	Root         string // the directory, absolute, without links
 	DataDir      string
 	Agents       []*Agent // sorted by address

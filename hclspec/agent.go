@@ -1,0 +1,457 @@
+package hclspec
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"collect/hclspec/expr"
+	"collect/hclspec/schema"
+)
+
+var (
+	metaArgs    = []string{"count", "for_each", "depends_on"}
+	agentBlocks = []string{"source", "channel", "sink", "sink_group", "lifecycle"}
+)
+
+// buildAgent evaluates one agent to its spec.
+func (l *loader) buildAgent(inst *instance) {
+	if !inst.names(l) && inst.cont == nil {
+		return
+	}
+	own := newOwner()
+	body := inst.res.block.Body
+	own.ranges[""] = inst.res.block.DefRange()
+	a := &Agent{Ranges: own.ranges, Secrets: own.secrets}
+	d := &decoding{l: l, sc: inst.sc, owner: own, what: "agent", args: metaArgs, inner: agentBlocks}
+	set := d.block(inst.cont, part{l.settingsOf(schema.Agent)})[0]
+	a.Spec = schema.AgentSpec{Version: schema.SpecVersion, Address: inst.addr, Settings: set, At: posOf(inst.res.block.DefRange())}
+	w := &wiring{l: l, inst: inst, own: own, spec: &a.Spec, unsure: inst.phantom || inst.state == failed}
+	w.deadLetter, _ = deadLetterOf(d.uses)
+	for _, c := range inst.components {
+		w.component(c)
+	}
+	w.unsure = w.unsure || d.broken || d.unknown
+	a.Lifecycle = l.lifecycle(inst.cont, inst.sc)
+	a.DependsOn = w.dependsOn(l.dependsOn(body.Attributes["depends_on"]))
+	if len(set) == 0 {
+		a.Spec.Settings = nil
+	}
+	w.check()
+	if !inst.phantom {
+		l.cfg.Agents = append(l.cfg.Agents, a)
+	}
+}
+
+func deadLetterOf(uses []use) (use, bool) {
+	for _, u := range uses {
+		if u.attr == "dead_letter" {
+			return u, true
+		}
+	}
+	return use{}, false
+}
+
+// wiring builds the components of one agent and the edges between them.
+type wiring struct {
+	l          *loader
+	inst       *instance
+	own        *owner
+	spec       *schema.AgentSpec
+	deadLetter use // of the agent
+	depends    map[string]bool
+	unsure     bool
+}
+
+func (w *wiring) component(c *component) {
+	switch c.kind {
+	case schema.Source:
+		w.source(c)
+	case schema.Channel:
+		w.channel(c)
+	case schema.Sink:
+		w.sink(c)
+	case schema.SinkGroup:
+		w.group(c)
+	}
+	w.unsure = w.unsure || c.unsure
+	for _, u := range c.uses {
+		w.useEdge(c, u)
+	}
+}
+
+// useEdge adds the edge that a reference in an argument makes.
+func (w *wiring) useEdge(c *component, u use) {
+	switch u.ref.Kind {
+	case schema.Topic:
+		from, to := c.ref.Addr, u.ref.Addr
+		if c.kind == schema.Source {
+			from, to = to, from
+		}
+		w.l.graph.add(Edge{From: from, To: to, Kind: "topic"}, u.at)
+		w.depend(u.ref.Addr)
+	case schema.Source:
+		w.wire(c, u)
+	case schema.Channel:
+		if u.attr == "dead_letter" {
+			w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "dead_letter"}, u.at)
+		}
+	}
+}
+
+func (w *wiring) wire(c *component, u use) {
+	to := u.ref.source
+	if to == nil {
+		return
+	}
+	if to.typ != c.typ && to.def != nil {
+		w.l.fail(u.at, "Wrong receiver", "A sink of type %q sends to a source of type %q; %s has the type %q.", c.typ, c.typ, u.ref.Addr, to.typ)
+		w.unsure = true
+		return
+	}
+	if strings.HasSuffix(u.ref.Attrs["listen"], ":0") {
+		w.l.fail(u.at, "Receiver without a fixed port", "%s listens on port 0, which is any port: nobody can be told where to send. Give it a port.", u.ref.Addr)
+	}
+	w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "wire"}, u.at)
+	if to.inst != w.inst {
+		w.depend(to.inst.addr)
+	}
+}
+
+func (w *wiring) depend(addr string) {
+	if w.depends == nil {
+		w.depends = map[string]bool{}
+	}
+	w.depends[addr] = true
+}
+
+func (w *wiring) dependsOn(declared []string) []string {
+	for _, d := range declared {
+		if d != w.inst.addr {
+			w.depend(d)
+		}
+	}
+	return sortedKeys(w.depends)
+}
+
+func (w *wiring) channel(c *component) {
+	w.l.build(c, w.own, nil, nil)
+	w.spec.Channels = append(w.spec.Channels, schema.ChannelSpec{Type: c.typ, Name: c.name, Config: whole(c.cfg, c.settings), At: c.pos()})
+}
+
+// whole is a Config without a place for settings of the kind: channels have none.
+func whole(a, b schema.Config) schema.Config {
+	for k, v := range b {
+		a[k] = v
+	}
+	return some(a)
+}
+
+// some gives nil for a Config without arguments, so that one that is empty and one that is missing are the same.
+func some(c schema.Config) schema.Config {
+	if len(c) == 0 {
+		return nil
+	}
+	return c
+}
+
+func (w *wiring) sink(c *component) {
+	d := w.l.build(c, w.own, []string{"channel"}, nil)
+	cont := c.cont
+	s := schema.SinkSpec{Type: c.typ, Name: c.name, Config: some(c.cfg), Settings: some(c.settings), At: c.pos()}
+	if u, ok := d.oneReference(cont, "channel", schema.Channel); ok {
+		c.channel, c.reads, s.Channel = w.inst.component(schema.Channel, lastPart(u.ref.Local)), u.at, lastPart(u.ref.Local)
+		w.l.graph.add(Edge{From: u.ref.Addr, To: c.ref.Addr, Kind: "take"}, u.at)
+	}
+	c.unsure = c.unsure || d.unknown || d.broken
+	w.spec.Sinks = append(w.spec.Sinks, s)
+}
+
+func lastPart(local string) string { return local[strings.LastIndexByte(local, '.')+1:] }
+
+func (w *wiring) group(c *component) {
+	d := w.l.build(c, w.own, []string{"channel", "sinks"}, nil)
+	cont := c.cont
+	g := schema.GroupSpec{Name: c.name, Settings: some(c.settings), At: c.pos()}
+	if u, ok := d.oneReference(cont, "channel", schema.Channel); ok {
+		c.channel, c.reads, g.Channel = w.inst.component(schema.Channel, lastPart(u.ref.Local)), u.at, lastPart(u.ref.Local)
+		w.l.graph.add(Edge{From: u.ref.Addr, To: c.ref.Addr, Kind: "take"}, u.at)
+	} else if cont.attrs["channel"] == nil {
+		w.l.fail(c.b.at, "Missing argument", "The %s needs \"channel\": where its sinks take events from.", c.what())
+	}
+	members, ok := d.manyReferences(cont, "sinks", schema.Sink)
+	if ok && len(members) == 0 {
+		at := c.b.at
+		if a := cont.attrs["sinks"]; a != nil {
+			at = a.Expr.Range()
+		}
+		w.l.fail(at, "Missing argument", "The %s needs \"sinks\": its members, in order of preference.", c.what())
+		d.broken = true
+	}
+	for _, u := range members {
+		m := w.inst.component(schema.Sink, lastPart(u.ref.Local))
+		c.members = append(c.members, m)
+		g.Sinks = append(g.Sinks, m.name)
+		if m.group != nil {
+			w.l.fail(u.at, "Sink in two groups", "%s belongs to %s already, at %s:%d.", u.ref.Local, m.group.ref.Local, m.group.b.at.Filename, m.group.b.at.Start.Line)
+			continue
+		}
+		m.group = c
+		w.l.graph.add(Edge{From: c.ref.Addr, To: m.ref.Addr, Kind: "take"}, u.at)
+	}
+	c.unsure = c.unsure || d.unknown || d.broken
+	w.spec.Groups = append(w.spec.Groups, g)
+}
+
+func (w *wiring) source(c *component) {
+	d := w.l.build(c, w.own, []string{"channels"}, []string{"route", "interceptor"})
+	cont := c.cont
+	s := schema.SourceSpec{Type: c.typ, Name: c.name, Config: some(c.cfg), Settings: some(c.settings), At: c.pos()}
+	if c.def != nil && !c.def.About.Answers {
+		if a := cont.attrs["ack_timeout"]; a != nil {
+			w.l.fail(a.NameRange, "Unknown argument", "A source of type %q answers nobody, so it has no ack_timeout.", c.typ)
+		}
+	}
+	for _, b := range cont.blocks {
+		if b.typ == "interceptor" {
+			w.interceptor(c, &s, b, len(s.Interceptors))
+		}
+	}
+	w.routes(c, d, cont, &s)
+	c.unsure = c.unsure || d.unknown || d.broken
+	w.spec.Sources = append(w.spec.Sources, s)
+}
+
+func (w *wiring) interceptor(c *component, s *schema.SourceSpec, b *block, i int) {
+	if len(b.labels) != 1 {
+		w.l.fail(b.at, "Missing name", "An interceptor is written interceptor \"TYPE\" { … }; it has no name.")
+		c.unsure = true
+		return
+	}
+	typ := b.labels[0]
+	def, ok := w.l.opts.Types.Lookup(schema.Interceptor, typ)
+	if !ok {
+		w.l.unknownType(schema.Interceptor, typ, b.labAt[0])
+		c.unsure = true
+		return
+	}
+	path := fmt.Sprintf("%s.interceptor[%d]", c.path(), i)
+	w.own.ranges[path] = b.at
+	d := &decoding{l: w.l, sc: b.sc, owner: w.own, path: path, what: "interceptor " + quote(typ), about: &def.About}
+	cont := w.l.open(b)
+	cfg := d.block(cont, part{def.Block})[0]
+	w.l.check(def, cfg, d, cont)
+	c.unsure = c.unsure || d.unknown || d.broken
+	s.Interceptors = append(s.Interceptors, schema.InterceptorSpec{Type: typ, Config: some(cfg), At: posOf(b.at)})
+}
+
+var routeArgs = []string{"when", "channels", "optional", "drop", "copy"}
+
+// routes reads the route blocks, or the list of channels that stands for one.
+func (w *wiring) routes(c *component, d *decoding, cont *contents, s *schema.SourceSpec) {
+	var blocks []*block
+	for _, b := range cont.blocks {
+		if b.typ == "route" {
+			blocks = append(blocks, b)
+		}
+	}
+	short := cont.attrs["channels"]
+	switch {
+	case short != nil && len(blocks) > 0:
+		w.l.fail(short.NameRange, "channels and route", "A source has channels or route blocks, not both. Put these channels into a last route { channels = … }.")
+		d.broken = true
+		return
+	case short == nil && len(blocks) == 0:
+		w.l.fail(c.b.at, "Source without a channel", "The %s sends its events nowhere. Write channels = [channel.NAME], or route blocks.", c.what())
+		d.broken = true
+		return
+	case short != nil:
+		list, ok := d.manyReferences(cont, "channels", schema.Channel)
+		if !ok {
+			return
+		}
+		if len(list) == 0 {
+			w.l.fail(short.Expr.Range(), "Source without a channel", "The list of channels is empty, so these events would go nowhere.")
+			d.broken = true
+			return
+		}
+		w.addRoute(c, s, schema.RouteSpec{Channels: namesOf(list), At: posOf(short.Range())}, route{channels: list, at: short.Range()})
+		return
+	}
+	for i, b := range blocks {
+		w.route(c, d, s, b, i, i == len(blocks)-1)
+	}
+}
+
+func namesOf(list []use) []string {
+	var out []string
+	for _, u := range list {
+		out = append(out, lastPart(u.ref.Local))
+	}
+	return out
+}
+
+func (w *wiring) addRoute(c *component, s *schema.SourceSpec, spec schema.RouteSpec, r route) {
+	s.Routes = append(s.Routes, spec)
+	c.routes = append(c.routes, r)
+	for _, u := range r.channels {
+		w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "route", Label: r.label}, u.at)
+	}
+	for _, u := range r.optional {
+		w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "optional", Label: r.label}, u.at)
+	}
+}
+
+func (w *wiring) route(c *component, outer *decoding, s *schema.SourceSpec, b *block, i int, last bool) {
+	d := *outer
+	d.sc, d.path, d.what = b.sc, fmt.Sprintf("%s.route[%d]", c.path(), i), "route"
+	d.uses, d.args, d.inner = nil, routeArgs, nil
+	w.own.ranges[d.path] = b.at
+	cont := w.l.open(b)
+	d.block(cont)
+	spec := schema.RouteSpec{Drop: d.boolean(cont, "drop"), Copy: d.boolean(cont, "copy"), At: posOf(b.at)}
+	r := route{at: b.at}
+	var ok1, ok2 bool
+	r.channels, ok1 = d.manyReferences(cont, "channels", schema.Channel)
+	r.optional, ok2 = d.manyReferences(cont, "optional", schema.Channel)
+	spec.Channels, spec.Optional = namesOf(r.channels), namesOf(r.optional)
+	if a := cont.attrs["when"]; a != nil {
+		d.mark("when", a.Range())
+		spec.When, r.label = w.when(&d, a)
+	}
+	if ok1 && ok2 {
+		w.checkRoute(&d, cont, spec, last)
+	}
+	outer.uses = append(outer.uses, d.uses...)
+	c.uses = append(c.uses, d.uses...)
+	outer.broken, outer.unknown = d.broken, d.unknown
+	w.addRoute(c, s, spec, r)
+}
+
+// when compiles the condition of a route.
+func (w *wiring) when(d *decoding, a *hclsyntax.Attribute) (any, string) {
+	attr := &schema.Attr{Name: "when", Type: schema.Bool, Event: true}
+	if !expr.Mentions(a.Expr) {
+		d.constant(attr, a.Expr)
+		return nil, ""
+	}
+	out, ok := d.residual("when", a.Expr, expr.TypeBool, false)
+	if !ok {
+		return nil, ""
+	}
+	return out.Encode(), string(a.Expr.Range().SliceBytes(w.l.cfg.Files[a.Expr.Range().Filename].Bytes))
+}
+
+func (w *wiring) checkRoute(d *decoding, cont *contents, r schema.RouteSpec, last bool) {
+	some := len(r.Channels)+len(r.Optional) > 0
+	when := cont.attrs["when"]
+	switch {
+	case r.Drop && (some || r.Copy):
+		w.l.fail(cont.attrs["drop"].NameRange, "Route that drops", "A route with drop = true drops its events: it has neither channels nor copy.")
+		d.broken = true
+	case !r.Drop && !some && !d.unknown:
+		w.l.fail(cont.at, "Route without a channel", "A route names the channels that take its events, or drops them with drop = true.")
+		d.broken = true
+	case last && when != nil:
+		w.l.fail(when.Range(), "Events without a route", "The last route must take every event, so it has no when. End with route { channels = … }, or with route { drop = true } to drop what fits no other.")
+		d.broken = true
+	case !last && when == nil && !r.Copy:
+		w.l.fail(cont.at, "Routes that nothing reaches", "This route takes every event, so the routes after it get none. Give it a when, or copy = true to go on to the next.")
+		d.broken = true
+	}
+}
+
+// lifecycle reads the lifecycle block.
+func (l *loader) lifecycle(cont *contents, sc *scope) Lifecycle {
+	var out Lifecycle
+	var first *block
+	for _, b := range cont.blocks {
+		if b.typ != "lifecycle" {
+			continue
+		}
+		if first != nil {
+			l.fail(b.at, "Declared twice", "There is one lifecycle block already, at %s:%d.", first.at.Filename, first.at.Start.Line)
+			continue
+		}
+		first = b
+		d := &decoding{l: l, sc: sc, what: "lifecycle block", args: []string{"prevent_destroy", "ignore_changes"}, plain: true}
+		c := l.open(b)
+		d.block(c)
+		out.PreventDestroy = d.boolean(c, "prevent_destroy")
+		if a := c.attrs["ignore_changes"]; a != nil {
+			out.IgnoreChanges = l.ignoreChanges(a)
+		}
+	}
+	return out
+}
+
+// ignoreChanges reads a list of argument names, as names or in quotes.
+func (l *loader) ignoreChanges(a *hclsyntax.Attribute) []string {
+	list, diags := hcl.ExprList(a.Expr)
+	if diags.HasErrors() {
+		l.fail(a.Expr.Range(), "Wrong type", "ignore_changes is a list of arguments, such as [config].")
+		return nil
+	}
+	var out []string
+	for _, e := range list {
+		if t, diags := hcl.AbsTraversalForExpr(e); !diags.HasErrors() {
+			out = append(out, traversalText(t))
+			continue
+		}
+		v, diags := e.Value(nil)
+		if diags.HasErrors() || describe(v) != "text" {
+			l.fail(e.Range(), "Wrong type", "ignore_changes is a list of arguments, such as [config].")
+			continue
+		}
+		out = append(out, v.AsString())
+	}
+	return out
+}
+
+// dependsOn reads a list of topics and agents.
+func (l *loader) dependsOn(a *hclsyntax.Attribute) []string {
+	if a == nil {
+		return nil
+	}
+	list, diags := hcl.ExprList(a.Expr)
+	if diags.HasErrors() {
+		l.fail(a.Expr.Range(), "Wrong type", "depends_on is a list of topics and agents, such as [topic.NAME, agent.NAME].")
+		return nil
+	}
+	var out []string
+	for _, e := range list {
+		t, diags := hcl.AbsTraversalForExpr(e)
+		if diags.HasErrors() || t.RootName() != "topic" && t.RootName() != "agent" || len(t) < 2 {
+			l.fail(e.Range(), "Wrong reference", "depends_on takes topics and agents, such as topic.NAME or agent.NAME.")
+			continue
+		}
+		out = append(out, l.dependency(t)...)
+	}
+	return out
+}
+
+// dependency gives the address of one instance, or those of all instances of a block.
+func (l *loader) dependency(t hcl.Traversal) []string {
+	all := l.topics
+	if t.RootName() == "agent" {
+		all = l.agents
+	}
+	name, _ := stepName(t[1])
+	r := all[name]
+	if r == nil {
+		l.fail(t.SourceRange(), "Undeclared "+t.RootName(), "No %s block declares %q.%s", t.RootName(), name, didYouMean(name, sortedKeys(all), t.RootName()+".%s"))
+		return nil
+	}
+	var out []string
+	for _, inst := range r.expand(l) {
+		if len(t) == 2 || inst.addr == traversalText(t[:3]) {
+			out = append(out, inst.addr)
+		}
+	}
+	if len(t) > 2 && len(out) == 0 && !r.unknown {
+		l.fail(t.SourceRange(), "Unknown instance", "%s has no such instance.", r.address())
+	}
+	return out
+}

@@ -1,0 +1,266 @@
+package hclspec
+
+import (
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"collect/hclspec/schema"
+)
+
+// component is one source, channel, sink or group of an agent.
+type component struct {
+	kind schema.Kind
+	typ  string // "" for a group
+	name string
+	def  *schema.Type // nil: there is no such type, which is reported
+	b    *block
+	inst *instance
+	ref  *ref
+	cont *contents // after building
+
+	cfg      schema.Config // filled by building
+	settings schema.Config
+	channel  *component   // that a sink or a group reads
+	group    *component   // that a sink belongs to
+	members  []*component // of a group
+	routes   []route      // of a source
+	uses     []use
+	unsure   bool // something about it is not known or wrong
+	reads    hcl.Range
+}
+
+// route is one route of a source, for the checks of the wiring.
+type route struct {
+	channels, optional []use
+	label              string
+	at                 hcl.Range
+}
+
+// kindsWithType are blocks inside an agent, with their labels.
+var componentLabels = map[string][]string{
+	"source": {"TYPE", "NAME"}, "channel": {"TYPE", "NAME"}, "sink": {"TYPE", "NAME"}, "sink_group": {"NAME"},
+}
+
+// newComponent takes in a block of an agent; not ok: it is none, or its header is wrong and reported.
+func (l *loader) newComponent(inst *instance, b *block) (*component, bool) {
+	labels, ok := componentLabels[b.typ]
+	if !ok || !l.componentLabels(b, labels) {
+		return nil, false
+	}
+	c := &component{kind: schema.Kind(b.typ), b: b, inst: inst, name: b.labels[len(b.labels)-1]}
+	local := b.typ + "." + c.name
+	c.ref = &ref{Kind: c.kind, Addr: inst.addr + "." + local, Local: local, Range: b.at}
+	if c.kind == schema.Source {
+		c.ref.source = c
+	}
+	if len(labels) == 1 {
+		return c, true
+	}
+	c.typ = b.labels[0]
+	c.ref.Type = c.typ
+	if def, ok := l.opts.Types.Lookup(c.kind, c.typ); ok {
+		c.def = def
+		return c, true
+	}
+	l.unknownType(c.kind, c.typ, b.labAt[0])
+	return c, true
+}
+
+func (l *loader) unknownType(kind schema.Kind, typ string, at hcl.Range) {
+	for _, other := range []schema.Kind{schema.Source, schema.Interceptor, schema.Channel, schema.Sink} {
+		if _, ok := l.opts.Types.Lookup(other, typ); ok && other != kind {
+			l.fail(at, "Unknown type", "There is no %s of type %q; %q is a type of %s.%s", kind, typ, typ, other, didYouMean(typ, l.opts.Types.Names(kind), "%q"))
+			return
+		}
+	}
+	names := l.opts.Types.Names(kind)
+	hint := didYouMean(typ, names, "%q")
+	if hint == "" && len(names) > 0 {
+		hint = " There is: " + strings.Join(names, ", ") + "."
+	}
+	l.fail(at, "Unknown type", "There is no %s of type %q.%s", kind, typ, hint)
+}
+
+func (l *loader) componentLabels(b *block, want []string) bool {
+	form := b.typ
+	for _, w := range want {
+		form += " " + quote(w)
+	}
+	if len(b.labels) < len(want) {
+		l.fail(b.at, "Missing name", "This block is written %s { … }.", form)
+		return false
+	}
+	if len(b.labels) > len(want) {
+		l.fail(b.labAt[len(want)], "Too many names", "This block is written %s { … }.", form)
+		return false
+	}
+	if name := b.labels[len(want)-1]; !validName(name) {
+		l.fail(b.labAt[len(want)-1], "Invalid name", "%q cannot be a name: names are made of letters, digits, \"_\" and \"-\", and begin with a letter or \"_\".", name)
+		return false
+	}
+	return true
+}
+
+// what names the component for messages.
+func (c *component) what() string {
+	if c.typ == "" {
+		return string(c.kind) + " " + quote(c.name)
+	}
+	return string(c.kind) + " " + quote(c.typ)
+}
+
+func (c *component) path() string { return string(c.kind) + "." + c.name }
+
+func (c *component) pos() schema.Pos { return posOf(c.b.at) }
+
+func posOf(r hcl.Range) schema.Pos {
+	return schema.Pos{File: r.Filename, Line: r.Start.Line, Col: r.Start.Column}
+}
+
+// settingsOf are the arguments that all components of a kind have.
+func (l *loader) settingsOf(kind schema.Kind) *schema.Block {
+	if b := l.memos.settings[kind]; b != nil {
+		return b
+	}
+	if l.memos.settings == nil {
+		l.memos.settings = map[schema.Kind]*schema.Block{}
+	}
+	var b *schema.Block
+	switch kind {
+	case schema.Source:
+		b = schema.Of(schema.DefaultSourceSettings())
+	case schema.Sink:
+		b = schema.Of(schema.DefaultSinkSettings())
+	case schema.SinkGroup:
+		b = schema.Of(schema.DefaultGroupSettings())
+	case schema.Agent:
+		b = schema.Of(schema.DefaultAgentSettings())
+	default:
+		b = &schema.Block{}
+	}
+	l.memos.settings[kind] = b
+	return b
+}
+
+// build decodes a component: its own arguments and those of its kind.
+func (l *loader) build(c *component, own *owner, args, inner []string) *decoding {
+	own.ranges[c.path()] = c.b.at
+	d := &decoding{l: l, sc: c.b.sc, owner: own, path: c.path(), what: c.what(), args: args, inner: inner}
+	block := &schema.Block{}
+	if c.def != nil {
+		block, d.about = c.def.Block, &c.def.About
+	}
+	cont := l.open(c.b)
+	c.cont = cont
+	if c.def == nil && c.typ != "" {
+		c.unsure = true
+		return d // of an unknown type no argument can be checked
+	}
+	out := d.block(cont, part{block}, part{l.settingsOf(c.kind)})
+	c.cfg, c.settings, c.uses = out[0], out[1], d.uses
+	l.giveProvider(d, c, block)
+	if c.def != nil {
+		l.check(c.def, c.cfg, d, cont)
+	}
+	c.unsure = d.unknown || d.broken
+	return d
+}
+
+// giveProvider fills the settings of the provider that a component talks through.
+func (l *loader) giveProvider(d *decoding, c *component, block *schema.Block) {
+	for i := range block.Attrs {
+		a := &block.Attrs[i]
+		if a.Type != schema.ProviderOf {
+			continue
+		}
+		cfg, ok := l.provided(d, a, c.b.body.Attributes[a.Name], d.uses)
+		if !ok {
+			d.broken = true
+			continue
+		}
+		c.cfg[a.Name] = cfg
+	}
+}
+
+// check asks the component's own code about combinations of arguments.
+func (l *loader) check(def *schema.Type, cfg schema.Config, d *decoding, cont *contents) {
+	if def.Check == nil || d.unknown || d.broken {
+		return
+	}
+	err := def.Check(cfg)
+	if err == nil {
+		return
+	}
+	d.broken = true
+	at, name := cont.at, ""
+	for _, n := range sortedKeys(cont.attrs) {
+		if text := err.Error(); strings.HasPrefix(text, n) && len(n) > len(name) && !isNameByte(text, len(n)) {
+			name = n
+		}
+	}
+	if name != "" {
+		at = cont.attrs[name].Expr.Range()
+	}
+	l.fail(at, "Invalid configuration", "%s: %s.", d.what, sentence(err))
+}
+
+func isNameByte(s string, i int) bool {
+	return i < len(s) && (s[i] == '_' || s[i] >= 'a' && s[i] <= 'z' || s[i] >= '0' && s[i] <= '9')
+}
+
+// oneReference reads an argument of a component that the language itself gives a meaning, such as a sink's channel.
+func (d *decoding) oneReference(cont *contents, name string, kind schema.Kind) (use, bool) {
+	a := cont.attrs[name]
+	if a == nil {
+		return use{}, false
+	}
+	d.mark(name, a.Range())
+	v, ok := d.l.eval(a.Expr, d.sc)
+	if !ok {
+		d.broken = true
+		return use{}, false
+	}
+	if !v.IsKnown() {
+		d.unknown, d.l.cfg.Incomplete = true, true
+		return use{}, false
+	}
+	if v.IsNull() {
+		return use{}, false
+	}
+	r, ok := d.oneRef(name, kind, v, a.Expr.Range())
+	return use{name, r, a.Expr.Range()}, ok
+}
+
+func (d *decoding) manyReferences(cont *contents, name string, kind schema.Kind) ([]use, bool) {
+	a := cont.attrs[name]
+	if a == nil {
+		return nil, true
+	}
+	d.mark(name, a.Range())
+	v, ok := d.l.eval(a.Expr, d.sc)
+	if !ok {
+		d.broken = true
+		return nil, false
+	}
+	if !v.IsWhollyKnown() {
+		d.unknown, d.l.cfg.Incomplete = true, true
+		return nil, false
+	}
+	if v.IsNull() {
+		return nil, true
+	}
+	return d.refList(name, kind, v, a.Expr)
+}
+
+// literalBool reads an argument that is true or false.
+func (d *decoding) boolean(cont *contents, name string) bool {
+	a := cont.attrs[name]
+	if a == nil {
+		return false
+	}
+	v, ok := d.attr(&schema.Attr{Name: name, Type: schema.Bool}, a)
+	b, _ := v.(bool)
+	return ok && b
+}
+

@@ -1,0 +1,243 @@
+package hclspec
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"collect/hclspec/expr"
+)
+
+// environment turns NAME=value into a map.
+func environment(list []string) map[string]string {
+	m := make(map[string]string, len(list))
+	for _, s := range list {
+		if k, v, ok := strings.Cut(s, "="); ok {
+			m[k] = v
+		}
+	}
+	return m
+}
+
+// functions gives the table of functions that exist before anything runs: those of package expr, and those that look at
+// files and the environment.
+func (l *loader) functions() map[string]function.Function {
+	out := map[string]function.Function{}
+	for name, f := range expr.Functions() {
+		out[name] = f.Cty
+	}
+	text := func(name string, f func(string) (string, error)) {
+		out[name] = textFunction(f)
+	}
+	text("file", l.file)
+	text("abspath", func(s string) (string, error) { return filepath.Clean(l.resolvePath(s)), nil })
+	text("basename", func(s string) (string, error) { return filepath.Base(s), nil })
+	text("dirname", func(s string) (string, error) { return filepath.Dir(s), nil })
+	text("pathexpand", l.pathExpand)
+	out["fileexists"] = l.fileExists()
+	out["fileset"] = l.fileSet()
+	out["env"] = l.envFunction()
+	out["secretfile"] = l.secretFile()
+	out["templatefile"] = l.templateFile(out)
+	return out
+}
+
+func textFunction(f func(string) (string, error)) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "text", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			s, err := f(args[0].AsString())
+			if err != nil {
+				return cty.UnknownVal(cty.String), function.NewArgError(0, err)
+			}
+			return cty.StringVal(s), nil
+		},
+	})
+}
+
+// open notes a file that is read outside of the configuration's directory, and gives its absolute name.
+func (l *loader) reads(name string) string {
+	path := filepath.Clean(l.resolvePath(name))
+	real := path
+	if r, err := filepath.EvalSymlinks(path); err == nil {
+		real = r
+	}
+	if rel, err := filepath.Rel(l.cfg.Root, real); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		l.outside[path] = true
+	}
+	return path
+}
+
+func (l *loader) file(name string) (string, error) {
+	src, err := readLimited(l.reads(name))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, cause(err))
+	}
+	return string(src), nil
+}
+
+func (l *loader) pathExpand(s string) (string, error) {
+	if s != "~" && !strings.HasPrefix(s, "~/") {
+		return s, nil
+	}
+	home := l.environ["HOME"]
+	if home == "" {
+		return "", fmt.Errorf("the environment has no HOME")
+	}
+	return filepath.Join(home, s[1:]), nil
+}
+
+func (l *loader) fileExists() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.Bool),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			info, err := os.Stat(l.reads(args[0].AsString()))
+			return cty.BoolVal(err == nil && info.Mode().IsRegular()), nil
+		},
+	})
+}
+
+const maxFileSet = 100000
+
+func (l *loader) fileSet() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "pattern", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.Set(cty.String)),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			none := cty.SetValEmpty(cty.String)
+			if !doublestar.ValidatePattern(args[1].AsString()) {
+				return none, function.NewArgErrorf(1, "%q is not a pattern", args[1].AsString())
+			}
+			dir := l.reads(args[0].AsString())
+			names, err := doublestar.Glob(os.DirFS(dir), args[1].AsString(), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+			if err != nil || len(names) > maxFileSet {
+				return none, function.NewArgErrorf(0, "the files of %s cannot be listed", dir)
+			}
+			sort.Strings(names)
+			vals := make([]cty.Value, len(names))
+			for i, n := range names {
+				vals[i] = cty.StringVal(n)
+			}
+			if len(vals) == 0 {
+				return none, nil
+			}
+			return cty.SetVal(vals), nil
+		},
+	})
+}
+
+// envFunction reads the environment. With Partial a variable that is not set is not known, instead of an error.
+func (l *loader) envFunction() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "name", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			name := args[0].AsString()
+			v, ok := l.environ[name]
+			switch {
+			case ok:
+				return cty.StringVal(v).Mark(expr.Sensitive), nil
+			case l.opts.Partial:
+				l.cfg.Incomplete = true
+				return cty.UnknownVal(cty.String).Mark(expr.Sensitive), nil
+			}
+			return cty.UnknownVal(cty.String), function.NewArgErrorf(0, "the environment has no variable %s", name)
+		},
+	})
+}
+
+func (l *loader) secretFile() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			s, err := l.file(args[0].AsString())
+			if err != nil {
+				if l.opts.Partial {
+					l.cfg.Incomplete = true
+					return cty.UnknownVal(cty.String).Mark(expr.Sensitive), nil
+				}
+				return cty.UnknownVal(cty.String), function.NewArgError(0, err)
+			}
+			return cty.StringVal(strings.TrimRight(s, "\r\n")).Mark(expr.Sensitive), nil
+		},
+	})
+}
+
+// templateFile evaluates a file as a template. Templates do not read other templates, so they cannot go on for ever.
+func (l *loader) templateFile(all map[string]function.Function) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "vars", Type: cty.DynamicPseudoType}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			none := cty.UnknownVal(cty.String)
+			name := args[0].AsString()
+			e, err := l.parseTemplate(name)
+			if err != nil {
+				return none, function.NewArgError(0, err)
+			}
+			t := args[1].Type()
+			if !t.IsObjectType() && !t.IsMapType() {
+				return none, function.NewArgErrorf(1, "the values of a template are a map")
+			}
+			ctx := &hcl.EvalContext{Variables: args[1].AsValueMap(), Functions: make(map[string]function.Function, len(all))}
+			for n, f := range all {
+				if n != "templatefile" {
+					ctx.Functions[n] = f
+				}
+			}
+			for _, tr := range e.Variables() {
+				if _, ok := ctx.Variables[tr.RootName()]; !ok {
+					return none, function.NewArgErrorf(1, "%s:%d uses %q, which the map does not have", name, tr.SourceRange().Start.Line, tr.RootName())
+				}
+			}
+			v, diags := e.Value(ctx)
+			if diags.HasErrors() {
+				return none, function.NewArgErrorf(0, "%s", firstError(diags))
+			}
+			return templateText(v, name)
+		},
+	})
+}
+
+func templateText(v cty.Value, name string) (cty.Value, error) {
+	v, marks := v.Unmark()
+	if v.Type() != cty.String || v.IsNull() {
+		return cty.UnknownVal(cty.String), function.NewArgErrorf(0, "%s does not give text", name)
+	}
+	return v.WithMarks(marks), nil
+}
+
+func (l *loader) parseTemplate(name string) (hclsyntax.Expression, error) {
+	src, err := readLimited(l.reads(name))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, cause(err))
+	}
+	if deep := checkTemplate(src); deep != nil {
+		return nil, fmt.Errorf("%s:%d: nested too deeply", name, 1+bytes.Count(src[:deep.offset], []byte("\n")))
+	}
+	e, diags := hclsyntax.ParseTemplate(src, name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, fmt.Errorf("%s", firstError(diags))
+	}
+	return e, nil
+}
+
+func firstError(diags hcl.Diagnostics) string {
+	d := diags[0]
+	if d.Subject == nil {
+		return d.Summary + ": " + d.Detail
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", d.Subject.Filename, d.Subject.Start.Line, d.Summary, strings.TrimSuffix(d.Detail, "."))
+}
