@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"sync"
+
+	"collect/runtime/flow"
+)
+
+// join gathers the acknowledgements of one emitted batch: its source hears of it when every required channel, and the
+// dead-letter channel when it got some of the events, has settled.
+type join struct {
+	emitter *emitter
+	source  func(flow.Outcome)
+	flights []*flight
+	events  int
+	bytes   int64
+
+	mu      sync.Mutex // guards all below
+	left    int
+	outcome flow.Outcome
+	over    bool
+}
+
+// worse orders outcomes: the join has the worst of its parts. A part that is only Delivered by volatile channels is as good as
+// one that is Durable; which of both the source hears does not matter to its position.
+func worse(a, b flow.Outcome) flow.Outcome {
+	rank := [...]int{0: 0, flow.Dropped: 1, flow.DeadLettered: 2, flow.Delivered: 3, flow.Durable: 4, flow.Abandoned: 5}
+	if rank[a] >= rank[b] {
+		return a
+	}
+	return b
+}
+
+// add expects one more settlement.
+func (j *join) add() {
+	j.mu.Lock()
+	j.left++
+	j.mu.Unlock()
+}
+
+// settle takes the outcome of one part.
+func (j *join) settle(o flow.Outcome) {
+	j.mu.Lock()
+	j.outcome = worse(j.outcome, o)
+	j.left--
+	end := j.left == 0 && !j.over
+	j.over = j.over || end
+	o = j.outcome
+	j.mu.Unlock()
+	if end {
+		j.emitter.ended(j, o)
+	}
+}
+
+// settleDead is settle for the part in the dead-letter channel.
+func (j *join) settleDead(o flow.Outcome) {
+	if o != flow.Abandoned {
+		o = flow.DeadLettered
+	}
+	j.settle(o)
+}
+
+// abandon ends the join now, whatever its parts still say.
+func (j *join) abandon() {
+	j.mu.Lock()
+	end := !j.over
+	j.over = true
+	j.mu.Unlock()
+	if end {
+		j.emitter.ended(j, flow.Abandoned)
+	}
+}

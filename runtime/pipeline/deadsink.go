@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// deadChunk bounds a batch of dead letters: each event is a run of its own.
+const deadChunk = 256
+
+// deadEdges counts what members send to the dead-letter channel.
+type deadEdges map[*member]*edge
+
+// deadLetter copies events of a failed part into the dead-letter channel. The lease is committed only when that channel has
+// acknowledged them; until then it has one more part.
+func (r *runner) deadLetter(ctx context.Context, p *part, dead []flow.EventResult) error {
+	w := p.work
+	for chunk := range slices.Chunk(dead, deadChunk) {
+		d := newDeadBatch(r.pool, 0)
+		var keys []string
+		for _, e := range chunk {
+			key := deadKey(w.id, e.Index)
+			keys = append(keys, key)
+			d.add(w.batch, e.Index, deadEvent{
+				key: key, from: 0, after: 1, reason: e.Err.Error(), component: r.component(p), at: time.Now(),
+			})
+		}
+		if err := r.putDead(ctx, p, d.done(), keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *runner) component(p *part) string {
+	if p.member != nil {
+		return "sink." + p.member.name
+	}
+	return r.name
+}
+
+func (r *runner) putDead(ctx context.Context, p *part, b *flow.Batch, keys []string) error {
+	w, n := p.work, b.Len()
+	var slot flow.Slot
+	err := r.insist(ctx, func() (err error) {
+		slot, err = reserveOne(ctx, r.dead, b.Size())
+		return err
+	})
+	if err != nil {
+		b.Release()
+		return err
+	}
+	r.mu.Lock()
+	w.left++
+	w.deadKeys = append(w.deadKeys, keys...)
+	r.mu.Unlock()
+	once := sync.OnceFunc(func() { r.settle(w, n) })
+	b.OnAck(func(o flow.Outcome) {
+		if o != flow.Abandoned {
+			once()
+		}
+	})
+	events, bytes := int64(n), b.Bytes()
+	if err := r.insist(ctx, func() error { return guard(func() error { return slot.Put(b) }) }); err != nil {
+		slot.Release()
+		b.OnAck(nil)
+		b.Release()
+		r.mu.Lock()
+		w.left--
+		r.mu.Unlock()
+		return err
+	}
+	r.dead.stats.EventsIn.Add(events)
+	r.dead.stats.BytesIn.Add(bytes)
+	for _, s := range r.statsOf(p) {
+		s.DeadLettered.Add(events)
+		s.EventsIn.Add(events)
+	}
+	if e := r.edges[p.member]; e != nil {
+		e.Events.Add(events)
+		e.Bytes.Add(bytes)
+	}
+	return nil
+}
+
+func (r *runner) statsOf(p *part) []*flow.Stats {
+	var all []*flow.Stats
+	if p.member != nil {
+		all = append(all, p.member.stats)
+	}
+	if r.group != nil {
+		all = append(all, r.group)
+	}
+	return all
+}
+
+// insist tries until it works or ctx ends. A dead-letter channel that refuses blocks the sink, loudly.
+func (r *runner) insist(ctx context.Context, f func() error) error {
+	retry := &backoff{initial: 50 * time.Millisecond, max: 5 * time.Second, rand: r.rand}
+	for {
+		err := f()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		r.dead.stats.Error(err)
+		r.dead.stats.SetHealth(flow.Retrying, err.Error())
+		if err := sleep(ctx, retry.next()); err != nil {
+			return err
+		}
+		r.dead.stats.SetHealth(flow.OK, "")
+	}
+}

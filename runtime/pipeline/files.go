@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"collect/runtime/flow"
+)
+
+// readFile gives a whole file; ok is false when it does not exist.
+func readFile(dir flow.Dir, name string) (data []byte, ok bool, err error) {
+	f, err := dir.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("open %s: %w", path.Join(dir.Path(), name), err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, false, fmt.Errorf("stat %s: %w", path.Join(dir.Path(), name), err)
+	}
+	data = make([]byte, info.Size)
+	if len(data) == 0 {
+		return data, true, nil
+	}
+	if n, err := f.ReadAt(data, 0); n < len(data) {
+		return nil, false, fmt.Errorf("read %s: %w", path.Join(dir.Path(), name), err)
+	}
+	return data, true, nil
+}
+
+// writeFile replaces a file so that after a crash it is the old one or the new one.
+func writeFile(dir flow.Dir, name string, data []byte) error {
+	if err := writeTemp(dir, name+".new", data); err != nil {
+		return fmt.Errorf("write %s: %w", path.Join(dir.Path(), name), err)
+	}
+	if err := dir.Rename(name+".new", dir, name); err != nil {
+		return fmt.Errorf("rename %s: %w", path.Join(dir.Path(), name), err)
+	}
+	if err := dir.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", dir.Path(), err)
+	}
+	return nil
+}
+
+func writeTemp(dir flow.Dir, name string, data []byte) error {
+	f, err := dir.OpenWrite(name, true, 0o600)
+	if err != nil {
+		return err
+	}
+	err = f.Truncate(0)
+	if err == nil && len(data) > 0 {
+		_, err = f.WriteAt(data, 0)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// removeTree removes a directory and all in it. What does not exist is fine.
+func removeTree(parent flow.Dir, name string) error {
+	dir, err := parent.OpenDir(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	infos, err := dir.ReadDir()
+	for _, in := range infos {
+		if in.Mode.IsDir() {
+			err = errors.Join(err, removeTree(dir, in.Name))
+			continue
+		}
+		err = errors.Join(err, dir.Remove(in.Name))
+	}
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return err
+	}
+	return parent.Remove(name)
+}

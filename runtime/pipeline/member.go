@@ -1,0 +1,190 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// member is one sink of a runner: the only one, or one of a group.
+type member struct {
+	name  string // of the sink
+	make  func() (flow.Sink, error)
+	stats *flow.Stats
+	log   *slog.Logger
+	retry *backoff
+	edge  *edge
+	wake  func() // tells the runner that the member may be usable now
+
+	opening sync.WaitGroup
+
+	mu     sync.Mutex // guards all below
+	sink   flow.Sink
+	open   bool
+	broken bool      // it panicked and must be made anew
+	until  time.Time // not before
+}
+
+// start opens the sink, again and again until it succeeds or ctx ends.
+func (m *member) start(ctx context.Context) {
+	m.opening.Go(func() {
+		for ctx.Err() == nil {
+			err := m.tryOpen(ctx)
+			if err == nil {
+				m.wake()
+				return
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			m.report(err, flow.Waiting)
+			if sleep(ctx, m.pause(err)) != nil {
+				return
+			}
+		}
+	})
+}
+
+func (m *member) tryOpen(ctx context.Context) error {
+	m.mu.Lock()
+	sink := m.sink
+	m.mu.Unlock()
+	if sink == nil {
+		var err error
+		if sink, err = m.make(); err != nil {
+			return err
+		}
+	}
+	err := guard(func() error { return sink.Open(ctx) })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sink = sink
+	if isPanic(err) {
+		m.sink = nil
+	}
+	if err == nil {
+		m.open = true
+		m.retry.reset()
+		m.stats.SetHealth(flow.OK, "")
+	}
+	return err
+}
+
+// report notes an error of the sink.
+func (m *member) report(err error, h flow.Health) {
+	m.stats.Error(err)
+	var p *panicError
+	if errors.As(err, &p) {
+		h = flow.Failed
+		m.log.Error("sink panicked", "sink", m.name, "err", err, "stack", string(p.stack))
+	}
+	m.stats.SetHealth(h, err.Error())
+}
+
+func isPanic(err error) bool {
+	var p *panicError
+	return errors.As(err, &p)
+}
+
+// pause gives the wait before the next try.
+func (m *member) pause(error) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.retry.next()
+}
+
+// failed keeps the member out of use for a while.
+func (m *member) failed(slow bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if time.Now().Before(m.until) {
+		return // several batches of one failure are one failure
+	}
+	d := m.retry.next()
+	if slow {
+		d = m.retry.slowest()
+	}
+	m.until = time.Now().Add(d)
+}
+
+// worked says that a batch was delivered.
+func (m *member) worked() {
+	m.mu.Lock()
+	again := m.retry.tries > 0
+	m.retry.reset()
+	m.until = time.Time{}
+	m.mu.Unlock()
+	if again {
+		m.stats.SetHealth(flow.OK, "")
+	}
+}
+
+// ready says whether the member may be written to, and if it is only pausing, for how long.
+func (m *member) ready(now time.Time) (ok bool, wait time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.open || m.broken {
+		return false, 0
+	}
+	if d := m.until.Sub(now); d > 0 {
+		return false, d
+	}
+	return true, 0
+}
+
+// limits sets the pauses between tries.
+func (m *member) limits(initial, most time.Duration) {
+	m.mu.Lock()
+	m.retry.initial, m.retry.max = initial, most
+	m.mu.Unlock()
+}
+
+func (m *member) write(ctx context.Context, b *flow.Batch) error {
+	err := guard(func() error { return m.sink.Write(ctx, b) })
+	if isPanic(err) {
+		m.breaks()
+	}
+	return err
+}
+
+func (m *member) flush(ctx context.Context) {
+	if ok, wait := m.ready(time.Now()); !ok && wait == 0 {
+		return
+	}
+	err := guard(func() error { return m.sink.Flush(ctx) })
+	if isPanic(err) {
+		m.breaks()
+	}
+	if err != nil && ctx.Err() == nil {
+		m.report(err, flow.Retrying)
+	}
+}
+
+func (m *member) breaks() {
+	m.mu.Lock()
+	m.broken = true
+	m.mu.Unlock()
+}
+
+func (m *member) isBroken() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.broken
+}
+
+// close ends the sink. Afterwards it does nothing with what it accepted.
+func (m *member) close(ctx context.Context) error {
+	m.opening.Wait()
+	m.mu.Lock()
+	sink := m.sink
+	m.sink, m.open, m.broken = nil, false, false
+	m.mu.Unlock()
+	if sink == nil {
+		return nil
+	}
+	return guard(func() error { return sink.Close(ctx) })
+}

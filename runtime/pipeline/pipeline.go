@@ -1,0 +1,304 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"collect/hclspec/schema"
+	"collect/runtime/flow"
+)
+
+// Base is what a pipeline gets from its process.
+type Base struct {
+	FS      flow.FS
+	Net     flow.Net
+	Rand    flow.Rand
+	Log     *slog.Logger
+	Pool    *flow.Pool
+	Host    string
+	Dir     string // for the agent's data: positions, channels, components' own state
+	Resolve func(token string) (string, error)
+}
+
+// Pipeline runs the components of one agent.
+type Pipeline struct {
+	reg  *Registry
+	base Base
+	life gate // start, reload and drain exclude each other
+
+	hard context.Context // ends when nothing goes on any more
+	kill context.CancelFunc
+	back sync.WaitGroup // savers of positions
+
+	stats *statsTable
+
+	mu       sync.Mutex // guards all below
+	phase    phase
+	spec     *schema.AgentSpec
+	secrets  schema.Secrets
+	channels map[string]*channelNode
+	runners  map[string]*runner
+	sources  map[string]*sourceNode
+	pos      map[string]*positions
+	orphans  []orphan
+	left     int64 // events abandoned
+}
+
+type phase uint8
+
+const (
+	built phase = iota
+	running
+	draining
+	stopped
+)
+
+// New checks a spec and prepares a pipeline for it. It does no I/O.
+func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *Registry, env Base) (*Pipeline, error) {
+	p := &Pipeline{
+		reg: reg, base: env, life: newGate(), stats: newStatsTable(),
+		spec: spec, secrets: secrets,
+		channels: map[string]*channelNode{}, runners: map[string]*runner{}, sources: map[string]*sourceNode{},
+		pos: map[string]*positions{},
+	}
+	if p.base.Log == nil {
+		p.base.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.base.Pool == nil {
+		p.base.Pool = flow.NewPool(16 << 20)
+	}
+	if p.base.Resolve == nil {
+		p.base.Resolve = func(token string) (string, error) { return "", fmt.Errorf("the token %q is not known", token) }
+	}
+	p.hard, p.kill = context.WithCancel(context.Background()) // the pipeline's life, ended by Drain
+	if _, err := p.design(spec, secrets); err != nil {
+		p.kill()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Start opens the channels, begins to open the sinks, and starts the sources. Sinks and sources that cannot connect are tried
+// again for ever; a channel that cannot open is an error.
+func (p *Pipeline) Start(ctx context.Context) error {
+	if err := p.life.lock(ctx); err != nil {
+		return err
+	}
+	defer p.life.unlock()
+	if p.phaseIs() != built {
+		return errors.New("the pipeline was started before")
+	}
+	want, err := p.design(p.spec, p.secrets)
+	if err != nil {
+		return err
+	}
+	if err := p.converge(ctx, want, nil); err != nil {
+		p.shut(canceled(ctx))
+		return err
+	}
+	p.setPhase(running)
+	return nil
+}
+
+// canceled gives a context that has ended: what gets it does not wait.
+func canceled(ctx context.Context) context.Context {
+	c, cancel := context.WithCancel(ctx)
+	cancel()
+	return c
+}
+
+// Ready says whether the agent can commit: all channels are open and all sources are bound or have looked once. why names
+// what it waits for.
+func (p *Pipeline) Ready() (ok bool, why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch p.phase {
+	case built:
+		return false, "starting"
+	case draining:
+		return false, "draining"
+	case stopped:
+		return false, "stopped"
+	}
+	for _, name := range sortedKeys(p.sources) {
+		if s := p.sources[name]; !s.ready.Load() {
+			return false, "source." + name
+		}
+	}
+	return true, ""
+}
+
+// Spec gives what the pipeline runs.
+func (p *Pipeline) Spec() *schema.AgentSpec {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spec
+}
+
+func (p *Pipeline) phaseIs() phase {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.phase
+}
+
+func (p *Pipeline) setPhase(ph phase) {
+	p.mu.Lock()
+	p.phase = ph
+	p.mu.Unlock()
+}
+
+// Drain stops the pipeline: sources stop and emit what they hold, sinks flush, volatile channels empty, durable ones stop where
+// they are, or, with empty, are delivered too. What is not done when ctx ends is abandoned: its sources will read it again, or
+// nobody. It gives the number of those events.
+func (p *Pipeline) Drain(ctx context.Context, empty bool) (abandoned int64, err error) {
+	if err := p.life.lock(context.WithoutCancel(ctx)); err != nil { // what holds it is bounded itself
+		return 0, err
+	}
+	defer p.life.unlock()
+	if ph := p.phaseIs(); ph == stopped || ph == built {
+		p.setPhase(stopped)
+		p.kill()
+		return p.left, nil
+	}
+	p.setPhase(draining)
+	p.stopSources(ctx, p.sourceList())
+	p.emptyChannels(ctx, empty)
+	return p.shut(ctx)
+}
+
+// emptyChannels waits until volatile channels, or all, have nothing left and nothing is in flight.
+func (p *Pipeline) emptyChannels(ctx context.Context, all bool) {
+	for _, n := range p.channelList() {
+		if !n.durable || all {
+			n.empty(ctx)
+		}
+	}
+	for _, s := range p.sourceList() {
+		s.settled(ctx)
+	}
+}
+
+// settled waits until nothing that the source emitted is in flight.
+func (s *sourceNode) settled(ctx context.Context) {
+	for pause := time.Millisecond; ; pause = min(pause*2, 50*time.Millisecond) {
+		if n, _, _, _ := s.emitter.window.load(); n == 0 {
+			return
+		}
+		if sleep(ctx, pause) != nil {
+			return
+		}
+	}
+}
+
+// shut ends runners, channels and savers. ctx bounds what is still delivered.
+func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
+	p.stopSources(ctx, p.sourceList())
+	p.stopRunners(ctx, p.runnerList())
+	for _, n := range p.channelList() {
+		err = errors.Join(err, n.close(ctx))
+	}
+	p.mu.Lock()
+	sources := p.sources
+	pos := p.pos
+	p.mu.Unlock()
+	for _, name := range sortedKeys(sources) {
+		w := sources[name].emitter.window
+		w.abandonAll()
+		_, _, _, n := w.load()
+		abandoned += n
+	}
+	for _, name := range sortedKeys(pos) {
+		saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait) // the last save happens after the deadline too
+		err = errors.Join(err, pos[name].Save(saving))
+		cancel()
+	}
+	p.kill()
+	p.back.Wait()
+	for _, name := range sortedKeys(pos) {
+		err = errors.Join(err, pos[name].file.dir.Close())
+	}
+	p.mu.Lock()
+	p.phase = stopped
+	p.left += abandoned
+	abandoned = p.left
+	p.mu.Unlock()
+	return abandoned, err
+}
+
+func (p *Pipeline) stopSources(ctx context.Context, list []*sourceNode) {
+	var all sync.WaitGroup
+	for _, s := range list {
+		all.Go(func() { s.stop(ctx) })
+	}
+	all.Wait()
+}
+
+func (p *Pipeline) stopRunners(ctx context.Context, list []*runner) {
+	var all sync.WaitGroup
+	for _, r := range list {
+		all.Go(func() {
+			r.stop(ctx)
+			r.node.detach(r)
+		})
+	}
+	all.Wait()
+}
+
+func (p *Pipeline) sourceList() []*sourceNode {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return sortedValues(p.sources)
+}
+
+func (p *Pipeline) runnerList() []*runner {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return sortedValues(p.runners)
+}
+
+func (p *Pipeline) channelList() []*channelNode {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return sortedValues(p.channels)
+}
+
+// componentDir makes a component's own directory and opens it.
+func (p *Pipeline) componentDir(address string) (flow.Dir, string, error) {
+	full := path.Join(p.base.Dir, address)
+	if err := p.base.FS.MkdirAll(full, 0o700); err != nil {
+		return nil, "", fmt.Errorf("%s: make its directory: %w", address, err)
+	}
+	dir, err := p.base.FS.OpenDir(full)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: open its directory: %w", address, err)
+	}
+	return dir, full, nil
+}
+
+// identity gives the uuid of a component's data, made at first use.
+func (p *Pipeline) identity(dir flow.Dir) (string, error) {
+	raw, ok, err := readFile(dir, "id")
+	if err != nil {
+		return "", err
+	}
+	if ok && len(raw) == 36 {
+		return string(raw), nil
+	}
+	id := newUUID(p.base.Rand)
+	return id, writeFile(dir, "id", []byte(id))
+}
+
+func sortedWorks(m map[*work]struct{}) []*work {
+	list := make([]*work, 0, len(m))
+	for w := range m {
+		list = append(list, w)
+	}
+	slices.SortFunc(list, func(a, b *work) int { return int(int64(a.seq) - int64(b.seq)) })
+	return list
+}

@@ -1,0 +1,199 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// optionalWait is how long an optional channel may think about a reservation. Room that is free is given at once.
+const optionalWait = time.Millisecond
+
+// place stores the batch in the channels that take its events. Room is taken in all of them before any is written.
+func (e *emitter) place(ctx context.Context, b *flow.Batch, j *join) error {
+	dropped, unrouted := e.router.route(b)
+	takers := e.views(b)
+	e.notTaken(b)
+	err := e.reserve(ctx, takers)
+	if err == nil {
+		err = e.put(ctx, takers, b, j)
+	}
+	if err != nil {
+		e.undo(takers, b)
+		return err
+	}
+	e.count(dropped, unrouted)
+	for _, f := range e.puts {
+		f()
+	}
+	e.pos.stored(e.flights)
+	e.tell(ctx)
+	j.settle(flow.Dropped) // the emitter's own part: what no channel took was dropped
+	return nil
+}
+
+func (e *emitter) count(dropped, unrouted int) {
+	if dropped > 0 {
+		e.stats.Drop("route", dropped)
+	}
+	if unrouted > 0 {
+		e.stats.Drop("no_route", unrouted)
+	}
+	for _, st := range e.stages {
+		st.count()
+	}
+}
+
+// views gives each taking channel its part of the batch: the batch itself when one channel takes it all and no other takes any.
+func (e *emitter) views(b *flow.Batch) []*outlet {
+	takers := e.takers[:0]
+	for _, o := range e.router.outs {
+		o.batch, o.slot = nil, nil
+		if o.all || len(o.events) > 0 {
+			takers = append(takers, o)
+		}
+	}
+	e.takers = takers
+	if len(takers) == 1 && takers[0].all {
+		takers[0].batch = b
+		return takers
+	}
+	for _, o := range takers {
+		if o.all {
+			o.batch = b.Share()
+		} else {
+			o.batch = b.Select(o.events)
+		}
+	}
+	return takers
+}
+
+// undo releases what was prepared for channels that have not taken it. The batch itself stays the caller's.
+func (e *emitter) undo(takers []*outlet, b *flow.Batch) {
+	for _, o := range takers {
+		if o.slot != nil {
+			o.slot.Release()
+		}
+		if o.batch != nil && o.batch != b {
+			o.batch.OnAck(nil)
+			o.batch.Release()
+		}
+		o.slot, o.batch = nil, nil
+	}
+	if e.deadOut != nil {
+		e.deadOut.Release()
+	}
+	if e.dying != nil {
+		e.dying.OnAck(nil)
+		e.dying.Release()
+	}
+	e.dying, e.deadOut = nil, nil
+}
+
+// reserve takes room in all channels that take events, in ascending order of their names, so that two sources never wait for
+// each other. Optional channels come last and are left out when they are full.
+func (e *emitter) reserve(ctx context.Context, takers []*outlet) error {
+	retry := e.backoff()
+	dead := e.dying != nil
+	for _, o := range takers {
+		if o.optional {
+			continue
+		}
+		if dead && e.dead.name < o.node.name {
+			if err := e.reserveDead(ctx, retry); err != nil {
+				return err
+			}
+			dead = false
+		}
+		slot, err := e.room(ctx, o.node, o.batch.Size(), retry)
+		if err != nil {
+			return err
+		}
+		o.slot = slot
+	}
+	if dead {
+		if err := e.reserveDead(ctx, retry); err != nil {
+			return err
+		}
+	}
+	for _, o := range takers {
+		if o.optional {
+			e.reserveOptional(ctx, o)
+		}
+	}
+	return nil
+}
+
+func (e *emitter) backoff() *backoff {
+	return &backoff{initial: 50 * time.Millisecond, max: 5 * time.Second, rand: e.rand}
+}
+
+// room reserves in one channel and tries for ever. A channel that refuses, such as one on a full disk, makes the source wait.
+func (e *emitter) room(ctx context.Context, n *channelNode, size flow.Size, retry *backoff) (flow.Slot, error) {
+	waited := false
+	for {
+		slot, err := reserveOne(ctx, n, size)
+		if err == nil {
+			if waited {
+				e.stats.SetHealth(flow.OK, "")
+			}
+			return slot, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if errors.Is(err, flow.ErrClosed) || errors.Is(err, flow.ErrFull) {
+			return nil, err // full: the channel refuses instead of waiting, and the source answers so
+		}
+		pause := retry.next()
+		health := flow.Retrying
+		if errors.Is(err, flow.ErrTooLarge) {
+			health, pause = flow.Blocked, retry.slowest()
+		}
+		waited = true
+		n.stats.Error(err)
+		e.stats.Retries.Add(1)
+		e.stats.SetHealth(health, "channel "+n.name+": "+err.Error())
+		if health == flow.Blocked {
+			ctx = e.run // no room will ever be enough: a stop need not wait
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func reserveOne(ctx context.Context, n *channelNode, size flow.Size) (slot flow.Slot, err error) {
+	err = guard(func() (err error) {
+		slot, err = n.ch.Reserve(ctx, size)
+		return err
+	})
+	return slot, err
+}
+
+func (e *emitter) reserveDead(ctx context.Context, retry *backoff) error {
+	slot, err := e.room(ctx, e.dead, e.dying.Size(), retry)
+	e.deadOut = slot
+	return err
+}
+
+func (e *emitter) reserveOptional(ctx context.Context, o *outlet) {
+	if slot, ok := tryReserve(ctx, o.node, o.batch.Size()); ok {
+		o.slot = slot
+		return
+	}
+	e.stats.Drop("optional_full", o.batch.Len())
+}
+
+// tryReserve reserves without waiting for others to make room.
+func tryReserve(ctx context.Context, n *channelNode, size flow.Size) (flow.Slot, bool) {
+	if n.ch.Stats().Full {
+		return nil, false
+	}
+	short, cancel := context.WithTimeout(ctx, optionalWait)
+	defer cancel()
+	slot, err := reserveOne(short, n, size)
+	return slot, err == nil
+}

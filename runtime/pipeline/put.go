@@ -1,0 +1,89 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"collect/runtime/flow"
+)
+
+// put stores the reserved parts and gives up the caller's hold. Each part is tried again alone until it is stored: the others
+// have theirs already.
+func (e *emitter) put(ctx context.Context, takers []*outlet, b *flow.Batch, j *join) error {
+	retry := e.backoff()
+	if err := e.putDead(ctx, j, retry); err != nil {
+		return err
+	}
+	held := true
+	for _, o := range takers {
+		if o.slot == nil { // an optional channel that had no room
+			if o.batch != b {
+				o.batch.Release()
+			}
+			o.batch = nil
+			continue
+		}
+		o.batch.OnAck(nil)
+		if !o.optional {
+			j.add()
+			o.batch.OnAck(j.settle)
+		}
+		n, bytes, whole := int64(o.batch.Len()), o.batch.Bytes(), o.batch == b
+		if err := e.store(ctx, o.node, o.slot, o.batch, retry); err != nil {
+			return err
+		}
+		o.slot, o.batch = nil, nil
+		held = held && !whole
+		o.edge.Events.Add(n)
+		o.edge.Bytes.Add(bytes)
+	}
+	if held {
+		b.OnAck(nil)
+		b.Release()
+	}
+	return nil
+}
+
+func (e *emitter) putDead(ctx context.Context, j *join, retry *backoff) error {
+	if e.dying == nil {
+		return nil
+	}
+	j.add()
+	e.dying.OnAck(j.settleDead)
+	n := e.dying.Len()
+	if err := e.store(ctx, e.dead, e.deadOut, e.dying, retry); err != nil {
+		return err
+	}
+	e.stats.DeadLettered.Add(int64(n))
+	e.dying, e.deadOut = nil, nil
+	return nil
+}
+
+func (e *emitter) store(ctx context.Context, n *channelNode, slot flow.Slot, b *flow.Batch, retry *backoff) error {
+	events, bytes := int64(b.Len()), b.Bytes()
+	for failed := false; ; failed = true {
+		err := guard(func() error { return slot.Put(b) })
+		if err == nil {
+			n.stats.EventsIn.Add(events)
+			n.stats.BytesIn.Add(bytes)
+			if failed {
+				e.stats.SetHealth(flow.OK, "")
+				n.stats.SetHealth(flow.OK, "")
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n.stats.Error(err)
+		n.stats.SetHealth(flow.Retrying, err.Error())
+		e.stats.Retries.Add(1)
+		e.stats.SetHealth(flow.Waiting, "channel "+n.name+": "+err.Error())
+		if errors.Is(err, flow.ErrClosed) {
+			return err
+		}
+		if err := sleep(ctx, retry.next()); err != nil {
+			return err
+		}
+	}
+}

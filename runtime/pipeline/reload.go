@@ -1,0 +1,316 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"collect/hclspec/schema"
+)
+
+// Reload makes the pipeline another one while it runs. What the new spec does not change keeps its objects, sockets and files.
+// When anything of the new spec cannot be built, opened or bound, the old one goes on and the error says why. ctx bounds how long
+// replaced and removed components may drain, and how long new sources may take to be ready. drop names channels whose content
+// may be lost when they leave.
+func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets schema.Secrets, drop ...string) error {
+	if err := p.life.lock(ctx); err != nil {
+		return err
+	}
+	defer p.life.unlock()
+	if p.phaseIs() != running {
+		return errors.New("the pipeline is not running")
+	}
+	old, err := p.design(p.spec, p.secrets)
+	if err != nil {
+		return fmt.Errorf("the running spec: %w", err)
+	}
+	if old.spec.Address != spec.Address {
+		return fmt.Errorf("the spec is of %s, this is %s", spec.Address, old.spec.Address)
+	}
+	want, err := p.design(spec, secrets)
+	if err != nil {
+		return err
+	}
+	if err := p.rehearse(want); err != nil {
+		return err
+	}
+	err = p.converge(ctx, want, drop)
+	if err == nil {
+		err = p.waitReady(ctx)
+	}
+	if err != nil {
+		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), old.agent.Drain) // the way back must not end half way
+		defer cancel()
+		if again := p.converge(back, old, nil); again != nil {
+			return errors.Join(err, fmt.Errorf("and the configuration before could not be restored: %w", again))
+		}
+		return err
+	}
+	p.mu.Lock()
+	p.spec, p.secrets = spec, secrets
+	p.mu.Unlock()
+	p.stats.drop(want.alive)
+	return nil
+}
+
+// alive says whether a component is part of the design.
+func (d *design) alive(address string) bool {
+	return slices.Contains(d.addresses(), address)
+}
+
+// rehearse makes every new component once, without opening it, so that most errors show before anything is stopped.
+func (p *Pipeline) rehearse(d *design) error {
+	for _, name := range sortedKeys(d.sources) {
+		w := d.sources[name]
+		env := p.env(d, "source."+name, "", "")
+		for i, ic := range w.spec.Interceptors {
+			err := guard(func() error {
+				_, err := w.interceptors[i].interceptor(ic.Config, d.secrets, env)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("source %s: interceptor %d (%s): %w", name, i+1, ic.Type, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) waitReady(ctx context.Context) error {
+	for _, s := range p.sourceList() {
+		if err := s.waitReady(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// converge makes what runs equal to a design: it stops what is not wanted or wanted otherwise, from the sources on, and starts
+// what is missing, from the sinks back.
+func (p *Pipeline) converge(ctx context.Context, d *design, drop []string) error {
+	keep := p.keep(d)
+	if err := p.stopOld(ctx, d, keep, drop); err != nil {
+		return err
+	}
+	if err := p.startNew(ctx, d); err != nil {
+		return err
+	}
+	p.adjust(d)
+	return nil
+}
+
+// kept says which nodes stay.
+type kept struct {
+	channels, runners, sources map[string]bool
+}
+
+func (p *Pipeline) keep(d *design) kept {
+	k := kept{channels: map[string]bool{}, runners: map[string]bool{}, sources: map[string]bool{}}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for name, n := range p.channels {
+		w := d.channels[name]
+		k.channels[name] = w != nil && w.sig == n.sig
+	}
+	for name, r := range p.runners {
+		w := d.runners[name]
+		k.runners[name] = w != nil && w.sig == r.sig && k.channels[w.channel] && (w.dead == "" || k.channels[w.dead])
+	}
+	for name, s := range p.sources {
+		w := d.sources[name]
+		ok := w != nil && w.sig == s.sig && (w.dead == "" || k.channels[w.dead])
+		if ok {
+			for _, o := range s.emitter.router.outs {
+				ok = ok && k.channels[o.node.name]
+			}
+		}
+		k.sources[name] = ok
+	}
+	return k
+}
+
+// stopOld stops what does not stay. A channel that leaves, or whose content would not survive, drains through its sinks first.
+func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []string) error {
+	var sources []*sourceNode
+	for _, s := range p.sourceList() {
+		if !keep.sources[s.name] {
+			sources = append(sources, s)
+		}
+	}
+	p.stopSources(ctx, sources)
+	var leaving []*channelNode
+	for _, n := range p.channelList() {
+		if keep.channels[n.name] {
+			continue
+		}
+		leaving = append(leaving, n)
+		w := d.channels[n.name]
+		stays := w != nil && w.spec.Type == n.typ && n.durable
+		if !stays && !slices.Contains(drop, n.name) {
+			n.empty(ctx)
+		}
+	}
+	var runners []*runner
+	for _, r := range p.runnerList() {
+		if !keep.runners[r.name] {
+			runners = append(runners, r)
+		}
+	}
+	p.stopRunners(ctx, runners)
+	for _, s := range sources {
+		s.acked(ctx)
+	}
+	err := p.closeChannels(ctx, d, leaving, drop)
+	for _, s := range sources {
+		s.emitter.window.abandonAll() // only what a closed channel did not answer for
+	}
+	p.mu.Lock()
+	for _, s := range sources {
+		delete(p.sources, s.name)
+	}
+	for _, r := range runners {
+		delete(p.runners, r.name)
+	}
+	p.mu.Unlock()
+	return err
+}
+
+// ackWait bounds how long a replaced source waits for durable channels to acknowledge what is in flight.
+const ackWait = 2 * time.Second
+
+// acked waits until durable channels have acknowledged what the source emitted, so that the next source of the address goes
+// on behind it also after a crash.
+func (s *sourceNode) acked(ctx context.Context) {
+	for _, o := range s.emitter.router.outs {
+		if !o.optional && !o.node.durable {
+			return // acknowledged when delivered, which may take long
+		}
+	}
+	short, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	s.settled(short)
+}
+
+func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*channelNode, drop []string) error {
+	var errs error
+	for _, n := range leaving {
+		left := n.ch.Stats()
+		errs = errors.Join(errs, n.close(ctx))
+		p.mu.Lock()
+		delete(p.channels, n.name)
+		p.mu.Unlock()
+		if w := d.channels[n.name]; w != nil && w.spec.Type == n.typ {
+			continue
+		}
+		if left.Events > 0 && n.durable && !slices.Contains(drop, n.name) {
+			p.orphaned(n.name, left.Events, left.Bytes)
+			continue
+		}
+		errs = errors.Join(errs, p.removeComponent("channel."+n.name))
+	}
+	return errs
+}
+
+// startNew opens channels, then starts runners, then sources. Sources of the old design that stay go on all the time.
+func (p *Pipeline) startNew(ctx context.Context, d *design) error {
+	for _, name := range sortedKeys(d.channels) {
+		if p.channel(name) != nil {
+			continue
+		}
+		w := d.channels[name]
+		n, err := p.buildChannel(d, w)
+		if err != nil {
+			return err
+		}
+		if err := n.open(ctx, w.consumers); err != nil {
+			return errors.Join(err, n.dir.Close())
+		}
+		p.mu.Lock()
+		p.channels[name] = n
+		p.orphans = slices.DeleteFunc(p.orphans, func(o orphan) bool { return o.channel == name })
+		p.mu.Unlock()
+	}
+	for _, name := range sortedKeys(d.runners) {
+		if p.runners[name] != nil {
+			continue
+		}
+		r, err := p.buildRunner(d, d.runners[name])
+		if err != nil {
+			return err
+		}
+		r.start()
+		r.node.attach(r)
+		p.mu.Lock()
+		p.runners[name] = r
+		p.mu.Unlock()
+	}
+	return p.startSources(d)
+}
+
+func (p *Pipeline) startSources(d *design) error {
+	var fresh []*sourceNode
+	for _, name := range sortedKeys(d.sources) {
+		if p.sources[name] != nil {
+			continue
+		}
+		s, err := p.buildSource(d, d.sources[name])
+		if err != nil {
+			return err
+		}
+		fresh = append(fresh, s)
+	}
+	p.mu.Lock()
+	for _, s := range fresh {
+		p.sources[s.name] = s
+	}
+	p.mu.Unlock()
+	for _, s := range fresh {
+		s.start()
+	}
+	return nil
+}
+
+func (p *Pipeline) channel(name string) *channelNode {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.channels[name]
+}
+
+// adjust applies what can change without making anything anew.
+func (p *Pipeline) adjust(d *design) {
+	for _, s := range p.sourceList() {
+		s.limit(d.sources[s.name])
+	}
+	for _, r := range p.runnerList() {
+		for i, m := range d.runners[r.name].members {
+			r.members[i].limits(m.settings.Retry.Initial, m.settings.Retry.Max)
+		}
+	}
+}
+
+// orphan is a durable channel that left the configuration with events in it. Its directory stays.
+type orphan struct {
+	channel       string
+	events, bytes int64
+}
+
+func (p *Pipeline) orphaned(name string, events, bytes int64) {
+	p.mu.Lock()
+	p.orphans = append(p.orphans, orphan{channel: name, events: events, bytes: bytes})
+	p.mu.Unlock()
+	p.base.Log.Warn("channel left with events in it", "channel", name, "events", events)
+}
+
+// removeComponent removes a component's directory.
+func (p *Pipeline) removeComponent(address string) error {
+	dir, err := p.base.FS.OpenDir(p.base.Dir)
+	if err != nil {
+		return fmt.Errorf("%s: remove its data: %w", address, err)
+	}
+	if err := errors.Join(removeTree(dir, address), dir.Close()); err != nil {
+		return fmt.Errorf("%s: remove its data: %w", address, err)
+	}
+	return nil
+}

@@ -1,0 +1,309 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// runner takes batches from a channel and delivers them through one sink, or through the members of a group. Many may be in
+// flight, as many as the sinks accept. After a failure it waits for the others, tries what failed again in order, and only then
+// goes on, so that nothing newer of a key is sent before it.
+type runner struct {
+	name     string // "sink.NAME", "sink_group.NAME"
+	sig      string // what it was made of
+	node     *channelNode
+	consumer flow.Consumer
+	members  []*member
+	group    *flow.Stats // counters of the group; nil for a single sink
+	balance  balance
+	dead     *channelNode
+	edges    deadEdges
+	log      *slog.Logger
+	pool     *flow.Pool
+	rand     flow.Rand
+	counts   bool // this consumer's progress is what the channel counts as out
+
+	wake    signal         // something changed that the loop may wait for
+	done    func(*flow.Batch, flow.Result)
+	loops   sync.WaitGroup // the loop and member openers
+	context context.Context
+	cancel  context.CancelFunc
+
+	limits partLimits
+
+	mu          sync.Mutex // guards all below
+	turn        context.Context
+	endTurn     context.CancelFunc
+	stopping    bool
+	flushNow    bool
+	seq         uint64
+	works       map[*work]struct{}
+	outstanding map[*flow.Batch]*part
+	failed      []*part
+	memos       map[flow.ID]*memo
+	forget      []string
+	inFlight    int64 // events taken and not settled
+	inBytes     int64
+}
+
+// work is one lease.
+type work struct {
+	seq      uint64
+	lease    flow.Lease
+	batch    *flow.Batch
+	id       flow.ID
+	events   int
+	bytes    int64
+	left     int // parts not settled
+	settled  int // events delivered or dead-lettered
+	deadKeys []string
+	ended    bool
+}
+
+// part is what is written to a sink at once: a lease's batch, or some of its events.
+type part struct {
+	work   *work
+	order  int
+	events []int // of the work's batch; nil: all
+	n      int
+	bytes  int64
+	batch  *flow.Batch // what the sink got; nil: not made yet
+	member *member
+	result *flow.Result // nil: it was not tried, or interrupted before it was accepted
+	memo   memo
+}
+
+// memo is what must not be forgotten when a lease is returned and taken again.
+type memo struct {
+	stick  *member // whose answer is unknown
+	until  time.Time
+	poison map[int]error // events that can never be delivered
+}
+
+// start begins to open the members and to deliver.
+func (r *runner) start() {
+	r.works = map[*work]struct{}{}
+	r.outstanding = map[*flow.Batch]*part{}
+	r.memos = map[flow.ID]*memo{}
+	r.done = r.onDone
+	for _, m := range r.members {
+		m.start(r.context)
+	}
+	r.loops.Go(r.loop)
+}
+
+// loop is the runner's only goroutine besides those of the sinks.
+func (r *runner) loop() {
+	retry := &backoff{initial: 50 * time.Millisecond, max: 5 * time.Second, rand: r.rand}
+	for r.context.Err() == nil {
+		turn := r.newTurn()
+		r.forgetDead()
+		switch r.next() {
+		case doStop:
+			return
+		case doFlush:
+			r.flush(r.context)
+		case doRecover:
+			r.recover(r.context)
+		case doWait:
+			r.wake.wait(turn, 0)
+		case doTake:
+			lease, err := r.consumer.Take(turn)
+			switch {
+			case err == nil:
+				retry.reset()
+				r.deliver(turn, r.begin(lease))
+			case turn.Err() != nil:
+			case errors.Is(err, flow.ErrClosed):
+				return
+			default:
+				r.node.stats.Error(err)
+				r.node.stats.SetHealth(flow.Retrying, err.Error())
+				if sleep(turn, retry.next()) == nil {
+					r.node.stats.SetHealth(flow.OK, "")
+				}
+			}
+		}
+	}
+}
+
+type step uint8
+
+const (
+	doTake step = iota
+	doFlush
+	doRecover
+	doWait
+	doStop
+)
+
+// next says what the loop must do.
+func (r *runner) next() step {
+	usable := r.anyOpen()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.flushNow:
+		r.flushNow = false
+		return doFlush
+	case r.stopping && r.node.durable && len(r.failed) > 0 && len(r.outstanding) == 0:
+		return doStop // the channel keeps what failed
+	case len(r.failed) > 0:
+		return doRecover
+	case r.stopping && len(r.outstanding) == 0 && len(r.works) == 0:
+		return doStop
+	case r.stopping || !usable:
+		return doWait
+	}
+	return doTake
+}
+
+func (r *runner) anyOpen() bool {
+	for _, m := range r.members {
+		m.mu.Lock()
+		open := m.open && !m.broken
+		m.mu.Unlock()
+		if open {
+			return true
+		}
+	}
+	return false
+}
+
+// newTurn gives the context of the next wait. Whoever has something for the loop ends it.
+func (r *runner) newTurn() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.turn == nil || r.turn.Err() != nil {
+		r.turn, r.endTurn = context.WithCancel(r.context)
+	}
+	return r.turn
+}
+
+// interrupt makes the loop look what there is to do. change runs under the lock.
+func (r *runner) interrupt(change func()) {
+	r.mu.Lock()
+	change()
+	if r.endTurn != nil {
+		r.endTurn()
+	}
+	r.mu.Unlock()
+	r.wake.set()
+}
+
+// pressure asks for what is held back to be delivered soon: the channel is full of what this runner has leased.
+func (r *runner) pressure() { r.interrupt(func() { r.flushNow = true }) }
+
+// quiesce lets the runner end once what it has taken is settled.
+func (r *runner) quiesce() { r.interrupt(func() { r.stopping, r.flushNow = true, true }) }
+
+// begin notes a lease.
+func (r *runner) begin(lease flow.Lease) *work {
+	b := lease.Batch()
+	w := &work{lease: lease, batch: b, id: b.ID(), events: b.Len(), bytes: b.Bytes()}
+	r.mu.Lock()
+	r.seq++
+	w.seq = r.seq
+	r.works[w] = struct{}{}
+	r.inFlight += int64(w.events)
+	r.inBytes += w.bytes
+	r.mu.Unlock()
+	return w
+}
+
+// deliver writes a lease, in parts when it is larger than the sink wants.
+func (r *runner) deliver(turn context.Context, w *work) {
+	parts := r.split(w)
+	w.left = len(parts)
+	if w.left == 0 {
+		w.left = 1
+		r.settle(w, 0)
+		return
+	}
+	r.writeAll(turn, parts)
+}
+
+// writeAll writes parts in order. When it is interrupted, the rest is put where what failed is tried again, in order.
+func (r *runner) writeAll(turn context.Context, parts []*part) {
+	for i, p := range parts {
+		if p.result == nil && turn.Err() == nil && r.write(turn, p) {
+			continue
+		}
+		r.interrupt(func() { r.failed = append(r.failed, parts[i:]...) })
+		return
+	}
+}
+
+// write hands one part to a member; false: it was not accepted.
+func (r *runner) write(turn context.Context, p *part) bool {
+	m, err := r.choose(turn, p)
+	if err != nil {
+		p.result = nil
+		return false
+	}
+	if p.batch == nil {
+		p.batch = p.work.batch
+		if p.events != nil {
+			p.batch = p.work.batch.Select(p.events)
+		}
+	}
+	p.member, p.result = m, nil
+	b := p.batch
+	b.SetDone(r.done)
+	r.mu.Lock()
+	r.outstanding[b] = p
+	r.mu.Unlock()
+	err = m.write(turn, b)
+	if err == nil {
+		return true
+	}
+	r.mu.Lock()
+	delete(r.outstanding, b)
+	r.mu.Unlock()
+	b.SetDone(nil)
+	if turn.Err() == nil || isPanic(err) {
+		p.result = &flow.Result{Err: err}
+	}
+	return false
+}
+
+// onDone is called by sinks, from any goroutine.
+func (r *runner) onDone(b *flow.Batch, res flow.Result) {
+	r.mu.Lock()
+	p := r.outstanding[b]
+	delete(r.outstanding, b)
+	r.mu.Unlock()
+	if p == nil {
+		return // of a sink that was given up
+	}
+	if res.Err == nil && len(res.Events) == 0 {
+		r.delivered(p, p.n, p.bytes)
+		p.member.worked()
+		r.settle(p.work, p.n)
+	} else {
+		p.result = &res
+		r.interrupt(func() { r.failed = append(r.failed, p) })
+	}
+	r.wake.set()
+}
+
+func (r *runner) delivered(p *part, n int, bytes int64) {
+	m := p.member
+	m.stats.EventsIn.Add(int64(n))
+	m.stats.BytesIn.Add(bytes)
+	m.stats.EventsOut.Add(int64(n))
+	m.stats.BytesOut.Add(bytes)
+	if r.group != nil {
+		r.group.EventsIn.Add(int64(n))
+		r.group.EventsOut.Add(int64(n))
+		r.group.BytesIn.Add(bytes)
+		r.group.BytesOut.Add(bytes)
+	}
+	m.edge.Events.Add(int64(n))
+	m.edge.Bytes.Add(bytes)
+}

@@ -1,0 +1,180 @@
+package pipeline
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"collect/hclspec/schema"
+	"collect/runtime/flow"
+	"collect/runtime/supervisor/api"
+)
+
+// Snapshot tells how the components are. Of the agent it fills in only what the pipeline knows.
+func (p *Pipeline) Snapshot() api.Agent {
+	ready, why := p.Ready()
+	a := api.Agent{Ready: ready, NotReady: why, State: api.Running}
+	p.mu.Lock()
+	spec, ph := p.spec, p.phase
+	for _, o := range p.orphans {
+		a.Orphans = append(a.Orphans, api.Orphan{
+			Channel: o.channel, Events: o.events, Bytes: o.bytes, Why: "it left the configuration and was not empty in time",
+		})
+	}
+	p.mu.Unlock()
+	a.Address, a.ConfigHash = spec.Address, spec.Hash()
+	p.components(&a, spec)
+	a.Edges = p.stats.list()
+	a.State = state(ph, a.Components)
+	return a
+}
+
+func state(ph phase, components []api.Component) api.State {
+	switch ph {
+	case built:
+		return api.Starting
+	case draining:
+		return api.Draining
+	case stopped:
+		return api.Stopped
+	}
+	for _, c := range components {
+		if c.Health == string(flow.Blocked) {
+			return api.Blocked
+		}
+	}
+	return api.Running
+}
+
+func (p *Pipeline) components(a *api.Agent, spec *schema.AgentSpec) {
+	p.mu.Lock()
+	sources, channels, runners := p.sources, p.channels, p.runners
+	for _, s := range spec.Sources {
+		c := p.component(schema.Source, s.Type, s.Name, "source."+s.Name, s.At)
+		if n := sources[s.Name]; n != nil {
+			_, events, bytes, _ := n.emitter.window.load()
+			c.InFlight, c.InFlightBytes = int64(events), bytes
+			if bad := n.emitter.router.eventErrors.Load(); bad > 0 {
+				c.Facts = append(c.Facts, api.Fact{Label: "condition errors", Value: strconv.FormatInt(bad, 10), Unit: "events"})
+			}
+			if !n.ready.Load() && c.Health == string(flow.OK) {
+				c.Health, c.Why = string(flow.Waiting), "not ready yet"
+			}
+		}
+		a.Components = append(a.Components, c)
+		for i, ic := range s.Interceptors {
+			name := fmt.Sprintf("%s[%d]", ic.Type, i)
+			a.Components = append(a.Components,
+				p.component(schema.Interceptor, ic.Type, s.Name+"."+name, stageAddress(s.Name, name), ic.At))
+		}
+	}
+	for _, s := range spec.Channels {
+		c := p.component(schema.Channel, s.Type, s.Name, "channel."+s.Name, s.At)
+		if n := channels[s.Name]; n != nil {
+			n.fill(&c)
+		}
+		a.Components = append(a.Components, c)
+	}
+	list := sortedValues(runners)
+	p.mu.Unlock()
+	for _, s := range spec.Sinks {
+		c := p.component(schema.Sink, s.Type, s.Name, "sink."+s.Name, s.At)
+		load(&c, list, func(r *runner) bool { return len(r.members) == 1 && r.members[0].name == s.Name })
+		a.Components = append(a.Components, c)
+	}
+	for _, g := range spec.Groups {
+		strategy, _ := g.Settings["strategy"].(string)
+		c := p.component(schema.SinkGroup, strategy, g.Name, "sink_group."+g.Name, g.At)
+		address := "sink_group." + g.Name
+		load(&c, list, func(r *runner) bool { return r.name == address || strings.HasPrefix(r.name, address+"/") })
+		a.Components = append(a.Components, c)
+	}
+}
+
+// load adds what the runners of a component have in flight.
+func load(c *api.Component, list []*runner, of func(*runner) bool) {
+	for _, r := range list {
+		if of(r) {
+			r.mu.Lock()
+			c.InFlight += r.inFlight
+			c.InFlightBytes += r.inBytes
+			r.mu.Unlock()
+		}
+	}
+}
+
+func (p *Pipeline) component(kind schema.Kind, typ, name, address string, at schema.Pos) api.Component {
+	s := p.stats.of(address).Snapshot()
+	c := api.Component{
+		Kind: kind, Type: typ, Name: name, Place: at.String(), Health: string(s.Health), HealthSince: s.Since, Why: s.Why,
+		EventsIn: s.EventsIn, EventsOut: s.EventsOut, BytesIn: s.BytesIn, BytesOut: s.BytesOut,
+		Errors: s.Errors, Retries: s.Retries, DroppedBy: s.Dropped, DeadLettered: s.DeadLettered, Duplicates: s.Duplicates,
+		LastError: s.LastError, LastErrorAt: s.LastErrorAt, FirstErrorAt: s.FirstErrorAt,
+	}
+	for _, n := range s.Dropped {
+		c.Dropped += n
+	}
+	for _, f := range s.Facts {
+		c.Facts = append(c.Facts, api.Fact(f))
+	}
+	return c
+}
+
+// fill adds how full the channel is.
+func (n *channelNode) fill(c *api.Component) {
+	s := n.ch.Stats()
+	c.BacklogEvents, c.BacklogBytes, c.Capacity = s.Events, s.Bytes, s.Capacity
+	if !s.Oldest.IsZero() {
+		c.Oldest = time.Since(s.Oldest).Seconds()
+	}
+	if s.Damaged > 0 {
+		c.Facts = append(c.Facts, api.Fact{Label: "damaged", Value: strconv.FormatInt(s.Damaged, 10), Unit: "events"})
+	}
+	if s.Stalled > 0 {
+		c.Facts = append(c.Facts, api.Fact{Label: "disk silent for", Value: s.Stalled.Round(time.Millisecond).String()})
+	}
+	switch {
+	case c.Health != string(flow.OK):
+	case s.LastErr != "":
+		c.Health, c.Why = string(flow.Waiting), s.LastErr
+	case s.Full:
+		c.Health, c.Why = string(flow.Waiting), "full"
+	}
+}
+
+// list gives the edges, sorted.
+func (t *statsTable) list() []api.Edge {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	byName := map[string]*edge{}
+	for n, e := range t.edges {
+		byName[n.from+"\x00"+n.to+"\x00"+n.kind] = e
+	}
+	list := make([]api.Edge, 0, len(byName))
+	for _, e := range sortedValues(byName) {
+		list = append(list, api.Edge{From: e.from, To: e.to, Kind: e.kind, Events: e.Events.Load(), Bytes: e.Bytes.Load()})
+	}
+	return list
+}
+
+// addresses lists all components of a design.
+func (d *design) addresses() []string {
+	var list []string
+	for name, w := range d.sources {
+		list = append(list, "source."+name)
+		for i, ic := range w.spec.Interceptors {
+			list = append(list, stageAddress(name, fmt.Sprintf("%s[%d]", ic.Type, i)))
+		}
+	}
+	for name := range d.channels {
+		list = append(list, "channel."+name)
+	}
+	for _, s := range d.spec.Sinks {
+		list = append(list, "sink."+s.Name)
+	}
+	for _, g := range d.spec.Groups {
+		list = append(list, "sink_group."+g.Name)
+	}
+	return list
+}

@@ -1,0 +1,126 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// sourceNode is one running source.
+type sourceNode struct {
+	name    string
+	sig     string
+	make    func(ready func()) (flow.Source, error)
+	emitter *emitter
+	pos     *positions
+	stats   *flow.Stats
+	log     *slog.Logger
+	rand    flow.Rand
+	retry   [2]time.Duration
+
+	stopRun, stopHard context.CancelFunc
+	running           sync.WaitGroup
+
+	ready   atomic.Bool
+	changed signal // ready, or the first run ended
+
+	mu    sync.Mutex // guards first
+	first error      // why the source could not start
+}
+
+// start runs the source until stop.
+func (s *sourceNode) start() {
+	s.running.Go(s.loop)
+}
+
+// loop keeps the source running: one that fails or panics is made anew after a pause.
+func (s *sourceNode) loop() {
+	run := s.emitter.run
+	retry := &backoff{initial: s.retry[0], max: s.retry[1], rand: s.rand}
+	for run.Err() == nil {
+		began := time.Now()
+		err := s.once(run)
+		if run.Err() != nil {
+			return
+		}
+		if err == nil { // it has nothing more to read
+			s.isReady()
+			<-run.Done()
+			return
+		}
+		if time.Since(began) > retry.max {
+			retry.reset()
+		}
+		s.failed(err)
+		if sleep(run, retry.next()) != nil {
+			return
+		}
+		s.stats.Retries.Add(1)
+	}
+}
+
+func (s *sourceNode) once(run context.Context) error {
+	src, err := s.make(s.isReady)
+	if err != nil {
+		return err
+	}
+	return guard(func() error { return src.Run(run, s.emitter) })
+}
+
+func (s *sourceNode) isReady() {
+	if s.ready.CompareAndSwap(false, true) {
+		s.stats.SetHealth(flow.OK, "")
+	} else if h := s.stats.Snapshot().Health; h == flow.Retrying || h == flow.Failed {
+		s.stats.SetHealth(flow.OK, "")
+	}
+	s.changed.set()
+}
+
+func (s *sourceNode) failed(err error) {
+	s.stats.Error(err)
+	health := flow.Retrying
+	var p *panicError
+	if errors.As(err, &p) {
+		health = flow.Failed
+		s.log.Error("source panicked", "source", s.name, "err", err, "stack", string(p.stack))
+	} else {
+		s.log.Warn("source stopped and starts again", "source", s.name, "err", err)
+	}
+	s.stats.SetHealth(health, err.Error())
+	s.mu.Lock()
+	s.first = err
+	s.mu.Unlock()
+	s.changed.set()
+}
+
+// waitReady waits until the source is ready, cannot start, or ctx ends.
+func (s *sourceNode) waitReady(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		err := s.first
+		s.mu.Unlock()
+		switch {
+		case s.ready.Load():
+			return nil
+		case err != nil:
+			return fmt.Errorf("source %s: %w", s.name, err)
+		case !s.changed.wait(ctx, 0):
+			return fmt.Errorf("source %s is not ready: %w", s.name, ctx.Err())
+		}
+	}
+}
+
+// stop ends the source: it emits what it holds, until ctx ends. What is in flight afterwards is still acknowledged.
+func (s *sourceNode) stop(ctx context.Context) {
+	s.stopRun()
+	over := context.AfterFunc(ctx, s.stopHard)
+	s.running.Wait()
+	over()
+	s.stopHard()
+}

@@ -1,0 +1,146 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// stage is one interceptor of a source.
+type stage struct {
+	name  string // its type
+	ic    flow.Interceptor
+	stats *flow.Stats
+	keep  flow.Keep
+
+	// what the batch at hand adds to the counters once it is stored
+	in, out int
+	drops   []dropCount
+	dead    int
+}
+
+type dropCount struct {
+	reason string
+	n      int
+}
+
+// count adds the figures of a batch that is stored to the counters.
+func (s *stage) count() {
+	s.stats.EventsIn.Add(int64(s.in))
+	s.stats.EventsOut.Add(int64(s.out))
+	s.stats.DeadLettered.Add(int64(s.dead))
+	for _, d := range s.drops {
+		s.stats.Drop(d.reason, d.n)
+	}
+}
+
+func (s *stage) drop(reason string, n int) {
+	if k := len(s.drops) - 1; k >= 0 && s.drops[k].reason == reason {
+		s.drops[k].n += n
+		return
+	}
+	s.drops = append(s.drops, dropCount{reason, n})
+}
+
+// pass takes a batch through the interceptors.
+func (e *emitter) pass(ctx context.Context, b *flow.Batch) error {
+	e.puts = e.puts[:0]
+	var dead *deadBatch
+	for n, st := range e.stages {
+		st.in, st.out, st.dead, st.drops = b.Len(), 0, 0, st.drops[:0]
+		st.keep.Reset(b.Len())
+		if err := e.intercept(ctx, st, b); err != nil {
+			return err
+		}
+		if err := e.deadLetters(&dead, n, b); err != nil {
+			return err
+		}
+		e.puts = append(e.puts, st.keep.Puts()...)
+		st.keep.Apply(b, st.drop)
+		st.out = b.Len()
+	}
+	if dead != nil {
+		e.dying = dead.done()
+	}
+	return nil
+}
+
+// intercept calls an interceptor for each run. An error of it is not about an event, so the run is tried again.
+func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error {
+	for i := range b.Runs() {
+		run := b.Runs()[i]
+		if run.N == 0 {
+			continue
+		}
+		var retry *backoff
+		for {
+			err := guard(func() error { return st.ic.Intercept(b, run.First, run.First+run.N, &st.keep) })
+			if err == nil {
+				break
+			}
+			if retry == nil {
+				retry = e.backoff()
+			}
+			st.stats.Error(err)
+			st.stats.Retries.Add(1)
+			st.stats.SetHealth(flow.Retrying, err.Error())
+			e.logPanic(st.name, err)
+			if err := sleep(ctx, retry.next()); err != nil {
+				return err
+			}
+		}
+		if retry != nil {
+			st.stats.SetHealth(flow.OK, "")
+		}
+	}
+	return nil
+}
+
+func (e *emitter) logPanic(component string, err error) {
+	var p *panicError
+	if errors.As(err, &p) {
+		e.log.Error("component panicked", "interceptor", component, "err", err, "stack", string(p.stack))
+	}
+}
+
+// deadLetters copies the events that an interceptor gave up. Without a channel for them the source is blocked, until its
+// configuration changes.
+func (e *emitter) deadLetters(dead **deadBatch, n int, b *flow.Batch) error {
+	st := e.stages[n]
+	if !st.keep.Any() {
+		return nil
+	}
+	for i := range b.Len() {
+		reason, ok := st.keep.IsDeadLetter(i)
+		if !ok {
+			continue
+		}
+		if e.dead == nil {
+			return e.blocked(st, reason)
+		}
+		if *dead == nil {
+			*dead = newDeadBatch(e.pool, len(b.Body(i))+256)
+		}
+		run := b.RunOf(i)
+		after := run.From + uint64(b.Recs()[i].After)
+		(*dead).add(b, i, deadEvent{
+			key: fmt.Sprintf("%s/dead/%d", run.Key, n), from: after - 1, after: after, reason: reason,
+			component: "source." + e.name + "." + st.name, at: time.Now(),
+		})
+		st.dead++
+	}
+	return nil
+}
+
+func (e *emitter) blocked(st *stage, reason string) error {
+	why := "cannot handle an event and no dead_letter channel is declared: " + reason
+	err := errors.New(why)
+	st.stats.Error(err)
+	st.stats.SetHealth(flow.Blocked, why)
+	e.stats.SetHealth(flow.Blocked, why)
+	<-e.run.Done()
+	return err
+}

@@ -1,0 +1,85 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// window bounds what a source has emitted and not got acknowledged. One caller at a time enters.
+type window struct {
+	room signal
+
+	mu         sync.Mutex // guards all below
+	maxBatches int
+	maxBytes   int64
+	bytes      int64
+	open       []*join
+	abandoned  int64
+}
+
+func newWindow() *window { return &window{room: newSignal()} }
+
+// limit sets the limits; 0 is none.
+func (w *window) limit(batches int, bytes int64) {
+	w.mu.Lock()
+	w.maxBatches, w.maxBytes = batches, bytes
+	w.mu.Unlock()
+	w.room.set()
+}
+
+// enter waits until there is room. A batch larger than the whole window enters an empty one.
+func (w *window) enter(ctx context.Context, j *join) error {
+	for !w.tryEnter(j) {
+		if !w.room.wait(ctx, 0) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (w *window) tryEnter(j *join) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.open) > 0 {
+		if w.maxBatches > 0 && len(w.open) >= w.maxBatches || w.maxBytes > 0 && w.bytes+j.bytes > w.maxBytes {
+			return false
+		}
+	}
+	w.open = append(w.open, j)
+	w.bytes += j.bytes
+	return true
+}
+
+func (w *window) leave(j *join, abandoned bool) {
+	w.mu.Lock()
+	if i := slices.Index(w.open, j); i >= 0 {
+		w.open = slices.Delete(w.open, i, i+1)
+		w.bytes -= j.bytes
+	}
+	if abandoned {
+		w.abandoned += int64(j.events)
+	}
+	w.mu.Unlock()
+	w.room.set()
+}
+
+// load gives what is in flight.
+func (w *window) load() (batches, events int, bytes, abandoned int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, j := range w.open {
+		events += j.events
+	}
+	return len(w.open), events, w.bytes, w.abandoned
+}
+
+// abandonAll ends everything in flight as abandoned: nobody will settle it any more.
+func (w *window) abandonAll() {
+	w.mu.Lock()
+	open := slices.Clone(w.open)
+	w.mu.Unlock()
+	for _, j := range open {
+		j.abandon()
+	}
+}
