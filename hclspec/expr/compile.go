@@ -1,0 +1,366 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"unicode/utf8"
+
+	"github.com/agext/levenshtein"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+const eventName = "event"
+
+// maxOperators bounds chains such as a || b || …, which are as deep as they are long.
+const maxOperators = 10_000
+
+// compiler turns a syntax tree into nodes, collecting everything that is wrong.
+type compiler struct {
+	ctx     *hcl.EvalContext
+	funcs   map[string]Function
+	diags   hcl.Diagnostics
+	bound   []boundVar                        // variables of the for expressions around
+	anon    map[*hclsyntax.AnonSymbolExpr]int // slots of splat items, indexes of bound
+	folded  map[hclsyntax.Node]cty.Value      // expressions that do not depend on the event
+	reads   map[hclsyntax.Expression]reads
+	unknown bool   // a constant is not known yet
+	src     []byte // text of the file, for advice
+}
+
+// boundVar is a variable of a for expression; its value is in Scratch.vars at its index in compiler.bound.
+type boundVar struct {
+	name string
+	typ  cty.Type
+}
+
+func newCompiler(ctx *hcl.EvalContext) *compiler {
+	c := &compiler{
+		funcs:  Functions(),
+		anon:   map[*hclsyntax.AnonSymbolExpr]int{},
+		folded: map[hclsyntax.Node]cty.Value{},
+		reads:  map[hclsyntax.Expression]reads{},
+	}
+	if ctx == nil {
+		ctx = &hcl.EvalContext{Functions: ctyFunctions(c.funcs)}
+	}
+	c.ctx = ctx
+	return c
+}
+
+func (c *compiler) errorf(at hcl.Range, summary, format string, args ...any) {
+	c.diags = append(c.diags, &hcl.Diagnostic{
+		Severity: hcl.DiagError,
+		Summary:  summary,
+		Detail:   fmt.Sprintf(format, args...),
+		Subject:  &at,
+	})
+}
+
+// top compiles a whole expression and holds it against the wanted type.
+func (c *compiler) top(e hclsyntax.Expression, want Type) *node {
+	if c.scan(e); c.diags.HasErrors() {
+		return nil
+	}
+	n := c.expr(e)
+	if n == nil || c.unknown {
+		return n
+	}
+	if n.konst && n.ck.IsNull() {
+		c.errorf(e.Range(), "No value", "The value is null.")
+		return nil
+	}
+	switch want {
+	case TypeBool:
+		if n.konst {
+			c.errorf(e.Range(), "Constant condition", "This is %s for every event. A condition must depend on the event.", constText(n.ck))
+			return nil
+		}
+		c.asBool(n, e.Range())
+	case TypeNumber:
+		c.asNumber(n, e.Range())
+	case TypeString:
+		c.asText(n, e.Range())
+	default:
+		if !n.typ.IsPrimitiveType() && n.typ != cty.DynamicPseudoType {
+			c.errorf(e.Range(), "Wrong type", "This is %s. A text, number or bool is needed here; jsonencode() makes a text of it.", typeName(n.typ))
+		}
+	}
+	return n
+}
+
+func constText(v cty.Value) string {
+	if p, ok := plain(v); ok {
+		return fmt.Sprint(p)
+	}
+	return "the same"
+}
+
+// expr compiles any expression; nil means that a diagnostic says why not.
+func (c *compiler) expr(e hclsyntax.Expression) *node {
+	if !c.depends(e) {
+		return c.constant(e)
+	}
+	switch x := e.(type) {
+	case *hclsyntax.ParenthesesExpr:
+		return c.expr(x.Expression)
+	case *hclsyntax.TemplateWrapExpr:
+		return c.expr(x.Wrapped)
+	case *hclsyntax.ScopeTraversalExpr:
+		return c.traversal(x)
+	case *hclsyntax.RelativeTraversalExpr:
+		return c.steps(c.expr(x.Source), x.Traversal)
+	case *hclsyntax.IndexExpr:
+		return c.index(x)
+	case *hclsyntax.TemplateExpr:
+		return c.template(x)
+	case *hclsyntax.TemplateJoinExpr:
+		return c.templateJoin(x)
+	case *hclsyntax.BinaryOpExpr:
+		return c.binary(x)
+	case *hclsyntax.UnaryOpExpr:
+		return c.unary(x)
+	case *hclsyntax.ConditionalExpr:
+		return c.conditional(x)
+	case *hclsyntax.FunctionCallExpr:
+		return c.call(x)
+	case *hclsyntax.TupleConsExpr:
+		return c.tuple(x)
+	case *hclsyntax.ObjectConsExpr:
+		return c.object(x)
+	case *hclsyntax.ForExpr:
+		return c.forExpr(x)
+	case *hclsyntax.SplatExpr:
+		return c.splat(x)
+	case *hclsyntax.AnonSymbolExpr:
+		return c.variable(c.anon[x])
+	}
+	c.errorf(e.Range(), "Unsupported expression", "This form of expression cannot depend on the event.")
+	return nil
+}
+
+// reads says what an expression refers to, found in one walk over the whole tree.
+type reads struct{ event, bound bool }
+
+// depends says whether an expression reads the event or a variable that was bound from it.
+func (c *compiler) depends(e hclsyntax.Expression) bool {
+	r, known := c.reads[e]
+	if !known {
+		c.scan(e)
+		r = c.reads[e]
+	}
+	if r.event || !r.bound || len(c.bound) == 0 {
+		return r.event
+	}
+	w := &anonWalker{c: c}
+	_ = hclsyntax.Walk(e, w)
+	return w.found || slices.ContainsFunc(e.Variables(), func(t hcl.Traversal) bool { return c.lookup(t.RootName()) >= 0 })
+}
+
+// scan fills reads for an expression and everything in it.
+func (c *compiler) scan(e hclsyntax.Expression) {
+	w := &readsWalker{c: c, names: map[string]bool{}, stack: []reads{{}}}
+	for _, n := range boundNames(e) {
+		w.names[n] = true
+	}
+	_ = hclsyntax.Walk(e, w)
+	if w.ops > maxOperators {
+		c.errorf(e.Range(), "Expression too long", "An expression may hold %d operators at most.", maxOperators)
+	}
+}
+
+type readsWalker struct {
+	c     *compiler
+	names map[string]bool
+	stack []reads
+	ops   int
+}
+
+func (w *readsWalker) Enter(n hclsyntax.Node) hcl.Diagnostics {
+	var r reads
+	switch x := n.(type) {
+	case *hclsyntax.ScopeTraversalExpr:
+		r.event = x.Traversal.RootName() == eventName
+		r.bound = w.names[x.Traversal.RootName()]
+	case *hclsyntax.AnonSymbolExpr:
+		r.bound = true
+	case *hclsyntax.BinaryOpExpr:
+		w.ops++
+	}
+	w.stack = append(w.stack, r)
+	return nil
+}
+
+func (w *readsWalker) Exit(n hclsyntax.Node) hcl.Diagnostics {
+	last := len(w.stack) - 1
+	r := w.stack[last]
+	w.stack = w.stack[:last]
+	w.stack[last-1].event = w.stack[last-1].event || r.event
+	w.stack[last-1].bound = w.stack[last-1].bound || r.bound
+	if e, ok := n.(hclsyntax.Expression); ok {
+		w.c.reads[e] = r
+	}
+	return nil
+}
+
+// anonWalker finds the items of splat expressions around, which have no name.
+type anonWalker struct {
+	c     *compiler
+	found bool
+}
+
+func (w *anonWalker) Enter(n hclsyntax.Node) hcl.Diagnostics {
+	if a, ok := n.(*hclsyntax.AnonSymbolExpr); ok {
+		if _, ok := w.c.anon[a]; ok {
+			w.found = true
+		}
+	}
+	return nil
+}
+
+func (w *anonWalker) Exit(hclsyntax.Node) hcl.Diagnostics { return nil }
+
+// lookup gives the slot of a bound variable, or -1.
+func (c *compiler) lookup(name string) int {
+	for i := len(c.bound) - 1; i >= 0; i-- {
+		if c.bound[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// constant evaluates an expression that does not depend on the event.
+func (c *compiler) constant(e hclsyntax.Expression) *node {
+	v, diags := e.Value(c.ctx)
+	c.diags = append(c.diags, diags...)
+	if diags.HasErrors() {
+		return nil
+	}
+	return c.fold(e, v)
+}
+
+// fold remembers a constant and makes its node.
+func (c *compiler) fold(e hclsyntax.Expression, v cty.Value) *node {
+	if v.ContainsMarked() {
+		c.errorf(e.Range(), "Sensitive value per event", "A sensitive value cannot be used in an expression that depends on the event: it would have to be stored with the expression.")
+		return nil
+	}
+	if !v.IsWhollyKnown() {
+		c.unknown = true
+		return unknownNode(v.Type())
+	}
+	if err := usable(v); err != nil {
+		c.errorf(e.Range(), "Unsuitable value per event", "%s", err)
+		return nil
+	}
+	c.folded[e] = v
+	return constNode(v)
+}
+
+var (
+	errRefValue = errors.New("A reference cannot be used in an expression that depends on the event, since the connections of the configuration must be known beforehand. Use one of its attributes, such as topic.NAME.name.")
+	errNotUTF8  = errors.New("The value is not valid UTF-8 text.")
+)
+
+// usable says whether a constant can be written into a spec.
+func usable(v cty.Value) error {
+	return cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
+		if v.Type().IsCapsuleType() {
+			return false, errRefValue
+		}
+		if v.Type() == cty.String && !v.IsNull() && !utf8.ValidString(v.AsString()) {
+			return false, errNotUTF8
+		}
+		return true, nil
+	})
+}
+
+// program gives the closures for all results that the type allows.
+func (c *compiler) program(n *node, e hclsyntax.Expression) *Program {
+	quiet := &compiler{}
+	p := &Program{konst: n.konst, b: quiet.asBool(n, e.Range()), n: quiet.asNumber(n, e.Range()), s: quiet.asText(n, e.Range())}
+	if p.s != nil {
+		p.t = quiet.asTime(n, e.Range())
+	}
+	if p.b == nil {
+		p.b = func(*Scratch) (bool, *EventError) { return false, errKind }
+	}
+	if p.n == nil {
+		p.n = func(*Scratch) (float64, *EventError) { return 0, errKind }
+	}
+	if p.s == nil {
+		p.s = func(*Scratch) ([]byte, *EventError) { return nil, errKind }
+	}
+	if p.t == nil {
+		p.t = func(*Scratch) (instant, *EventError) { return instant{}, errKind }
+	}
+	if n.konst {
+		p.freeze()
+	}
+	p.parts = c.split(p, n, e)
+	return p
+}
+
+// freeze makes a constant program independent of the scratch memory.
+func (p *Program) freeze() {
+	s := new(Scratch)
+	text, err := p.s(s)
+	p.s = func(*Scratch) ([]byte, *EventError) { return text, err }
+}
+
+// split cuts a template into its parts.
+func (c *compiler) split(whole *Program, n *node, e hclsyntax.Expression) []Part {
+	if n.konst {
+		text, _ := whole.s(nil)
+		return []Part{{Literal: string(text)}}
+	}
+	for {
+		switch x := e.(type) {
+		case *hclsyntax.ParenthesesExpr:
+			e = x.Expression
+			continue
+		case *hclsyntax.TemplateWrapExpr:
+			e = x.Wrapped
+			continue
+		}
+		break
+	}
+	t, ok := e.(*hclsyntax.TemplateExpr)
+	if !ok {
+		return []Part{{Program: whole}}
+	}
+	var parts []Part
+	for _, pe := range t.Parts {
+		n := c.expr(pe)
+		if n == nil {
+			return []Part{{Program: whole}}
+		}
+		for _, p := range c.program(n, pe).parts {
+			if last := len(parts) - 1; p.Program == nil && last >= 0 && parts[last].Program == nil {
+				parts[last].Literal += p.Literal
+				continue
+			}
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// suggest gives " Did you mean X?" for the name that is nearest, or "".
+func suggest(given string, names []string) string {
+	sort.Strings(names)
+	best, dist := "", len(given)/2+1
+	for _, n := range names {
+		if d := levenshtein.Distance(given, n, nil); d < dist && d <= 3 {
+			best, dist = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Did you mean %s?", best)
+}

@@ -1,0 +1,328 @@
+package expr
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+var (
+	errNull      = &EventError{Reason: "the value is null"}
+	errNotNumber = &EventError{Reason: "the text is not a number"}
+	errNotBool   = &EventError{Reason: "the text is neither \"true\" nor \"false\""}
+	errKind      = &EventError{Reason: "the value has another type than is needed here"}
+	errNotFinite = &EventError{Reason: "the number is too large"}
+	errUnknown   = &EventError{Reason: "the value is not known yet"}
+)
+
+// toBool converts a value as HCL converts it.
+func toBool(v value) (bool, *EventError) {
+	switch v.kind {
+	case kindBool:
+		return v.b, nil
+	case kindString:
+		return parseBool(v.s)
+	case kindNull:
+		return false, errNull
+	}
+	return false, errKind
+}
+
+func parseBool(b []byte) (bool, *EventError) {
+	switch string(b) {
+	case "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	}
+	return false, errNotBool
+}
+
+func toNumber(v value) (float64, *EventError) {
+	switch v.kind {
+	case kindNumber:
+		return v.n, nil
+	case kindString:
+		return parseNumber(v.s)
+	case kindNull:
+		return 0, errNull
+	}
+	return 0, errKind
+}
+
+func toText(v value, s *Scratch) ([]byte, *EventError) {
+	switch v.kind {
+	case kindString:
+		return v.s, nil
+	case kindNumber:
+		return numberText(v.n, s), nil
+	case kindBool:
+		return boolText(v.b), nil
+	case kindNull:
+		return nil, errNull
+	}
+	return nil, errKind
+}
+
+// The texts are made anew: they may not be package-level slices, which a caller could overwrite.
+func boolText(b bool) []byte {
+	if b {
+		return []byte("true")
+	}
+	return []byte("false")
+}
+
+func numberText(f float64, s *Scratch) []byte {
+	at := len(s.buf)
+	s.buf = appendNumber(s.buf, f)
+	return s.since(at)
+}
+
+// appendNumber writes the shortest form that reads back as f, without an exponent.
+func appendNumber(b []byte, f float64) []byte {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return strconv.AppendInt(b, int64(f), 10)
+	}
+	return strconv.AppendFloat(b, f, 'f', -1, 64)
+}
+
+// parseNumber reads a decimal number with an optional sign, fraction and exponent; no spaces, hexadecimal digits, underscores or
+// names of infinities. Texts of up to 15 digits take the quick way, which is exact: the digits and the power of ten are
+// both whole numbers that a float64 holds.
+func parseNumber(b []byte) (float64, *EventError) {
+	i, neg := 0, false
+	if i < len(b) && (b[i] == '-' || b[i] == '+') {
+		neg = b[i] == '-'
+		i++
+	}
+	var mant uint64
+	digits, frac, dot := 0, 0, false
+	for ; i < len(b); i++ {
+		c := b[i]
+		switch {
+		case c >= '0' && c <= '9':
+			if digits++; digits > 15 {
+				return parseLong(b)
+			}
+			mant = mant*10 + uint64(c-'0')
+			if dot {
+				frac++
+			}
+		case c == '.' && !dot:
+			dot = true
+		case c == 'e' || c == 'E':
+			return parseLong(b)
+		default:
+			return 0, errNotNumber
+		}
+	}
+	if digits == 0 {
+		return 0, errNotNumber
+	}
+	f := float64(mant)
+	if frac > 0 {
+		f /= pow10(frac)
+	}
+	if neg {
+		f = -f
+	}
+	return f, nil
+}
+
+func pow10(n int) float64 {
+	p := 1.0
+	for ; n > 0; n-- {
+		p *= 10
+	}
+	return p
+}
+
+func parseLong(b []byte) (float64, *EventError) {
+	if len(b) > 512 {
+		return 0, errNotNumber
+	}
+	for _, c := range b {
+		if (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
+			return 0, errNotNumber
+		}
+	}
+	f, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || math.IsInf(f, 0) {
+		return 0, errNotNumber
+	}
+	return f, nil
+}
+
+// finite turns an overflow into an event error.
+func finite(f float64) (float64, *EventError) {
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		return 0, errNotFinite
+	}
+	return f, nil
+}
+
+// asBool gives a closure for a bool, or reports why there is none.
+func (c *compiler) asBool(n *node, at hcl.Range) boolFn {
+	switch n.typ {
+	case cty.Bool:
+		return n.b
+	case cty.String:
+		if c.constBad(n, at, cty.Bool) {
+			return nil
+		}
+		f := n.s
+		return func(s *Scratch) (bool, *EventError) {
+			t, err := f(s)
+			if err != nil {
+				return false, err
+			}
+			return parseBool(t)
+		}
+	case cty.DynamicPseudoType:
+		f := n.v
+		return func(s *Scratch) (bool, *EventError) {
+			v, err := f(s)
+			if err != nil {
+				return false, err
+			}
+			return toBool(v)
+		}
+	}
+	c.typeError(n, at, "true or false")
+	return nil
+}
+
+func (c *compiler) asNumber(n *node, at hcl.Range) numFn {
+	switch n.typ {
+	case cty.Number:
+		return n.n
+	case cty.String:
+		if c.constBad(n, at, cty.Number) {
+			return nil
+		}
+		f := n.s
+		return func(s *Scratch) (float64, *EventError) {
+			t, err := f(s)
+			if err != nil {
+				return 0, err
+			}
+			return parseNumber(t)
+		}
+	case cty.DynamicPseudoType:
+		f := n.v
+		return func(s *Scratch) (float64, *EventError) {
+			v, err := f(s)
+			if err != nil {
+				return 0, err
+			}
+			return toNumber(v)
+		}
+	}
+	c.typeError(n, at, "a number")
+	return nil
+}
+
+func (c *compiler) asText(n *node, at hcl.Range) strFn {
+	switch n.typ {
+	case cty.String:
+		return n.s
+	case cty.Number:
+		f := n.n
+		return func(s *Scratch) ([]byte, *EventError) {
+			x, err := f(s)
+			if err != nil {
+				return nil, err
+			}
+			return numberText(x, s), nil
+		}
+	case cty.Bool:
+		f := n.b
+		return func(s *Scratch) ([]byte, *EventError) {
+			x, err := f(s)
+			if err != nil {
+				return nil, err
+			}
+			return boolText(x), nil
+		}
+	case cty.DynamicPseudoType:
+		f := n.v
+		return func(s *Scratch) ([]byte, *EventError) {
+			v, err := f(s)
+			if err != nil {
+				return nil, err
+			}
+			return toText(v, s)
+		}
+	}
+	c.typeError(n, at, "a text")
+	return nil
+}
+
+// asTime gives a closure for an instant.
+func (c *compiler) asTime(n *node, at hcl.Range) timeFn {
+	if n.t != nil {
+		return n.t
+	}
+	f := c.asText(n, at)
+	if f == nil {
+		return nil
+	}
+	if text, ok := n.text(); ok {
+		t, err := parseInstant([]byte(text))
+		if err != nil {
+			c.errorf(at, "Wrong time", "%q is not an RFC 3339 time, such as \"2026-11-22T17:39:22Z\".", text)
+			return nil
+		}
+		return func(*Scratch) (instant, *EventError) { return t, nil }
+	}
+	return func(s *Scratch) (instant, *EventError) {
+		b, err := f(s)
+		if err != nil {
+			return instant{}, err
+		}
+		return parseInstant(b)
+	}
+}
+
+// constBad reports a constant text that cannot be converted.
+func (c *compiler) constBad(n *node, at hcl.Range, to cty.Type) bool {
+	text, ok := n.text()
+	if !ok {
+		return false
+	}
+	if to == cty.Bool {
+		if _, err := parseBool([]byte(text)); err != nil {
+			c.errorf(at, "Wrong type", "true or false is needed here, and %q is neither.", text)
+			return true
+		}
+		return false
+	}
+	if _, err := parseNumber([]byte(text)); err != nil {
+		c.errorf(at, "Wrong type", "A number is needed here, and %q is none.", text)
+		return true
+	}
+	return false
+}
+
+func (c *compiler) typeError(n *node, at hcl.Range, need string) {
+	c.errorf(at, "Wrong type", "This is %s, and %s is needed here.", typeName(n.typ), need)
+}
+
+// typeName names a type as a sentence needs it.
+func typeName(t cty.Type) string {
+	switch {
+	case t == cty.String:
+		return "a text"
+	case t == cty.Number:
+		return "a number"
+	case t == cty.Bool:
+		return "a bool"
+	case t.IsListType(), t.IsSetType(), t.IsTupleType():
+		return "a list"
+	case t.IsMapType(), t.IsObjectType():
+		return "an object"
+	}
+	return t.FriendlyName()
+}

@@ -1,0 +1,189 @@
+package expr
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// metaTypes are the attributes of event.meta.
+func metaTypes() map[string]cty.Type {
+	return map[string]cty.Type{
+		"file": cty.String, "host": cty.String, "topic": cty.String, "peer": cty.String,
+		"offset": cty.Number, "partition": cty.Number,
+	}
+}
+
+// traversal compiles a path that begins with event or with a variable of a for expression.
+func (c *compiler) traversal(e *hclsyntax.ScopeTraversalExpr) *node {
+	t := e.Traversal
+	if slot := c.lookup(t.RootName()); slot >= 0 {
+		return c.steps(c.variable(slot), t[1:])
+	}
+	if len(t) < 2 {
+		c.errorf(e.SrcRange, "Incomplete path", "event itself is no value. Use event.body, event.time, event.headers.NAME or event.meta.NAME.")
+		return nil
+	}
+	name, at, ok := stepName(t[1])
+	if !ok {
+		c.errorf(at, "Wrong path", "event has the attributes body, time, headers and meta.")
+		return nil
+	}
+	switch name {
+	case "body":
+		return c.steps(bodyNode(), t[2:])
+	case "time":
+		return c.steps(eventTimeNode(), t[2:])
+	case "headers":
+		if len(t) == 2 {
+			return headersNode()
+		}
+		header, at, ok := stepName(t[2])
+		if !ok {
+			c.errorf(at, "Wrong path", "Headers have names: event.headers.NAME or event.headers[\"NAME\"].")
+			return nil
+		}
+		if len(t) > 3 {
+			if next, _, ok := stepName(t[3]); ok {
+				c.errorf(t[3].SourceRange(), "Wrong path", "A header is a text and has no attributes. A header whose name contains a dot is written event.headers[%q].", header+"."+next)
+				return nil
+			}
+		}
+		return c.steps(headerNode(header), t[3:])
+	case "meta":
+		return c.meta(t)
+	}
+	c.errorf(at, "Unknown event attribute", "event has no attribute %q: it has body, time, headers and meta.%s",
+		name, c.eventHint(name))
+	return nil
+}
+
+func (c *compiler) eventHint(name string) string {
+	if s := suggest(name, []string{"body", "time", "headers", "meta"}); s != "" {
+		return strings.Replace(s, "mean ", "mean event.", 1)
+	}
+	return fmt.Sprintf(" A header is written event.headers.%s.", name)
+}
+
+func (c *compiler) meta(t hcl.Traversal) *node {
+	types := metaTypes()
+	names := slices.Sorted(maps.Keys(types))
+	if len(t) < 3 {
+		c.errorf(t.SourceRange(), "Incomplete path", "event.meta itself is no value. It has %s.", strings.Join(names, ", "))
+		return nil
+	}
+	name, at, ok := stepName(t[2])
+	typ, known := types[name]
+	if !ok || !known {
+		c.errorf(at, "Unknown event attribute", "event.meta has no attribute %q: it has %s.%s", name, strings.Join(names, ", "), suggest(name, names))
+		return nil
+	}
+	missing := &EventError{Reason: "the event has no meta." + name}
+	if typ == cty.Number {
+		return c.steps(numNode(func(s *Scratch) (float64, *EventError) {
+			n, ok := s.ev.MetaNumber(name)
+			if !ok {
+				return 0, missing
+			}
+			return float64(n), nil
+		}), t[3:])
+	}
+	return c.steps(strNode(func(s *Scratch) ([]byte, *EventError) {
+		v, ok := s.ev.MetaText(name)
+		if !ok {
+			return nil, missing
+		}
+		return s.text(v), nil
+	}), t[3:])
+}
+
+// stepName gives the name of a step .NAME or ["NAME"].
+func stepName(t hcl.Traverser) (string, hcl.Range, bool) {
+	switch x := t.(type) {
+	case hcl.TraverseAttr:
+		return x.Name, x.SrcRange, true
+	case hcl.TraverseIndex:
+		if x.Key.Type() == cty.String && !x.Key.IsNull() {
+			return x.Key.AsString(), x.SrcRange, true
+		}
+		return "", x.SrcRange, false
+	}
+	return "", t.SourceRange(), false
+}
+
+func bodyNode() *node {
+	n := strNode(func(s *Scratch) ([]byte, *EventError) { return s.ev.Body(), nil })
+	n.total = true
+	return n
+}
+
+func eventTimeNode() *node {
+	n := timeNode(func(s *Scratch) (instant, *EventError) { return instantOf(s.ev.Time()), nil })
+	n.total = true
+	return n
+}
+
+func missingHeader(name string) *EventError {
+	return &EventError{Reason: fmt.Sprintf("the event has no header %q", name), Header: name}
+}
+
+func headerNode(name string) *node {
+	missing := missingHeader(name)
+	return strNode(func(s *Scratch) ([]byte, *EventError) {
+		v, ok := s.ev.Header(name)
+		if !ok {
+			return nil, missing
+		}
+		return v, nil
+	})
+}
+
+var errNoHeader = &EventError{Reason: "the event has no header of that name"}
+
+// headerByKey reads a header whose name is computed.
+func headerByKey(key strFn) *node {
+	return strNode(func(s *Scratch) ([]byte, *EventError) {
+		k, err := key(s)
+		if err != nil {
+			return nil, err
+		}
+		v, ok := s.ev.Header(string(k))
+		if !ok {
+			return nil, errNoHeader
+		}
+		return v, nil
+	})
+}
+
+// headersNode is event.headers as a whole. This is the slow way: a map is made for each event.
+func headersNode() *node {
+	n := valNode(cty.Map(cty.String), func(s *Scratch) (value, *EventError) {
+		m := map[string][]byte{}
+		s.ev.Headers(func(name, v []byte) bool {
+			m[string(name)] = v
+			return true
+		})
+		out := value{kind: kindObject, obj: newShape(slices.Collect(maps.Keys(m)))}
+		for _, k := range out.obj.keys {
+			out.list = append(out.list, value{kind: kindString, s: m[k]})
+		}
+		return out, nil
+	})
+	n.nullable, n.total = false, true
+	return n
+}
+
+// isHeaders says whether an expression is event.headers itself.
+func isHeaders(e hclsyntax.Expression) bool {
+	t, ok := e.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || len(t.Traversal) != 2 || t.Traversal.RootName() != eventName {
+		return false
+	}
+	name, _, ok := stepName(t.Traversal[1])
+	return ok && name == "headers"
+}

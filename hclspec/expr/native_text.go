@@ -1,0 +1,454 @@
+package expr
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/apparentlymart/go-textseg/v15/textseg"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// textBuilder makes a builder for a function of one text.
+func textBuilder(f func(s *Scratch, b []byte) ([]byte, *EventError)) builder {
+	return func(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
+		in := c.asText(args[0], e.Args[0].Range())
+		if in == nil {
+			return nil
+		}
+		return strNode(func(s *Scratch) ([]byte, *EventError) {
+			b, err := in(s)
+			if err != nil {
+				return nil, err
+			}
+			return f(s, b)
+		})
+	}
+}
+
+// text2Builder makes a builder for a function of two texts.
+func text2Builder(f func(s *Scratch, a, b []byte) ([]byte, *EventError)) builder {
+	return func(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
+		x, y := c.asText(args[0], e.Args[0].Range()), c.asText(args[1], e.Args[1].Range())
+		if x == nil || y == nil {
+			return nil
+		}
+		return strNode(func(s *Scratch) ([]byte, *EventError) {
+			a, err := x(s)
+			if err != nil {
+				return nil, err
+			}
+			b, err := y(s)
+			if err != nil {
+				return nil, err
+			}
+			return f(s, a, b)
+		})
+	}
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func buildUpper(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	return textBuilder(func(s *Scratch, b []byte) ([]byte, *EventError) {
+		return changeCase(s, b, 'a', 'z', bytes.ToUpper), nil
+	})(c, e, args, t)
+}
+
+func buildLower(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	return textBuilder(func(s *Scratch, b []byte) ([]byte, *EventError) {
+		return changeCase(s, b, 'A', 'Z', bytes.ToLower), nil
+	})(c, e, args, t)
+}
+
+// changeCase flips the ASCII letters from lo to hi; text with others takes the slow way.
+func changeCase(s *Scratch, b []byte, lo, hi byte, slow func([]byte) []byte) []byte {
+	change := false
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return slow(b)
+		}
+		change = change || c >= lo && c <= hi
+	}
+	if !change {
+		return b
+	}
+	at := len(s.buf)
+	s.buf = append(s.buf, b...)
+	out := s.since(at)
+	for i, c := range out {
+		if c >= lo && c <= hi {
+			out[i] = c ^ 0x20
+		}
+	}
+	return out
+}
+
+func buildTrimSpace(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	return textBuilder(func(_ *Scratch, b []byte) ([]byte, *EventError) { return bytes.TrimSpace(b), nil })(c, e, args, t)
+}
+
+func buildChomp(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	return textBuilder(func(_ *Scratch, b []byte) ([]byte, *EventError) {
+		return bytes.TrimRight(b, "\r\n"), nil
+	})(c, e, args, t)
+}
+
+func buildTrimPrefix(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	return text2Builder(func(_ *Scratch, a, b []byte) ([]byte, *EventError) { return bytes.TrimPrefix(a, b), nil })(c, e, args, t)
+}
+
+func buildTrimSuffix(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	return text2Builder(func(_ *Scratch, a, b []byte) ([]byte, *EventError) { return bytes.TrimSuffix(a, b), nil })(c, e, args, t)
+}
+
+// buildTrim compiles trim(text, characters) with constant characters, the usual case, without making a string per event.
+func buildTrim(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	if set, ok := args[1].text(); ok {
+		return textBuilder(func(_ *Scratch, b []byte) ([]byte, *EventError) { return bytes.Trim(b, set), nil })(c, e, args, t)
+	}
+	return text2Builder(func(_ *Scratch, a, b []byte) ([]byte, *EventError) { return bytes.Trim(a, string(b)), nil })(c, e, args, t)
+}
+
+func bytesHasPrefix(a, b []byte) bool { return bytes.HasPrefix(a, b) }
+func bytesHasSuffix(a, b []byte) bool { return bytes.HasSuffix(a, b) }
+func bytesContains(a, b []byte) bool  { return bytes.Contains(a, b) }
+
+func buildTextTest(f func(a, b []byte) bool) builder {
+	return func(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
+		x, y := c.asText(args[0], e.Args[0].Range()), c.asText(args[1], e.Args[1].Range())
+		if x == nil || y == nil {
+			return nil
+		}
+		return boolNode(func(s *Scratch) (bool, *EventError) {
+			a, err := x(s)
+			if err != nil {
+				return false, err
+			}
+			b, err := y(s)
+			return err == nil && f(a, b), err
+		})
+	}
+}
+
+// buildReplace compiles replace(text, part, by); a part in slashes is a pattern.
+func buildReplace(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	part, ok := args[1].text()
+	if !ok {
+		c.errorf(e.Args[1].Range(), "Pattern per event", "What replace() looks for must not depend on the event, since a text in slashes is a pattern.")
+		return nil
+	}
+	if p, ok := slashPattern(part); ok {
+		return c.patternReplace(e, args, p)
+	}
+	x, y := c.asText(args[0], e.Args[0].Range()), c.asText(args[2], e.Args[2].Range())
+	if x == nil || y == nil {
+		return nil
+	}
+	old := []byte(part)
+	return strNode(func(s *Scratch) ([]byte, *EventError) {
+		b, err := x(s)
+		if err != nil {
+			return nil, err
+		}
+		by, err := y(s)
+		if err != nil {
+			return nil, err
+		}
+		return s.replaceAll(b, old, by)
+	})
+}
+
+// replaceAll is bytes.ReplaceAll into the scratch memory; without anything to replace the text itself is the result.
+func (s *Scratch) replaceAll(b, old, by []byte) ([]byte, *EventError) {
+	if len(old) == 0 {
+		if !s.fits((len(b) + 1) * (len(by) + 1)) {
+			return nil, errTooLarge
+		}
+		return bytes.ReplaceAll(b, old, by), nil
+	}
+	i := bytes.Index(b, old)
+	if i < 0 {
+		return b, nil
+	}
+	at := len(s.buf)
+	for i >= 0 {
+		if !s.fits(len(b) + len(by)) {
+			s.buf = s.buf[:at]
+			return nil, errTooLarge
+		}
+		s.buf = append(s.buf, b[:i]...)
+		s.buf = append(s.buf, by...)
+		b = b[i+len(old):]
+		i = bytes.Index(b, old)
+	}
+	s.buf = append(s.buf, b...)
+	return s.since(at), nil
+}
+
+func buildRegexReplace(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
+	p, ok := args[1].text()
+	if !ok {
+		c.errorf(e.Args[1].Range(), "Pattern per event", "A pattern must not depend on the event: it is compiled once.")
+		return nil
+	}
+	return c.patternReplace(e, args, p)
+}
+
+func (c *compiler) patternReplace(e *hclsyntax.FunctionCallExpr, args []*node, pattern string) *node {
+	re, err := smallRegexp(pattern)
+	if err != nil {
+		c.errorf(e.Args[1].Range(), "Wrong pattern", "%s.", upperFirst(err.Error()))
+		return nil
+	}
+	x, y := c.asText(args[0], e.Args[0].Range()), c.asText(args[2], e.Args[2].Range())
+	if x == nil || y == nil {
+		return nil
+	}
+	return strNode(func(s *Scratch) ([]byte, *EventError) {
+		b, err := x(s)
+		if err != nil {
+			return nil, err
+		}
+		by, err := y(s)
+		if err != nil || !re.Match(b) {
+			return b, err
+		}
+		if (len(b)+1)*(len(by)+1) > maxScratch {
+			return nil, errTooLarge
+		}
+		return re.ReplaceAll(b, by), nil
+	})
+}
+
+// characters counts what a reader sees as one character, as Terraform's strlen does.
+func characters(b []byte) int {
+	if plainText(b) {
+		return len(b)
+	}
+	n := 0
+	for len(b) > 0 {
+		d, _, _ := textseg.ScanGraphemeClusters(b, true)
+		if d <= 0 {
+			d = 1
+		}
+		b = b[d:]
+		n++
+	}
+	return n
+}
+
+// plainText says that each byte is a character: ASCII without \r\n, which counts as one.
+func plainText(b []byte) bool {
+	for i, c := range b {
+		if c >= utf8.RuneSelf || c == '\r' && i+1 < len(b) && b[i+1] == '\n' {
+			return false
+		}
+	}
+	return true
+}
+
+// prefix gives the first n characters' length in bytes.
+func prefix(b []byte, n int) int {
+	if plainText(b) {
+		return min(n, len(b))
+	}
+	at := 0
+	for ; n > 0 && at < len(b); n-- {
+		d, _, _ := textseg.ScanGraphemeClusters(b[at:], true)
+		at += max(d, 1)
+	}
+	return at
+}
+
+func buildStrlen(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
+	in := c.asText(args[0], e.Args[0].Range())
+	if in == nil {
+		return nil
+	}
+	return numNode(func(s *Scratch) (float64, *EventError) {
+		b, err := in(s)
+		return float64(characters(b)), err
+	})
+}
+
+var errOffset = &EventError{Reason: "an offset or length is not a whole number"}
+
+// buildSubstr compiles substr(text, offset, length) in characters; a negative offset counts from the end, a negative length means
+// the rest.
+func buildSubstr(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
+	in := c.asText(args[0], e.Args[0].Range())
+	off, length := c.asNumber(args[1], e.Args[1].Range()), c.asNumber(args[2], e.Args[2].Range())
+	if in == nil || off == nil || length == nil {
+		return nil
+	}
+	return strNode(func(s *Scratch) ([]byte, *EventError) {
+		b, err := in(s)
+		if err != nil {
+			return nil, err
+		}
+		x, err := off(s)
+		if err != nil {
+			return nil, err
+		}
+		y, err := length(s)
+		if err != nil {
+			return nil, err
+		}
+		from, ok1 := whole(x)
+		n, ok2 := whole(y)
+		if !ok1 || !ok2 {
+			return nil, errOffset
+		}
+		if from < 0 {
+			from = max(from+characters(b), 0)
+		}
+		b = b[prefix(b, from):]
+		if n < 0 {
+			return b, nil
+		}
+		return b[:prefix(b, n)], nil
+	})
+}
+
+// buildSplit compiles split(separator, text).
+func buildSplit(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	sep, in := c.asText(args[0], e.Args[0].Range()), c.asText(args[1], e.Args[1].Range())
+	if sep == nil || in == nil {
+		return nil
+	}
+	n := valNode(t, func(s *Scratch) (value, *EventError) {
+		by, err := sep(s)
+		if err != nil {
+			return value{}, err
+		}
+		b, err := in(s)
+		if err != nil {
+			return value{}, err
+		}
+		return s.split(b, by), nil
+	})
+	n.nullable = false
+	n.pieces = func(i int) strFn {
+		return func(s *Scratch) ([]byte, *EventError) {
+			by, err := sep(s)
+			if err != nil {
+				return nil, err
+			}
+			b, err := in(s)
+			if err != nil {
+				return nil, err
+			}
+			return piece(b, by, i)
+		}
+	}
+	return n
+}
+
+func (s *Scratch) split(b, by []byte) value {
+	count := bytes.Count(b, by) + 1
+	if len(by) == 0 {
+		count = max(utf8.RuneCount(b), 0)
+	}
+	list := s.room(count)
+	for i := range list {
+		end := bytes.Index(b, by)
+		switch {
+		case len(by) == 0:
+			_, end = utf8.DecodeRune(b)
+		case i == count-1:
+			end = len(b)
+		}
+		list[i] = value{kind: kindString, s: b[:end:end]}
+		b = b[min(end+len(by), len(b)):]
+	}
+	return value{kind: kindList, list: list}
+}
+
+// piece finds element i of a split without making the others.
+func piece(b, by []byte, i int) ([]byte, *EventError) {
+	if len(by) == 0 {
+		for ; len(b) > 0; i-- {
+			_, n := utf8.DecodeRune(b)
+			if i == 0 {
+				return b[:n], nil
+			}
+			b = b[n:]
+		}
+		return nil, errNoElement
+	}
+	for ; i > 0; i-- {
+		at := bytes.Index(b, by)
+		if at < 0 {
+			return nil, errNoElement
+		}
+		b = b[at+len(by):]
+	}
+	if at := bytes.Index(b, by); at >= 0 {
+		return b[:at], nil
+	}
+	return b, nil
+}
+
+func buildJoin(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
+	if len(args) < 2 {
+		c.errorf(e.Range(), "Wrong number of arguments", "join() takes a separator and at least one list.")
+		return nil
+	}
+	sep := c.asText(args[0], e.Args[0].Range())
+	if sep == nil {
+		return nil
+	}
+	var lists []valFn
+	for _, a := range args[1:] {
+		lists = append(lists, a.v)
+	}
+	return joinLists(sep, lists)
+}
+
+// buildRegexAll compiles regexall(pattern, text): all matches as a list.
+func buildRegexAll(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+	src, ok := args[0].text()
+	if !ok {
+		c.errorf(e.Args[0].Range(), "Pattern per event", "A pattern must not depend on the event: it is compiled once.")
+		return nil
+	}
+	m, typ, err := compilePattern(src)
+	if err != nil {
+		c.errorf(e.Args[0].Range(), "Wrong pattern", "%s.", upperFirst(err.Error()))
+		return nil
+	}
+	in := c.asText(args[1], e.Args[1].Range())
+	if in == nil {
+		return nil
+	}
+	var sh *shape
+	if typ.IsObjectType() {
+		keys := make([]string, 0, m.n)
+		for k := range m.names {
+			keys = append(keys, k)
+		}
+		sh = newShape(keys)
+	}
+	n := valNode(t, func(s *Scratch) (value, *EventError) {
+		b, err := in(s)
+		if err != nil {
+			return value{}, err
+		}
+		all := m.re.FindAllSubmatchIndex(b, -1)
+		list := make([]value, len(all))
+		for i, at := range all {
+			list[i] = captures(m, b, at, sh, s)
+		}
+		return value{kind: kindList, list: list}, nil
+	})
+	n.nullable = false
+	return n
+}

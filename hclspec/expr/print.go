@@ -1,0 +1,353 @@
+package expr
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// inlineLimit is the length up to which a constant is written into the expression; longer ones get a name.
+const inlineLimit = 200
+
+// printer writes an expression with its constants folded, in one canonical form whatever its layout and comments.
+type printer struct {
+	c     *compiler
+	out   strings.Builder
+	diags hcl.Diagnostics
+	name  string // root name of the constants that are not inline
+	long  []any
+}
+
+func newPrinter(c *compiler) *printer {
+	return &printer{c: c, name: "const"}
+}
+
+// consts gives the constants that the text refers to.
+func (p *printer) consts() map[string]any {
+	if len(p.long) == 0 {
+		return nil
+	}
+	return map[string]any{p.name: p.long}
+}
+
+func (p *printer) print(e hclsyntax.Expression) string {
+	for slices.Contains(boundNames(e), p.name) {
+		p.name += "_"
+	}
+	p.expr(e)
+	return p.out.String()
+}
+
+// boundNames gives the variables of all for expressions inside.
+func boundNames(e hclsyntax.Expression) []string {
+	var names []string
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		if f, ok := n.(*hclsyntax.ForExpr); ok {
+			names = append(names, f.KeyVar, f.ValVar)
+		}
+		return nil
+	})
+	return names
+}
+
+func (p *printer) write(parts ...string) {
+	for _, s := range parts {
+		p.out.WriteString(s)
+	}
+}
+
+func (p *printer) list(es []hclsyntax.Expression) {
+	for i, e := range es {
+		if i > 0 {
+			p.write(", ")
+		}
+		p.expr(e)
+	}
+}
+
+// atom writes an operand of a path or an operator, which needs parentheses when it is an operator itself.
+func (p *printer) atom(e hclsyntax.Expression) {
+	_, folded := p.c.folded[e]
+	switch x := e.(type) {
+	case *hclsyntax.BinaryOpExpr, *hclsyntax.UnaryOpExpr, *hclsyntax.ConditionalExpr:
+		if !folded {
+			p.write("(")
+			p.expr(e)
+			p.write(")")
+			return
+		}
+	case *hclsyntax.TemplateWrapExpr:
+		if !folded {
+			p.atom(x.Wrapped)
+			return
+		}
+	}
+	p.expr(e)
+}
+
+func (p *printer) expr(e hclsyntax.Expression) {
+	if v, ok := p.c.folded[e]; ok {
+		p.constant(v)
+		return
+	}
+	switch x := e.(type) {
+	case *hclsyntax.ParenthesesExpr:
+		p.atom(x.Expression)
+	case *hclsyntax.TemplateWrapExpr:
+		p.expr(x.Wrapped)
+	case *hclsyntax.ScopeTraversalExpr:
+		p.traversal(x.Traversal)
+	case *hclsyntax.RelativeTraversalExpr:
+		p.atom(x.Source)
+		p.traversal(x.Traversal)
+	case *hclsyntax.IndexExpr:
+		p.atom(x.Collection)
+		p.write("[")
+		p.expr(x.Key)
+		p.write("]")
+	case *hclsyntax.TemplateExpr:
+		p.template(x)
+	case *hclsyntax.TemplateJoinExpr:
+		p.write(`join("", `)
+		p.expr(x.Tuple)
+		p.write(")")
+	case *hclsyntax.UnaryOpExpr:
+		p.write(opSymbol(x.Op, true))
+		p.atom(x.Val)
+	case *hclsyntax.BinaryOpExpr:
+		p.atom(x.LHS)
+		p.write(" ", opSymbol(x.Op, false), " ")
+		p.atom(x.RHS)
+	case *hclsyntax.ConditionalExpr:
+		p.atom(x.Condition)
+		p.write(" ? ")
+		p.atom(x.TrueResult)
+		p.write(" : ")
+		p.atom(x.FalseResult)
+	default:
+		p.more(e)
+	}
+}
+
+// more is the second half of expr.
+func (p *printer) more(e hclsyntax.Expression) {
+	switch x := e.(type) {
+	case *hclsyntax.FunctionCallExpr:
+		p.write(x.Name, "(")
+		p.list(x.Args)
+		if x.ExpandFinal {
+			p.write("...")
+		}
+		p.write(")")
+	case *hclsyntax.TupleConsExpr:
+		p.write("[")
+		p.list(x.Exprs)
+		p.write("]")
+	case *hclsyntax.ObjectConsExpr:
+		p.write("{ ")
+		for i, it := range x.Items {
+			if i > 0 {
+				p.write(", ")
+			}
+			p.expr(it.KeyExpr)
+			p.write(" = ")
+			p.expr(it.ValueExpr)
+		}
+		p.write(" }")
+	case *hclsyntax.ForExpr:
+		p.forExpr(x)
+	case *hclsyntax.SplatExpr:
+		p.atom(x.Source)
+		p.write("[*]")
+		p.expr(x.Each)
+	case *hclsyntax.LiteralValueExpr:
+		p.constant(x.Val)
+	case *hclsyntax.AnonSymbolExpr:
+	default:
+		at := e.Range()
+		p.diags = append(p.diags, &hcl.Diagnostic{
+			Severity: hcl.DiagError, Summary: "Unsupported expression",
+			Detail: "This form of expression cannot depend on the event.", Subject: &at,
+		})
+	}
+}
+
+func (p *printer) forExpr(x *hclsyntax.ForExpr) {
+	brackets := "[]"
+	if x.KeyExpr != nil {
+		brackets = "{}"
+	}
+	p.write(brackets[:1], "for ")
+	if x.KeyVar != "" {
+		p.write(x.KeyVar, ", ")
+	}
+	p.write(x.ValVar, " in ")
+	p.expr(x.CollExpr)
+	p.write(" : ")
+	if x.KeyExpr != nil {
+		p.expr(x.KeyExpr)
+		p.write(" => ")
+	}
+	p.expr(x.ValExpr)
+	if x.CondExpr != nil {
+		p.write(" if ")
+		p.expr(x.CondExpr)
+	}
+	p.write(brackets[1:])
+}
+
+func (p *printer) traversal(t hcl.Traversal) {
+	for _, step := range t {
+		switch x := step.(type) {
+		case hcl.TraverseRoot:
+			p.write(x.Name)
+		case hcl.TraverseAttr:
+			p.write(".", x.Name)
+		case hcl.TraverseIndex:
+			p.write("[", literal(x.Key), "]")
+		}
+	}
+}
+
+func (p *printer) template(x *hclsyntax.TemplateExpr) {
+	p.write(`"`)
+	for _, part := range x.Parts {
+		v, ok := p.c.folded[part]
+		if lit, isLit := part.(*hclsyntax.LiteralValueExpr); isLit {
+			v, ok = lit.Val, true
+		}
+		if ok && !v.IsNull() {
+			if text := constString(v); text != "" {
+				p.write(escape(text))
+				continue
+			}
+		}
+		// An empty constant stays, so that a template does not turn into a single value of another type.
+		p.write("${")
+		p.expr(part)
+		p.write("}")
+	}
+	p.write(`"`)
+}
+
+// constString gives a constant as a template shows it.
+func constString(v cty.Value) string {
+	b, err := toText(fromCty(v), new(Scratch))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// constant writes a value, or a name for it when it is long.
+func (p *printer) constant(v cty.Value) {
+	text := literal(v)
+	if len(text) <= inlineLimit {
+		p.write(text)
+		return
+	}
+	val, ok := plain(v)
+	if !ok {
+		p.write(text)
+		return
+	}
+	p.write(fmt.Sprintf("%s[%d]", p.name, len(p.long)))
+	p.long = append(p.long, val)
+}
+
+func opSymbol(op *hclsyntax.Operation, unary bool) string {
+	switch op {
+	case hclsyntax.OpLogicalOr:
+		return "||"
+	case hclsyntax.OpLogicalAnd:
+		return "&&"
+	case hclsyntax.OpLogicalNot:
+		return "!"
+	case hclsyntax.OpEqual:
+		return "=="
+	case hclsyntax.OpNotEqual:
+		return "!="
+	case hclsyntax.OpGreaterThan:
+		return ">"
+	case hclsyntax.OpGreaterThanOrEqual:
+		return ">="
+	case hclsyntax.OpLessThan:
+		return "<"
+	case hclsyntax.OpLessThanOrEqual:
+		return "<="
+	case hclsyntax.OpAdd:
+		return "+"
+	case hclsyntax.OpSubtract, hclsyntax.OpNegate:
+		return "-"
+	case hclsyntax.OpMultiply:
+		return "*"
+	case hclsyntax.OpDivide:
+		return "/"
+	}
+	return "%"
+}
+
+// literal writes a value as HCL.
+func literal(v cty.Value) string {
+	t := v.Type()
+	switch {
+	case v.IsNull():
+		return "null"
+	case t == cty.Bool:
+		return fmt.Sprint(v.True())
+	case t == cty.Number:
+		return v.AsBigFloat().Text('f', -1)
+	case t == cty.String:
+		return `"` + escape(v.AsString()) + `"`
+	case t.IsListType(), t.IsSetType(), t.IsTupleType():
+		var parts []string
+		for it := v.ElementIterator(); it.Next(); {
+			_, e := it.Element()
+			parts = append(parts, literal(e))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	m := v.AsValueMap()
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, `"`+escape(k)+`" = `+literal(m[k]))
+	}
+	if len(parts) == 0 {
+		return "{}"
+	}
+	return "{ " + strings.Join(parts, ", ") + " }"
+}
+
+// escape writes text as it stands between quotes.
+func escape(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < 0x20 || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		case (r == '$' || r == '%') && i+1 < len(s) && s[i+1] == '{':
+			b.WriteRune(r)
+			b.WriteRune(r)
+		case r == utf8.RuneError:
+			b.WriteString(`\ufffd`)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
