@@ -236,3 +236,10 @@ func (st *Store) Close() error {
 	}
 	return err
 }
+
+// DependsOn gives what an object referred to when it was applied.
+func (st *Store) DependsOn(address string) []string {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.state.DependsOn(address)
+}
