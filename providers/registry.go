@@ -3,6 +3,8 @@ package providers
 
 import (
 	"collect/providers/generator"
+	"collect/providers/smartcar"
+	"collect/providers/tail"
 	"collect/runtime/pipeline"
 )
 
@@ -10,5 +12,7 @@ import (
 func Registry() *pipeline.Registry {
 	return pipeline.NewRegistry(
 		pipeline.Source("generator", generator.Defaults, generator.About, generator.New),
+		pipeline.Source("smartcar", smartcar.Defaults, smartcar.About, smartcar.New),
+		pipeline.Source("tail", tail.Defaults, tail.About, tail.New),
 	)
 }
