@@ -95,7 +95,7 @@ func (w *wiring) useEdge(c *component, u use) {
 	case schema.Source:
 		w.wire(c, u)
 	case schema.Channel:
-		if u.attr == "dead_letter" {
+		if u.attr == "dead_letter" && (c.channel == nil || c.channel.ref != u.ref) {
 			w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "dead_letter"}, u.at)
 		}
 	}

@@ -60,12 +60,12 @@ func (d *decoding) block(c *contents, parts ...part) []schema.Config {
 	}
 	d.attributes(c, parts, out)
 	d.blocks(c, parts, out)
-	d.required(c, parts, out)
+	d.required(c, parts)
 	return out
 }
 
 func (d *decoding) attributes(c *contents, parts []part, out []schema.Config) {
-	for _, name := range orderedAttrs(c.attrs) {
+	for _, name := range sortedKeys(c.attrs) {
 		at := c.attrs[name]
 		if contains(d.args, name) {
 			continue
@@ -84,9 +84,6 @@ func (d *decoding) attributes(c *contents, parts []part, out []schema.Config) {
 		}
 	}
 }
-
-// orderedAttrs gives the names in the order of the file, so that messages have it too.
-func orderedAttrs(m map[string]*hclsyntax.Attribute) []string { return sortedKeys(m) }
 
 func findAttr(parts []part, name string) (int, *schema.Attr) {
 	for i, p := range parts {
@@ -205,11 +202,15 @@ func (d *decoding) unknownBlock(b *block, parts []part) {
 	d.l.fail(b.typeAt, "Unknown block", "%s has no block %q.%s", d.name(), b.typ, didYouMean(b.typ, append(blocks, attrs...), "%q"))
 }
 
-func (d *decoding) required(c *contents, parts []part, _ []schema.Config) {
+func (d *decoding) required(c *contents, parts []part) {
+	asBlock := map[string]bool{} // which is reported already
+	for _, b := range c.blocks {
+		asBlock[b.typ] = true
+	}
 	for _, p := range parts {
 		for i := range p.block.Attrs {
 			a := &p.block.Attrs[i]
-			if a.Required && c.attrs[a.Name] == nil && !contains(d.args, a.Name) {
+			if a.Required && c.attrs[a.Name] == nil && !asBlock[a.Name] && !contains(d.args, a.Name) {
 				d.broken = true
 				d.l.fail(c.at, "Missing argument", "%s needs %q: %s", d.name(), a.Name, a.Doc)
 			}

@@ -27,7 +27,6 @@ func (l *loader) report(sev hcl.DiagnosticSeverity, at hcl.Range, summary, detai
 	d := &hcl.Diagnostic{Severity: sev, Summary: summary, Detail: detail}
 	if at.Filename != "" {
 		d.Subject = at.Ptr()
-		d.Context = l.blockAt(at)
 	}
 	l.diags = append(l.diags, d)
 }
@@ -38,9 +37,6 @@ func (l *loader) add(ds hcl.Diagnostics) {
 		l.diags = append(l.diags, l.reword(d))
 	}
 }
-
-// blockAt gives no context: the subject and the block's header, which the renderer finds, are enough.
-func (l *loader) blockAt(hcl.Range) *hcl.Range { return nil }
 
 // sorted gives every diagnostic once, in the order of files and lines; errors about nothing in particular come first.
 func sorted(ds hcl.Diagnostics) hcl.Diagnostics {
@@ -111,6 +107,8 @@ func didYouMean(name string, names []string, form string) string {
 // rewordings replace what the HCL library says where its words do not say what to do.
 var rewordings = map[string]string{
 	"Invalid single-argument block definition": "A block on one line holds exactly one argument. Put each argument on its own line.",
+	"Invalid expression": "A value is missing here, or it cannot be read.",
+	"Missing expression": "A value is missing here.",
 }
 
 func (l *loader) reword(d *hcl.Diagnostic) *hcl.Diagnostic {

@@ -157,7 +157,7 @@ func (l *loader) installation() {
 	if b := l.collect; b != nil {
 		at = b.DefRange()
 		sc := &scope{label: "collect"}
-		d := &decoding{l: l, sc: sc, plain: true}
+		d := &decoding{l: l, sc: sc, what: "collect block", plain: true}
 		c := d.block(l.contents(b.Body, sc), part{block: schema.Of(collectSettings{})})
 		_ = schema.Decode(c[0], nil, &set) // the types are right already
 		l.checkVersion(set.RequiredVersion, attrRange(b.Body, "required_version"))

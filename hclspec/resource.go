@@ -311,15 +311,15 @@ func (l *loader) attrText(a *hclsyntax.Attribute, sc *scope, fallback cty.Value,
 		return v, false
 	}
 	v, _ = v.UnmarkDeep()
-	v, err := convert.Convert(v, t)
+	out, err := convert.Convert(v, t)
 	if err != nil {
-		l.fail(a.Expr.Range(), "Wrong type", "%q must be %s.", a.Name, plainType(t))
+		l.fail(a.Expr.Range(), "Wrong type", "%q must be %s, not %s.", a.Name, plainType(t), describe(v))
 		return v, false
 	}
-	if v.IsNull() {
+	if out.IsNull() {
 		return fallback, true
 	}
-	return v, true
+	return out, true
 }
 
 func plainType(t cty.Type) string {
