@@ -111,13 +111,20 @@ func (b *Batch) Size() Size { return Size{Events: len(b.recs), Bytes: b.Retained
 
 // Space gives at least n free bytes at the end of the arena, to read into. Used makes them part of it.
 func (b *Batch) Space(n int) []byte {
+	space, outgrown := b.space(n)
+	b.pool.recycle(outgrown)
+	return space
+}
+
+// space is Space for what copies from the batch itself: it gives the block that became too small, if any, which is to be recycled
+// after the copying.
+func (b *Batch) space(n int) (space, outgrown []byte) {
 	if cap(b.arena)-len(b.arena) < n {
 		grown := b.pool.arena(len(b.arena) + n)
 		grown = append(grown, b.arena...)
-		b.pool.recycle(b.arena)
-		b.arena = grown
+		b.arena, outgrown = grown, b.arena
 	}
-	return b.arena[len(b.arena):cap(b.arena)]
+	return b.arena[len(b.arena):cap(b.arena)], outgrown
 }
 
 // Used adds the first n bytes of Space to the arena and gives the offset where they begin.
@@ -129,7 +136,9 @@ func (b *Batch) Used(n int) int {
 
 // Append copies p into the arena and gives its offset.
 func (b *Batch) Append(p []byte) int {
-	copy(b.Space(len(p)), p)
+	space, outgrown := b.space(len(p))
+	copy(space, p)
+	b.pool.recycle(outgrown)
 	return b.Used(len(p))
 }
 

@@ -143,10 +143,11 @@ func (b *Batch) HasHeaders(i int) bool {
 func (b *Batch) SetBody(i int, body []byte) {
 	src := b.sourceLen(i)
 	n := min(len(body), MaxBody)
-	space := b.Space(n + 5)
+	space, outgrown := b.space(n + 5)
 	binary.LittleEndian.PutUint32(space, src)
 	copy(space[4:], body[:n])
 	space[4+n] = '\n'
+	b.pool.recycle(outgrown)
 	off := b.Used(n + 5)
 	r := &b.recs[i]
 	r.Off = uint32(off + 4)
@@ -171,7 +172,7 @@ func (b *Batch) SetHeaders(i int, headers ...Header) {
 	for _, h := range headers {
 		need += entryHead + len(h.Name) + len(h.Value)
 	}
-	space := b.Space(need)
+	space, outgrown := b.space(need)
 	block := append(space[:0], 0, 0, 0, 0)
 	EachHeader(old, func(n, v []byte) bool {
 		if !slices.ContainsFunc(headers, func(h Header) bool { return h.Name == string(n) }) {
@@ -182,6 +183,7 @@ func (b *Batch) SetHeaders(i int, headers ...Header) {
 	for _, h := range headers {
 		block = appendEntry(block, h.Name, h.Value)
 	}
+	b.pool.recycle(outgrown)
 	binary.LittleEndian.PutUint32(block, uint32(len(block)))
 	b.recs[i].Hdr = uint32(b.Used(len(block))) + 1
 }
@@ -210,7 +212,7 @@ func (b *Batch) RemoveHeaders(i int, match func(name []byte) bool) {
 	if old == nil {
 		return
 	}
-	space := b.Space(len(old))
+	space, outgrown := b.space(len(old))
 	block := append(space[:0], 0, 0, 0, 0)
 	EachHeader(old, func(n, v []byte) bool {
 		if !match(n) {
@@ -218,6 +220,7 @@ func (b *Batch) RemoveHeaders(i int, match func(name []byte) bool) {
 		}
 		return true
 	})
+	b.pool.recycle(outgrown)
 	if len(block) == blockHead {
 		b.recs[i].Hdr = 0
 		return
