@@ -2,7 +2,10 @@
 package providers
 
 import (
+	"collect/providers/console"
+	"collect/providers/file"
 	"collect/providers/generator"
+	"collect/providers/null"
 	"collect/providers/smartcar"
 	"collect/providers/tail"
 	"collect/runtime/pipeline"
@@ -14,5 +17,8 @@ func Registry() *pipeline.Registry {
 		pipeline.Source("generator", generator.Defaults, generator.About, generator.New),
 		pipeline.Source("smartcar", smartcar.Defaults, smartcar.About, smartcar.New),
 		pipeline.Source("tail", tail.Defaults, tail.About, tail.New),
+		pipeline.Sink("console", console.Defaults, console.About(), console.New),
+		pipeline.Sink("file", file.Defaults, file.About(), file.New),
+		pipeline.Sink("null", null.Defaults, null.About(), null.New),
 	)
 }
