@@ -341,7 +341,7 @@ func (w *wiring) when(d *decoding, a *hclsyntax.Attribute) (any, string) {
 	if !ok {
 		return nil, ""
 	}
-	return out.Encode(), string(a.Expr.Range().SliceBytes(w.l.cfg.Files[a.Expr.Range().Filename].Bytes))
+	return out.Encode(), out.Src
 }
 
 func (w *wiring) checkRoute(d *decoding, cont *contents, r schema.RouteSpec, last bool) {

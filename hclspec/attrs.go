@@ -41,8 +41,8 @@ type decoding struct {
 	l       *loader
 	sc      *scope
 	owner   *owner
-	path    string   // of the block within its owner: "sink.stream"
-	what    string   // the block, for messages: sink "kafka"
+	path    string // of the block within its owner: "sink.stream"
+	what    string // the block, for messages: sink "kafka"
 	about   *schema.About
 	plain   bool     // secrets and references have no place here
 	args    []string // arguments that the caller reads itself

@@ -263,4 +263,3 @@ func (d *decoding) boolean(cont *contents, name string) bool {
 	b, _ := v.(bool)
 	return ok && b
 }
-

@@ -107,8 +107,8 @@ func didYouMean(name string, names []string, form string) string {
 // rewordings replace what the HCL library says where its words do not say what to do.
 var rewordings = map[string]string{
 	"Invalid single-argument block definition": "A block on one line holds exactly one argument. Put each argument on its own line.",
-	"Invalid expression": "A value is missing here, or it cannot be read.",
-	"Missing expression": "A value is missing here.",
+	"Invalid expression":                       "A value is missing here, or it cannot be read.",
+	"Missing expression":                       "A value is missing here.",
 }
 
 func (l *loader) reword(d *hcl.Diagnostic) *hcl.Diagnostic {

@@ -132,7 +132,7 @@ func (l *loader) evaluate() {
 	l.evaluateOutputs()
 	sort.Slice(l.cfg.Agents, func(i, j int) bool { return l.cfg.Agents[i].Spec.Address < l.cfg.Agents[j].Spec.Address })
 	sort.Slice(l.cfg.Topics, func(i, j int) bool { return l.cfg.Topics[i].Address < l.cfg.Topics[j].Address })
-	l.cfg.Edges = l.graph.edges
+	l.cfg.Edges = sortedEdges(append([]Edge(nil), l.graph.edges...))
 }
 
 var nameOfInstallation = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)

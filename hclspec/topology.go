@@ -177,7 +177,10 @@ func sortedEdges(edges []Edge) []Edge {
 		if a.To != b.To {
 			return a.To < b.To
 		}
-		return a.Kind < b.Kind
+		if a.Kind != b.Kind {
+			return a.Kind < b.Kind
+		}
+		return a.Label < b.Label
 	})
 	return edges
 }
