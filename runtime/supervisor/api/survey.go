@@ -156,7 +156,7 @@ func mergeWatched(agents []Agent, watched []Supervised) {
 		}
 		a.Restarts, a.LastExit = w.Restarts, w.LastExit
 		switch {
-		case a.State == Crashed && w.State == Starting:
+		case a.State == Crashed && w.PID != 0:
 			a.State, a.PID = Starting, w.PID
 		case a.State == Crashed && !w.NextTry.IsZero():
 			a.NotReady = "starts again at " + w.NextTry.UTC().Format(time.TimeOnly) + " UTC"

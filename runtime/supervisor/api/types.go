@@ -190,6 +190,7 @@ type StopRequest struct {
 	Remove  bool     `json:"remove,omitempty"`
 	Keep    bool     `json:"keep_positions,omitempty"` // with Remove: move positions to kept/
 	Restart bool     `json:"restart,omitempty"`        // start it again
+	Lose    int64    `json:"lose,omitempty"`           // with Remove: the most undelivered events that may go with it
 }
 
 // StopReply says how the stop went.

@@ -1,0 +1,340 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"collect/hclspec/schema"
+	"collect/runtime/supervisor/api"
+)
+
+const (
+	answerLimit = 30 * time.Second // for a process that was just started to answer
+	endGrace    = 10 * time.Second // beyond an agent's own drain, before it is killed
+)
+
+// agentUnit makes the unit of an agent.
+func (s *supervisor) agentUnit(id, address string) *unit {
+	dir := s.layout.AgentDir(id)
+	u := newUnit(id, address, dir, s.log)
+	u.prepare = func() (command, error) {
+		if err := s.checked.verify(s.binary); err != nil {
+			return command{}, err
+		}
+		env, err := s.agentEnv(dir)
+		return command{path: s.binary, args: api.AgentArgs(s.layout, id), env: env, log: filepath.Join(dir, "agent.log")}, err
+	}
+	return u
+}
+
+// agentEnv gives the whole environment of an agent: a few of our own variables, and what its env argument says.
+func (s *supervisor) agentEnv(dir string) ([]string, error) {
+	set, _, err := readSettings(dir)
+	if err != nil {
+		return nil, err
+	}
+	env := baseEnv()
+	for _, name := range slices.Sorted(maps.Keys(set.Env)) {
+		env = append(env, name+"="+set.Env[name]) // of several, the last counts
+	}
+	return env, nil
+}
+
+func readSettings(dir string) (schema.AgentSettings, schema.AgentSpec, error) {
+	set := schema.DefaultAgentSettings()
+	var spec schema.AgentSpec
+	secrets := schema.Secrets{}
+	if err := readJSON(filepath.Join(dir, "spec.json"), &spec); err != nil {
+		return set, spec, err
+	}
+	if err := readJSON(filepath.Join(dir, "secrets"), &secrets); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return set, spec, err
+	}
+	if err := schema.Decode(spec.Settings, secrets, &set); err != nil {
+		return set, spec, fmt.Errorf("settings of %s: %w", spec.Address, err)
+	}
+	return set, spec, nil
+}
+
+// drainLimit is how long the process of a unit may take to end.
+func (s *supervisor) drainLimit(u *unit) time.Duration {
+	set, _, _ := readSettings(u.dir) // without them the defaults hold
+	return set.Drain + endGrace
+}
+
+var validID = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`).MatchString
+
+// start runs an agent, reloads it, or starts it again.
+func (s *supervisor) start(ctx context.Context, r api.StartRequest) error {
+	if !validID(r.Meta.ID) || r.Meta.ID == brokerID {
+		return fmt.Errorf("%q cannot be the id of an agent", r.Meta.ID)
+	}
+	if r.Meta.Address == "" || r.Meta.Address != r.Spec.Address {
+		return fmt.Errorf("the spec is for %q and not for %q", r.Spec.Address, r.Meta.Address)
+	}
+	u, err := s.unit(r.Meta.ID, func() *unit { return s.agentUnit(r.Meta.ID, r.Meta.Address) })
+	if err != nil {
+		return err
+	}
+	end, err := u.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := s.prepareDir(u, r.Meta); err != nil {
+		return err
+	}
+	p, err := u.settled(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p != nil && !r.Restart:
+		return s.reload(ctx, u, r)
+	case p != nil:
+		defer u.setWant(true) // whatever happens in between
+		if _, err := s.halt(ctx, u, s.drainLimit(u)); err != nil {
+			return err
+		}
+	default:
+		if h, held, err := api.Probe(u.lock); err != nil || held {
+			return errors.Join(err, heldByOther(u, h, held))
+		}
+	}
+	if err := writeSpec(u.dir, r.Spec, r.Secrets); err != nil {
+		return err
+	}
+	if err := s.desire(u, api.Running); err != nil {
+		return err
+	}
+	u.setWant(true)
+	return nil
+}
+
+func heldByOther(u *unit, h api.Holder, held bool) error {
+	if !held {
+		return nil
+	}
+	return fmt.Errorf("%s runs already, outside of the supervisor: %w", u.address, &api.HeldError{Path: u.lock, Holder: h})
+}
+
+// prepareDir makes the directory of an agent. An agent that was destroyed and is declared again gets its positions back.
+func (s *supervisor) prepareDir(u *unit, meta api.AgentMeta) error {
+	for _, d := range []string{s.layout.AgentsDir(), u.dir} {
+		if err := api.PrivateDir(d); err != nil {
+			return fmt.Errorf("directory of %s: %w", u.address, err)
+		}
+	}
+	if err := s.restoreKept(u.id); err != nil {
+		return fmt.Errorf("kept positions of %s: %w", u.address, err)
+	}
+	path := filepath.Join(u.dir, "meta.json")
+	if _, err := os.Lstat(path); err == nil {
+		return nil
+	}
+	if meta.Created.IsZero() {
+		meta.Created = time.Now().UTC()
+	}
+	return writeJSON(path, meta)
+}
+
+// reload makes a running agent another. Its files change when it has become so: after a crash in between it is the old one, and the
+// next plan shows the difference.
+func (s *supervisor) reload(ctx context.Context, u *unit, r api.StartRequest) error {
+	old := schema.Secrets{}
+	path := filepath.Join(u.dir, "secrets")
+	if err := readJSON(path, &old); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	c := api.Dial(s.layout.AgentSocket(u.id))
+	if err := s.answers(ctx, u, c); err != nil {
+		return err
+	}
+	err := c.Reload(ctx, api.ReloadRequest{Spec: r.Spec, Secrets: r.Secrets, DropChannels: r.DropChannels})
+	if err != nil {
+		// The agent may keep these files itself. The old generation goes on, so what it needs stays.
+		return errors.Join(fmt.Errorf("reload %s: %w", u.address, err), writeSecrets(u.dir, old))
+	}
+	if err := writeSpec(u.dir, r.Spec, r.Secrets); err != nil {
+		return err
+	}
+	return s.desire(u, api.Running)
+}
+
+// answers waits until the agent's process answers.
+func (s *supervisor) answers(ctx context.Context, u *unit, c *api.Client) error {
+	var last error
+	err := until(ctx, answerLimit, func() (bool, error) {
+		_, last = c.Spec(ctx)
+		return last == nil, nil
+	})
+	if err == nil {
+		return nil
+	}
+	st := u.status()
+	if st.PID == 0 {
+		return fmt.Errorf("%s does not run: %s; %s", u.address, st.LastExit, tail(filepath.Join(u.dir, "agent.log")))
+	}
+	return fmt.Errorf("%s (process %d): %w", u.address, st.PID, last)
+}
+
+// stopAgent stops an agent, keeps it so, and removes it where the request says so.
+func (s *supervisor) stopAgent(ctx context.Context, id string, r api.StopRequest) (api.StopReply, error) {
+	u, err := s.unit(id, nil)
+	if err != nil {
+		return api.StopReply{}, err
+	}
+	if u == nil {
+		return api.StopReply{Removed: r.Remove}, nil
+	}
+	end, err := u.begin(ctx)
+	if err != nil {
+		return api.StopReply{}, err
+	}
+	defer end()
+	if r.Restart {
+		return s.restart(ctx, u)
+	}
+	reply, err := s.drain(ctx, u, r)
+	if err != nil {
+		return reply, err
+	}
+	if err := s.desire(u, api.Stopped); err != nil {
+		return reply, err
+	}
+	if !r.Remove || undelivered(reply.Left) > r.Lose {
+		return reply, nil
+	}
+	if err := s.remove(u, r.Keep); err != nil {
+		return reply, err
+	}
+	reply.Removed = true
+	return reply, nil
+}
+
+func (s *supervisor) restart(ctx context.Context, u *unit) (api.StopReply, error) {
+	if err := s.desire(u, api.Running); err != nil {
+		return api.StopReply{}, err
+	}
+	defer u.setWant(true)
+	killed, err := s.halt(ctx, u, s.drainLimit(u))
+	return api.StopReply{Killed: killed}, err
+}
+
+func undelivered(left []api.Orphan) int64 {
+	n := int64(0)
+	for _, o := range left {
+		n += o.Events
+	}
+	return n
+}
+
+// drain ends the process of an agent. With Empty it must deliver what it holds first; one that does not run is started for that.
+func (s *supervisor) drain(ctx context.Context, u *unit, r api.StopRequest) (api.StopReply, error) {
+	limit := time.Duration(r.Drain) + endGrace
+	if r.Drain == 0 {
+		limit = s.drainLimit(u)
+	}
+	c := api.Dial(s.layout.AgentSocket(u.id))
+	if r.Empty {
+		before := u.wanted()
+		u.setWant(true)
+		if err := s.answers(ctx, u, c); err != nil {
+			if r.Lose == 0 {
+				u.setWant(before)
+				return api.StopReply{}, fmt.Errorf("cannot be drained: %w", err)
+			}
+			r.Empty = false // it cannot deliver, and the user has confirmed the loss
+		}
+	}
+	u.setWant(false)
+	p, err := u.settled(ctx)
+	if err != nil {
+		return api.StopReply{}, err
+	}
+	if p == nil {
+		h, held, err := api.Probe(u.lock)
+		return api.StopReply{}, errors.Join(err, heldByOther(u, h, held))
+	}
+	if !r.Empty && r.Drain == 0 {
+		killed, err := s.halt(ctx, u, limit)
+		return api.StopReply{Killed: killed}, err
+	}
+	return s.drainOver(ctx, u, r, limit)
+}
+
+// drainOver drains over the control socket.
+func (s *supervisor) drainOver(ctx context.Context, u *unit, r api.StopRequest, limit time.Duration) (api.StopReply, error) {
+	c := api.Dial(s.layout.AgentSocket(u.id))
+	waiting := s.waiting(ctx, c)
+	asked, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	reply, err := c.Drain(asked, api.StopRequest{Drain: r.Drain, Empty: r.Empty})
+	if err != nil {
+		reply = api.StopReply{Left: waiting} // it did not say; at most what it held before
+		s.log.Warn("drain without an answer", "unit", u.address, "err", err)
+	}
+	killed, err := s.halt(ctx, u, endGrace)
+	reply.Killed = killed
+	return reply, err
+}
+
+// waiting lists what the channels of an agent hold.
+func (s *supervisor) waiting(ctx context.Context, c *api.Client) []api.Orphan {
+	a, err := c.Snapshot(ctx)
+	if err != nil {
+		return nil
+	}
+	var left []api.Orphan
+	for _, m := range a.Components {
+		if m.Kind == schema.Channel && m.BacklogEvents > 0 {
+			left = append(left, api.Orphan{Channel: m.Name, Events: m.BacklogEvents, Bytes: m.BacklogBytes, Why: "the drain did not end"})
+		}
+	}
+	return left
+}
+
+func writeSpec(dir string, spec schema.AgentSpec, secrets schema.Secrets) error {
+	if err := writeSecrets(dir, secrets); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(dir, "spec.json"), spec)
+}
+
+func writeSecrets(dir string, secrets schema.Secrets) error {
+	path := filepath.Join(dir, "secrets")
+	if len(secrets) > 0 {
+		return writeJSON(path, secrets)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove secrets: %w", err)
+	}
+	return nil
+}
+
+func writeJSON(path string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	return api.WriteFile(path, append(raw, '\n'))
+}
+
+func readJSON(path string, into any) error {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"collect/runtime/supervisor/api"
+)
+
+// maxLog is the size from which the log of a process is put aside at its next start.
+const maxLog = 16 << 20
+
+// process is a living process: a child of ours, or an adopted one.
+type process struct {
+	pid   int
+	own   *os.Process // nil: adopted
+	fd    *os.File    // pidfd: names the process even when its number is used again
+	since time.Time
+	done  chan struct{} // closed by watch when it has ended
+	exit  string        // how it ended; read after done
+}
+
+// command is what is needed to start a process.
+type command struct {
+	path string
+	args []string
+	env  []string
+	log  string // file that takes both outputs
+}
+
+// spawn starts a process in a session of its own, in the root directory, without input, with its outputs in a file: nothing it
+// holds ends with the one who started it.
+func spawn(c command) (*process, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	log, err := openLog(c.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	own, err := os.StartProcess(c.path, append([]string{c.path}, c.args...), &os.ProcAttr{
+		Dir:   "/",
+		Env:   c.env,
+		Files: []*os.File{null, log, log},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.path, err)
+	}
+	p := &process{pid: own.Pid, own: own, since: time.Now().UTC(), done: make(chan struct{})}
+	if p.fd, err = openPID(own.Pid); err != nil {
+		_ = own.Kill() // it cannot be watched
+		_, _ = own.Wait()
+		return nil, err
+	}
+	return p, nil
+}
+
+func openLog(path string) (*os.File, error) {
+	if info, err := os.Lstat(path); err == nil && info.Size() > maxLog {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("rotate log: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
+}
+
+// adopt takes over a process that holds its lock. nil when it is not that process any more.
+func adopt(h api.Holder) (*process, error) {
+	fd, err := openPID(h.PID)
+	if errors.Is(err, unix.ESRCH) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !h.Alive() { // asked after the handle is open: from here on the number is not used again
+		return nil, fd.Close()
+	}
+	return &process{pid: h.PID, fd: fd, since: h.Since, done: make(chan struct{})}, nil
+}
+
+func openPID(pid int) (*os.File, error) {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("open process %d: %w", pid, err)
+	}
+	return os.NewFile(uintptr(fd), fmt.Sprintf("pidfd:%d", pid)), nil
+}
+
+// watch waits until the process has ended, and says false when ctx ended before.
+func (p *process) watch(ctx context.Context) (bool, error) {
+	stop := context.AfterFunc(ctx, func() { _ = p.fd.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	raw, err := p.fd.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	over := false
+	err = raw.Read(func(fd uintptr) bool {
+		over = ended(fd)
+		return over
+	})
+	if !over && ctx.Err() != nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("watch process %d: %w", p.pid, err)
+	}
+	p.exit = "ended (exit status unknown: it was adopted)"
+	if p.own != nil {
+		st, err := p.own.Wait()
+		p.exit = "ended"
+		if err == nil {
+			p.exit = st.String()
+		}
+	}
+	close(p.done)
+	return true, nil
+}
+
+func ended(fd uintptr) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err == nil && n > 0
+}
+
+// signal sends a signal to just this process.
+func (p *process) signal(sig unix.Signal) error {
+	raw, err := p.fd.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ctl := raw.Control(func(fd uintptr) { err = unix.PidfdSendSignal(int(fd), sig, nil, 0) })
+	if ctl != nil || errors.Is(err, unix.ESRCH) {
+		return nil // it has ended, and its handle may be closed already
+	}
+	return err
+}
+
+// end asks the process to end, and makes it after the limit. killed says that it did not end by itself.
+func (p *process) end(ctx context.Context, limit time.Duration) (killed bool, err error) {
+	if err := p.signal(unix.SIGTERM); err != nil {
+		return false, fmt.Errorf("stop process %d: %w", p.pid, err)
+	}
+	return p.await(ctx, limit)
+}
+
+// await waits for the end of a process that was asked to end, and kills it after the limit.
+func (p *process) await(ctx context.Context, limit time.Duration) (killed bool, err error) {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-p.done:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-t.C:
+	}
+	if err := p.signal(unix.SIGKILL); err != nil {
+		return true, fmt.Errorf("kill process %d: %w", p.pid, err)
+	}
+	select {
+	case <-p.done:
+		return true, nil
+	case <-ctx.Done():
+		return true, ctx.Err()
+	}
+}
+
+// baseEnv is what processes get of our environment.
+func baseEnv() []string {
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
+	if p := os.Getenv("PATH"); p != "" {
+		env[0] = "PATH=" + p
+	}
+	for _, name := range []string{"TZ", "LANG"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// tail gives the last line of a log file, for an error message.
+func tail(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return "nothing in " + path
+	}
+	defer f.Close()
+	buf := make([]byte, 1024)
+	info, err := f.Stat()
+	if err != nil {
+		return err.Error()
+	}
+	n, _ := f.ReadAt(buf, max(0, info.Size()-int64(len(buf)))) // what can be read of it is good enough
+	line := lastLine(buf[:n])
+	if line == "" {
+		return "nothing in " + filepath.Base(path)
+	}
+	return line
+}
