@@ -12,6 +12,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/supervisor/api"
 )
 
 // Base is what a pipeline gets from its process.
@@ -47,7 +48,8 @@ type Pipeline struct {
 	sources  map[string]*sourceNode
 	pos      map[string]*positions
 	orphans  []orphan
-	left     int64 // events abandoned
+	gone     int64 // events abandoned
+	remains  []api.Orphan
 }
 
 type phase uint8
@@ -164,7 +166,7 @@ func (p *Pipeline) Drain(ctx context.Context, empty bool) (abandoned int64, err 
 	if ph := p.phaseIs(); ph == stopped || ph == built {
 		p.setPhase(stopped)
 		p.kill()
-		return p.left, nil
+		return p.gone, nil
 	}
 	p.setPhase(draining)
 	p.stopSources(ctx, p.sourceList())
@@ -201,6 +203,7 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 	p.stopSources(ctx, p.sourceList())
 	p.stopRunners(ctx, p.runnerList())
 	for _, n := range p.channelList() {
+		p.leftIn(n)
 		err = errors.Join(err, n.close(ctx))
 	}
 	p.mu.Lock()
@@ -225,10 +228,28 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 	}
 	p.mu.Lock()
 	p.phase = stopped
-	p.left += abandoned
-	abandoned = p.left
+	p.gone += abandoned
+	abandoned = p.gone
 	p.mu.Unlock()
 	return abandoned, err
+}
+
+// leftIn notes what a durable channel keeps for the next start.
+func (p *Pipeline) leftIn(n *channelNode) {
+	s := n.ch.Stats()
+	if s.Events == 0 || !n.durable {
+		return
+	}
+	p.mu.Lock()
+	p.remains = append(p.remains, api.Orphan{Channel: n.name, Events: s.Events, Bytes: s.Bytes, Why: "not delivered when the agent stopped"})
+	p.mu.Unlock()
+}
+
+// Left gives, after Drain, what durable channels still hold.
+func (p *Pipeline) Left() []api.Orphan {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.remains
 }
 
 func (p *Pipeline) stopSources(ctx context.Context, list []*sourceNode) {

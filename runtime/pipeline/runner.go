@@ -28,7 +28,7 @@ type runner struct {
 	rand     flow.Rand
 	counts   bool // this consumer's progress is what the channel counts as out
 
-	wake    signal         // something changed that the loop may wait for
+	wake    signal // something changed that the loop may wait for
 	done    func(*flow.Batch, flow.Result)
 	loops   sync.WaitGroup // the loop and member openers
 	context context.Context

@@ -381,6 +381,7 @@ func (j *journal) Open(context.Context) error {
 	j.wait = make(chan struct{})
 	return nil
 }
+
 func (j *journal) Reserve(context.Context, flow.Size) (flow.Slot, error) { return journalSlot{j}, nil }
 func (j *journal) Consumer(string) flow.Consumer                         { return j }
 func (j *journal) Forgo(string) error                                    { return nil }
