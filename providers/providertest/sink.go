@@ -197,6 +197,13 @@ func (d *Delivery) Result(seq uint64) (flow.Result, bool) {
 	return r, ok
 }
 
+// Requeue takes the last batch, which Write refused, for failed.
+func (d *Delivery) Requeue() {
+	d.mu.Lock()
+	d.failed = append(d.failed, d.seq)
+	d.mu.Unlock()
+}
+
 // Failed gives the numbers of the batches that failed and were not written again.
 func (d *Delivery) Failed() []uint64 {
 	d.mu.Lock()
