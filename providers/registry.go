@@ -5,6 +5,7 @@ import (
 	"collect/providers/console"
 	"collect/providers/file"
 	"collect/providers/generator"
+	"collect/providers/hdfs"
 	"collect/providers/null"
 	"collect/providers/smartcar"
 	"collect/providers/tail"
@@ -19,6 +20,7 @@ func Registry() *pipeline.Registry {
 		pipeline.Source("tail", tail.Defaults, tail.About, tail.New),
 		pipeline.Sink("console", console.Defaults, console.About(), console.New),
 		pipeline.Sink("file", file.Defaults, file.About(), file.New),
+		pipeline.Sink("hdfs", hdfs.Defaults, hdfs.About(), hdfs.New),
 		pipeline.Sink("null", null.Defaults, null.About(), null.New),
 	)
 }
