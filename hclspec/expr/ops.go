@@ -221,6 +221,17 @@ func (c *compiler) mismatch(e *hclsyntax.BinaryOpExpr, l, r *node) bool {
 
 // differ reports two values of plain types that differ.
 func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *node) bool {
+	// try() with results of several types: none of them may be one that never equals the other side.
+	for _, arm := range l.mixed {
+		if c.differ(whole, lr, rr, arm, r) {
+			return true
+		}
+	}
+	for _, arm := range r.mixed {
+		if c.differ(whole, lr, rr, l, arm) {
+			return true
+		}
+	}
 	if !l.typ.IsPrimitiveType() || !r.typ.IsPrimitiveType() || l.typ == r.typ {
 		return false
 	}
