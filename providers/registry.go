@@ -3,12 +3,22 @@ package providers
 
 import (
 	"collect/providers/console"
+	"collect/providers/csv"
 	"collect/providers/file"
+	"collect/providers/filter"
 	"collect/providers/generator"
 	"collect/providers/hdfs"
+	"collect/providers/host"
+	"collect/providers/json"
 	"collect/providers/null"
+	"collect/providers/regexextract"
+	"collect/providers/removeheader"
+	"collect/providers/searchreplace"
+	"collect/providers/set"
 	"collect/providers/smartcar"
 	"collect/providers/tail"
+	"collect/providers/timestamp"
+	"collect/providers/uuid"
 	"collect/runtime/pipeline"
 )
 
@@ -18,6 +28,16 @@ func Registry() *pipeline.Registry {
 		pipeline.Source("generator", generator.Defaults, generator.About, generator.New),
 		pipeline.Source("smartcar", smartcar.Defaults, smartcar.About, smartcar.New),
 		pipeline.Source("tail", tail.Defaults, tail.About, tail.New),
+		pipeline.Interceptor("csv", csv.Defaults, csv.About, csv.New),
+		pipeline.Interceptor("filter", filter.Defaults, filter.About, filter.New),
+		pipeline.Interceptor("host", host.Defaults, host.About, host.New),
+		pipeline.Interceptor("json", json.Defaults, json.About, json.New),
+		pipeline.Interceptor("regex_extract", regexextract.Defaults, regexextract.About, regexextract.New),
+		pipeline.Interceptor("remove_header", removeheader.Defaults, removeheader.About, removeheader.New),
+		pipeline.Interceptor("search_replace", searchreplace.Defaults, searchreplace.About, searchreplace.New),
+		pipeline.Interceptor("set", set.Defaults, set.About, set.New),
+		pipeline.Interceptor("timestamp", timestamp.Defaults, timestamp.About, timestamp.New),
+		pipeline.Interceptor("uuid", uuid.Defaults, uuid.About, uuid.New),
 		pipeline.Sink("console", console.Defaults, console.About(), console.New),
 		pipeline.Sink("file", file.Defaults, file.About(), file.New),
 		pipeline.Sink("hdfs", hdfs.Defaults, hdfs.About(), hdfs.New),
