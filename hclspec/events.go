@@ -134,7 +134,7 @@ func (d *decoding) constant(a *schema.Attr, e hclsyntax.Expression) (any, bool) 
 		return nil, false
 	}
 	if v.IsNull() {
-		return nil, false
+		return d.null(a, e.Range())
 	}
 	if a.Ref != "" {
 		if _, isRef := refOf(v); isRef || v.Type() == cty.String {
@@ -201,6 +201,10 @@ func (d *decoding) exprMap(a *schema.Attr, at *hclsyntax.Attribute) (any, bool) 
 		k, ok := d.l.eval(item.KeyExpr, d.sc)
 		if !ok {
 			d.broken = true
+			continue
+		}
+		if !k.IsKnown() {
+			d.unknown, d.l.cfg.Incomplete = true, true
 			continue
 		}
 		k, err := convert.Convert(k, cty.String)

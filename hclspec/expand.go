@@ -12,6 +12,7 @@ type contents struct {
 	blocks []*block
 	sc     *scope
 	at     hcl.Range // the block's header
+	open   bool      // it holds more blocks, which are not known (only with Partial)
 }
 
 // block is one inner block with the names that are visible in it.
@@ -75,11 +76,14 @@ func (l *loader) expandDynamic(c *contents, b *hclsyntax.Block, sc *scope) {
 	if !ok {
 		return
 	}
-	for _, kv := range l.elements(each.Expr, sc, "for_each of a dynamic block") {
+	elements, known := l.elements(each.Expr, sc, "for_each of a dynamic block")
+	c.open = c.open || !known
+	for _, kv := range elements {
 		it := iterator{cty.ObjectVal(map[string]cty.Value{"key": kv[0], "value": kv[1]}), implicit}
 		inner := sc.with(name, it)
 		labels, ok := l.dynamicLabels(b.Body.Attributes["labels"], inner)
 		if !ok {
+			c.open = c.open || l.opts.Partial
 			return
 		}
 		labAt := make([]hcl.Range, len(labels))
@@ -120,6 +124,10 @@ func (l *loader) dynamicLabels(a *hclsyntax.Attribute, sc *scope) ([]string, boo
 		l.secretHere(a.Expr.Range(), "labels")
 		return nil, false
 	}
+	if !v.IsWhollyKnown() {
+		l.cfg.Incomplete = true
+		return nil, false
+	}
 	list, err := stringList(v)
 	if err != nil {
 		l.fail(a.Expr.Range(), "Wrong type", "labels is a list of texts: %s.", sentence(err))
@@ -128,27 +136,26 @@ func (l *loader) dynamicLabels(a *hclsyntax.Attribute, sc *scope) ([]string, boo
 	return list, true
 }
 
-// elements evaluates what is repeated over, to pairs of key and value. What cannot be repeated over is reported; nothing is
-// repeated for a value that is not known.
-func (l *loader) elements(e hclsyntax.Expression, sc *scope, what string) [][2]cty.Value {
+// elements evaluates what is repeated over, to pairs of key and value. What cannot be repeated over is reported. Not known:
+// nothing can be said of how many there are.
+func (l *loader) elements(e hclsyntax.Expression, sc *scope, what string) (list [][2]cty.Value, known bool) {
 	v, ok := l.eval(e, sc)
 	if !ok {
-		return nil
+		return nil, true
 	}
 	if v.IsMarked() && isSecret(v) {
 		l.secretHere(e.Range(), what)
-		return nil
+		return nil, true
 	}
 	v, _ = v.Unmark()
 	if !v.IsKnown() {
 		l.cfg.Incomplete = true
-		return nil
+		return nil, false
 	}
 	if v.IsNull() || !v.CanIterateElements() {
 		l.fail(e.Range(), "Wrong type", "The %s must be a list, a set, a map or an object, not %s.", what, describe(v))
-		return nil
+		return nil, true
 	}
-	var out [][2]cty.Value
 	set := v.Type().IsSetType()
 	for it := v.ElementIterator(); it.Next(); {
 		k, x := it.Element()
@@ -157,11 +164,11 @@ func (l *loader) elements(e hclsyntax.Expression, sc *scope, what string) [][2]c
 		}
 		if isSecret(k) {
 			l.secretHere(e.Range(), what)
-			return nil
+			return nil, true
 		}
-		out = append(out, [2]cty.Value{k, x})
+		list = append(list, [2]cty.Value{k, x})
 	}
-	return out
+	return list, true
 }
 
 // secretHere reports a secret where none may be.

@@ -34,16 +34,16 @@ type loader struct {
 	funcs     map[string]function.Function
 	base      *hcl.EvalContext
 	environ   map[string]string
-	env       cty.Value // dynamic value for Partial
 	stack     []step    // what is being evaluated, for cycles
 	outside   map[string]bool
+	missing   string // an example of a value that is not known
 	graph     *topology
 	memos     memo
 }
 
 // memo holds values that are built once.
 type memo struct {
-	vars, topics, agents cty.Value
+	topics, agents cty.Value
 	settings             map[schema.Kind]*schema.Block
 }
 
@@ -51,6 +51,9 @@ type memo struct {
 func Load(o Options) (*Config, hcl.Diagnostics) {
 	l := newLoader(o)
 	l.load()
+	if l.cfg.Incomplete {
+		l.warn(hcl.Range{}, "Not everything could be checked", "Some values are not known here%s. What depends on them is checked when they are.", l.missing)
+	}
 	l.cfg.OutsideReads = sortedKeys(l.outside)
 	return l.cfg, sorted(l.diags)
 }

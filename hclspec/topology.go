@@ -55,7 +55,13 @@ func (l *loader) checkTopicNames() {
 // checkCycles finds closed walks of events. Each strongly connected part of the graph is reported once, by one of its cycles.
 func (l *loader) checkCycles() {
 	g := newDigraph(l.graph.edges)
+	reported := map[hcl.Range]bool{} // one of all instances of a block is enough
 	for _, walk := range g.cycles() {
+		if at := l.graph.places[walk[0]]; reported[at] {
+			continue
+		} else {
+			reported[at] = true
+		}
 		var b strings.Builder
 		for _, i := range walk {
 			e, at := l.graph.edges[i], l.graph.places[i]

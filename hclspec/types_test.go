@@ -77,13 +77,15 @@ type (
 	fakeCSV struct {
 		Columns   []string `collect:"columns,required" doc:"Names."`
 		Separator string   `collect:"separator" doc:"Separator."`
+		OnError   string   `collect:"on_error,enum=keep|drop|dead_letter" doc:"What happens to other lines."`
 	}
 	fakeSet struct {
 		Headers map[string]schema.Expr `collect:"headers,event" doc:"Headers."`
 		Body    schema.Expr            `collect:"body,event" doc:"Body."`
 	}
 	fakeMemory struct {
-		MaxSize schema.Bytes `collect:"max_size" doc:"Bytes."`
+		MaxSize  schema.Bytes `collect:"max_size" doc:"Bytes."`
+		WhenFull string       `collect:"when_full,enum=block|reject" doc:"What happens when it is full."`
 	}
 	fakeKafkaSink struct {
 		Topic       schema.Expr       `collect:"topic,event,ref=topic,required" doc:"Topic."`
@@ -163,6 +165,7 @@ func types() fakeTypes {
 	fake(f, schema.Sink, "hdfs", fakeHDFS{Roll: fakeRoll{Size: 128 << 20}}, schema.About{Rolls: true})
 	fake(f, schema.Sink, "file", fakeFile{}, schema.About{Rolls: true})
 	fake(f, schema.Sink, "null", fakeNone{}, schema.About{})
+	fake(f, schema.Sink, "socket", fakeNone{}, schema.About{Unconfirmed: true})
 	fake(f, schema.Sink, "console", fakeNone{}, schema.About{})
 	fake(f, schema.Provider, "kafka", fakeKafka{}, schema.About{})
 	fake(f, schema.Topic, "kafka", fakeTopic{}, schema.About{})

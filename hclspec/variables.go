@@ -204,9 +204,8 @@ func (v *variable) evaluate(l *loader) (cty.Value, bool) {
 			return v.fallback, true
 		}
 		if l.opts.Partial {
-			if !l.cfg.Incomplete {
-				l.cfg.Incomplete = true
-				l.warn(hcl.Range{}, "Not everything could be checked", "Variables have no value here, such as %q; what depends on them is checked when they have one.", v.name)
+			if l.cfg.Incomplete = true; l.missing == "" {
+				l.missing = ", such as var." + v.name
 			}
 			return cty.UnknownVal(v.typ), true
 		}

@@ -2,10 +2,7 @@ package hclspec
 
 import (
 	"fmt"
-	"net"
 	"strings"
-
-	"github.com/hashicorp/hcl/v2"
 
 	"collect/hclspec/schema"
 )
@@ -22,6 +19,7 @@ func (w *wiring) check() {
 	w.checkChannels()
 	w.checkSinks()
 	w.checkCapacities()
+	w.checkRefusals()
 	w.checkMemory()
 }
 
@@ -144,6 +142,9 @@ func (c *component) rolls() (size int64, ok bool) {
 		return 0, true
 	}
 	_, ok = c.cfg["roll"]
+	if _, closes := c.cfg["close_when"]; closes {
+		ok = true
+	}
 	for i := range n.Block.Attrs {
 		ok = ok || n.Block.Attrs[i].Default != nil
 	}
@@ -261,145 +262,49 @@ func (w *wiring) checkMemory() {
 	}
 }
 
-// listener is one address that an agent listens on.
-type listener struct {
-	what     string
-	network  string
-	host     string
-	port     string
-	at       hcl.Range
-	original string
-}
-
-func (w *wiring) collectListeners() {
-	if w.inst.phantom {
-		return
-	}
-	for _, c := range w.inst.components {
-		if c.def == nil || c.def.About.Listen == "" {
+// checkRefusals looks at what becomes of events that somebody does not want.
+func (w *wiring) checkRefusals() {
+	for i, c := range w.componentsOf(schema.Source) {
+		spec := w.spec.Sources[i]
+		if _, own := deadLetterOf(c.uses); !own && w.deadLetter.ref == nil {
+			w.checkDeadLetters(c, spec)
+		}
+		if c.def == nil || c.def.About.Answers {
 			continue
 		}
-		name := c.def.About.Listen
-		addr, _ := c.cfg[name].(string)
-		network := "tcp"
-		if p, ok := c.cfg["protocol"].(string); ok {
-			network = p
-		} else if a, ok := c.def.Block.Attr("protocol"); ok {
-			if p, ok := a.Default.(string); ok {
-				network = p
-			}
-		}
-		w.listen(c.ref.Addr, network, addr, w.own.ranges[c.path()+"."+name])
-	}
-	if m, ok := w.spec.Settings["metrics"].(map[string]any); ok {
-		addr, _ := m["listen"].(string)
-		w.listen(w.inst.addr+" metrics", "tcp", addr, w.own.ranges["metrics.listen"])
-	}
-}
-
-func (w *wiring) listen(what, network, addr string, at hcl.Range) {
-	if addr == "" || network == "unix" {
-		return
-	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		w.l.fail(at, "Invalid address", "%q is not an address to listen on. Write HOST:PORT, such as \"127.0.0.1:7000\".", addr)
-		return
-	}
-	if port == "0" {
-		return
-	}
-	w.l.graph.listeners = append(w.l.graph.listeners, listener{what, network, normalHost(host), port, at, addr})
-}
-
-// normalHost gives "" for an address that stands for all of a machine.
-func normalHost(h string) string {
-	if strings.EqualFold(h, "localhost") {
-		return "127.0.0.1"
-	}
-	if ip := net.ParseIP(h); ip != nil {
-		if ip.IsUnspecified() {
-			return ""
-		}
-		return ip.String()
-	}
-	return strings.ToLower(h)
-}
-
-func (l *loader) checkListeners() {
-	byPort := map[[2]string][]listener{}
-	for _, x := range l.graph.listeners {
-		k := [2]string{x.network, x.port}
-		for _, y := range byPort[k] {
-			if x.host == y.host || x.host == "" || y.host == "" {
-				l.fail(x.at, "Address used twice", "%s listens on %s, and %s (%s:%d) on %s: only one can have it.", x.what, x.original, y.what, y.at.Filename, y.at.Start.Line, y.original)
-				break
-			}
-		}
-		byPort[k] = append(byPort[k], x)
-	}
-}
-
-// watched is a set of files that a source takes for itself: it renames or deletes what it has read.
-type watched struct {
-	c     *component
-	takes bool
-	at    hcl.Range
-	key   string
-}
-
-func (w *wiring) collectFiles() {
-	if w.inst.phantom {
-		return
-	}
-	for _, c := range w.inst.components {
-		if c.def == nil || c.def.About.Files == "" {
-			continue
-		}
-		name := c.def.About.Files
-		takes := c.choice("done", "track") || c.choice("delete", "never")
-		var keys []string
-		switch v := c.cfg[name].(type) {
-		case string:
-			keys = []string{v}
-		case []any:
-			for _, x := range v {
-				if s, ok := x.(string); ok {
-					keys = append(keys, s)
+		for _, r := range c.routes {
+			for _, u := range r.channels {
+				ch := w.inst.component(schema.Channel, lastPart(u.ref.Local))
+				if full, _ := ch.cfg["when_full"].(string); full == "reject" {
+					w.l.fail(u.at, "Nobody to refuse", "%s refuses events when it is full, and a source of type %q has no sender that it could tell. Use when_full = \"block\".", ch.ref.Local, c.typ)
 				}
 			}
 		}
-		for _, k := range keys {
-			w.l.graph.files = append(w.l.graph.files, watched{c, takes, w.own.ranges[c.path()+"."+name], k})
+	}
+	for _, c := range w.componentsOf(schema.Sink) {
+		if u, own := deadLetterOf(c.uses); own && c.def != nil && c.def.About.Unconfirmed {
+			w.l.warn(u.at, "Nothing to dead-letter", "A sink of type %q gets no answer, so it never learns that an event could not be delivered: %s will get nothing from it.", c.typ, u.ref.Local)
 		}
 	}
 }
 
-// choice says whether an argument has, given or by default, another value than the harmless one.
-func (c *component) choice(name, harmless string) bool {
-	a, ok := c.def.Block.Attr(name)
-	if !ok {
-		return false
+// checkDeadLetters finds interceptors that send events to a dead-letter channel that there is not.
+func (w *wiring) checkDeadLetters(c *component, spec schema.SourceSpec) {
+	for i, ic := range spec.Interceptors {
+		if on, _ := ic.Config["on_error"].(string); on == "dead_letter" {
+			at := w.own.ranges[fmt.Sprintf("%s.interceptor[%d].on_error", c.path(), i)]
+			w.l.fail(at, "No dead-letter channel", "Neither the source nor its agent has a dead_letter channel. Write dead_letter = channel.NAME in one of them.")
+		}
 	}
-	s, ok := c.cfg[name].(string)
-	if !ok {
-		s, ok = a.Default.(string)
-	}
-	return ok && s != harmless
 }
 
-// checkFiles finds two sources on the same files where one marks or deletes them, which is where the other looks for what
-// it has read.
-func (l *loader) checkFiles() {
-	seen := map[string]watched{}
-	for _, f := range l.graph.files {
-		old, ok := seen[f.key]
-		if !ok {
-			seen[f.key] = f
-			continue
-		}
-		if old.c != f.c && (old.takes || f.takes) {
-			l.fail(f.at, "Files read by two sources", "%s reads %s too (%s:%d), and files are renamed or deleted when they are read: each would get only some of them.", old.c.ref.Addr, f.key, old.at.Filename, old.at.Start.Line)
+// componentsOf gives the components of a kind, sorted by name as the spec has them.
+func (w *wiring) componentsOf(kind schema.Kind) []*component {
+	var out []*component
+	for _, c := range w.inst.components {
+		if c.kind == kind {
+			out = append(out, c)
 		}
 	}
+	return out
 }

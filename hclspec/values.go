@@ -1,0 +1,240 @@
+package hclspec
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"collect/hclspec/expr"
+	"collect/hclspec/schema"
+)
+
+// convert gives the canonical form of a value.
+func (d *decoding) convert(a *schema.Attr, v cty.Value, e hclsyntax.Expression) (any, bool) {
+	at := e.Range()
+	if isSecret(v) && !d.secretAllowed(a) {
+		d.broken = true
+		d.l.secretHere(at, quote(a.Name))
+		return nil, false
+	}
+	if !v.IsWhollyKnown() {
+		d.unknown, d.l.cfg.Incomplete = true, true
+		if d.owner != nil {
+			d.owner.unknown = true
+		}
+		return nil, false
+	}
+	if v.IsNull() {
+		return d.null(a, at)
+	}
+	path := join(d.path, a.Name)
+	switch a.Type {
+	case schema.Reference:
+		return d.reference(a, v, at)
+	case schema.References:
+		return d.references(a, v, e)
+	case schema.StringList:
+		return d.list(a, v, path, at)
+	case schema.StringMap:
+		return d.mapping(a, v, path, at)
+	}
+	v, marks := v.Unmark()
+	_, secret := marks[expr.Sensitive]
+	if r, ok := refOf(v); ok {
+		d.broken = true
+		hint := ""
+		if r.Kind == schema.Topic {
+			hint = " Its name is " + r.Local + ".name."
+		}
+		d.l.fail(at, "Reference used as a value", "%q takes a value; %s is a reference.%s", a.Name, r.Local, hint)
+		return nil, false
+	}
+	return d.scalar(a, v, secret, path, at)
+}
+
+// null is an argument that is given as null: it counts as not given.
+func (d *decoding) null(a *schema.Attr, at hcl.Range) (any, bool) {
+	if a.Required {
+		d.broken = true
+		d.l.fail(at, "Missing argument", "%s needs %q, and this is null.", d.name(), a.Name)
+	}
+	return nil, false
+}
+
+// secretAllowed says whether a secret may stand in an argument: in texts that no address, name or place is made of.
+func (d *decoding) secretAllowed(a *schema.Attr) bool {
+	if d.plain || a.Path || a.Event || len(a.Enum) > 0 {
+		return false
+	}
+	if d.about != nil && (a.Name == d.about.Listen || a.Name == d.about.Files) {
+		return false
+	}
+	switch a.Name {
+	case "listen", "address", "name", "topics":
+		return false
+	}
+	return a.Type == schema.String || a.Type == schema.StringMap || a.Type == schema.StringList
+}
+
+func (d *decoding) scalar(a *schema.Attr, v cty.Value, secret bool, path string, at hcl.Range) (any, bool) {
+	switch a.Type {
+	case schema.Bool:
+		b, err := convert.Convert(v, cty.Bool)
+		if err != nil {
+			return d.wrong(a, at, "true or false", v)
+		}
+		return b.True(), true
+	case schema.Int, schema.Float:
+		return d.number(a, v, at)
+	case schema.Duration, schema.Size:
+		return d.unit(a, v, at)
+	}
+	s, err := convert.Convert(v, cty.String)
+	if err != nil {
+		return d.wrong(a, at, "text", v)
+	}
+	return d.text(a, s.AsString(), secret, path, at)
+}
+
+func (d *decoding) number(a *schema.Attr, v cty.Value, at hcl.Range) (any, bool) {
+	n, err := convert.Convert(v, cty.Number)
+	if err != nil {
+		return d.wrong(a, at, "a number", v)
+	}
+	f, _ := n.AsBigFloat().Float64()
+	if a.Type == schema.Int && (f != float64(int64(f)) || f > 1<<53 || f < -1<<53) {
+		d.broken = true
+		d.l.fail(at, "Wrong type", "%q must be a whole number.", a.Name)
+		return nil, false
+	}
+	return f, true
+}
+
+// unit reads durations and sizes: texts with a unit, or bare numbers of seconds or bytes.
+func (d *decoding) unit(a *schema.Attr, v cty.Value, at hcl.Range) (any, bool) {
+	want := `a duration such as "5s" or "10m"`
+	if a.Type == schema.Size {
+		want = `a size such as "64MiB"`
+	}
+	s, err := convert.Convert(v, cty.String)
+	if err != nil || v.Type() == cty.Bool {
+		return d.wrong(a, at, want, v)
+	}
+	if a.Type == schema.Size {
+		n, err := schema.ParseSize(s.AsString())
+		if err != nil {
+			d.broken = true
+			d.l.fail(at, "Invalid size", "%s.", sentence(err))
+			return nil, false
+		}
+		return schema.FormatSize(n), true
+	}
+	n, err := schema.ParseDuration(s.AsString())
+	if err != nil {
+		d.broken = true
+		d.l.fail(at, "Invalid duration", "%s.", sentence(err))
+		return nil, false
+	}
+	return schema.FormatDuration(n), true
+}
+
+// text gives one text: checked against the allowed ones, resolved when it is a path, put away when it is a secret.
+func (d *decoding) text(a *schema.Attr, s string, secret bool, path string, at hcl.Range) (any, bool) {
+	if len(a.Enum) > 0 && !contains(a.Enum, s) {
+		d.broken = true
+		d.l.fail(at, "Unknown value", "%q cannot be %q.%s", a.Name, s, didYouMean(s, a.Enum, "%q"))
+		return nil, false
+	}
+	if a.Path {
+		s = d.l.resolvePath(s)
+	}
+	if (secret || a.Secret) && d.owner != nil && s != "" {
+		return d.l.secret(d.owner.secrets, path, s), true
+	}
+	return s, true
+}
+
+// secret puts a secret value away and gives what stands in its place.
+func (l *loader) secret(into schema.Secrets, name, value string) any {
+	into[name] = value
+	fp := ""
+	if l.opts.Fingerprint != nil {
+		fp = l.opts.Fingerprint(value)
+	}
+	return map[string]any{"secret": name, "fp": fp}
+}
+
+// resolvePath makes a file name absolute: it is meant from the configuration's directory, wherever an agent runs.
+func (l *loader) resolvePath(s string) string {
+	if s == "" || strings.Contains(s, "://") || filepath.IsAbs(s) {
+		return s
+	}
+	return filepath.Join(l.cfg.Root, s)
+}
+
+func (d *decoding) list(a *schema.Attr, v cty.Value, path string, at hcl.Range) (any, bool) {
+	secret := isSecret(v)
+	v, _ = v.UnmarkDeep()
+	t := v.Type()
+	if !t.IsTupleType() && !t.IsListType() && !t.IsSetType() {
+		want := "a list of texts"
+		if t == cty.String {
+			want = `a list of texts, such as ["…"]`
+		}
+		return d.wrong(a, at, want, v)
+	}
+	out := []any{}
+	for it := v.ElementIterator(); it.Next(); {
+		i, x := it.Element()
+		if r, ok := refOf(x); ok && r.Kind == schema.Topic && a.Ref == schema.Topic {
+			d.uses = append(d.uses, use{a.Name, r, at})
+			out = append(out, r.Attrs["name"])
+			continue
+		}
+		s, err := convert.Convert(x, cty.String)
+		if err != nil || s.IsNull() {
+			return d.wrong(a, at, "a list of texts", x)
+		}
+		if t.IsSetType() {
+			i = cty.NumberIntVal(int64(len(out)))
+		}
+		one, ok := d.text(a, s.AsString(), secret, path+keyText(i), at)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, one)
+	}
+	return out, true
+}
+
+func (d *decoding) mapping(a *schema.Attr, v cty.Value, path string, at hcl.Range) (any, bool) {
+	whole := v.IsMarked() && isSecret(v)
+	v, _ = v.Unmark()
+	if t := v.Type(); !t.IsMapType() && !t.IsObjectType() {
+		return d.wrong(a, at, "a map of texts", v)
+	}
+	out := map[string]any{}
+	for it := v.ElementIterator(); it.Next(); {
+		k, x := it.Element()
+		secret := whole || isSecret(x)
+		x, _ = x.UnmarkDeep()
+		s, err := convert.Convert(x, cty.String)
+		if err != nil {
+			return d.wrong(a, at, "a map of texts", x)
+		}
+		if s.IsNull() {
+			continue
+		}
+		key := k.AsString()
+		one, ok := d.text(a, s.AsString(), secret, path+"."+key, at)
+		if !ok {
+			return nil, false
+		}
+		out[key] = one
+	}
+	return out, true
+}
