@@ -41,9 +41,10 @@ type decoding struct {
 	path    string // of the block within its owner: "sink.stream"
 	what    string // the block, for messages: sink "kafka"
 	about   *schema.About
-	plain   bool     // secrets and references have no place here
-	args    []string // arguments that the caller reads itself
-	inner   []string // blocks that the caller reads itself
+	plain   bool                 // secrets and references have no place here
+	args    []string             // arguments that the caller reads itself
+	inner   []string             // blocks that the caller reads itself
+	early   map[string]cty.Value // arguments that were evaluated already, since others read them
 	uses    []use
 	unknown bool // some value is not known
 	broken  bool // some value is wrong
@@ -159,7 +160,7 @@ func (d *decoding) blocks(c *contents, parts []part, out []schema.Config) {
 func (d *decoding) nested(b *block, n *schema.Nested, out schema.Config) {
 	inner := *d
 	inner.path, inner.what, inner.sc = join(d.path, b.typ), b.typ+" block", b.sc
-	inner.args, inner.inner = nil, nil
+	inner.args, inner.inner, inner.early = nil, nil, nil
 	if n.Multiple {
 		list, _ := out[b.typ].([]any)
 		inner.path += keyText(cty.NumberIntVal(int64(len(list))))
@@ -223,13 +224,15 @@ func (d *decoding) attr(a *schema.Attr, at *hclsyntax.Attribute) (any, bool) {
 	if a.Event {
 		return d.expr(a, at.Expr, join(d.path, a.Name))
 	}
-	v, ok := d.l.eval(at.Expr, d.sc)
+	v, ok := d.early[a.Name]
+	if !ok {
+		v, ok = d.l.eval(at.Expr, d.sc)
+	}
 	if !ok {
 		d.broken = true
 		return nil, false
 	}
-	out, ok := d.convert(a, v, at.Expr)
-	return out, ok
+	return d.convert(a, v, at.Expr)
 }
 
 // wrong reports a value that does not fit its argument.

@@ -4,20 +4,22 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"collect/hclspec/schema"
 )
 
 // component is one source, channel, sink or group of an agent.
 type component struct {
-	kind schema.Kind
-	typ  string // "" for a group
-	name string
-	def  *schema.Type // nil: there is no such type, which is reported
-	b    *block
-	inst *instance
-	ref  *ref
-	cont *contents // after building
+	kind  schema.Kind
+	typ   string // "" for a group
+	name  string
+	def   *schema.Type // nil: there is no such type, which is reported
+	b     *block
+	inst  *instance
+	ref   *ref
+	cont  *contents            // after building
+	early map[string]cty.Value // arguments that others have read
 
 	cfg      schema.Config // filled by building
 	settings schema.Config
@@ -146,7 +148,7 @@ func (l *loader) settingsOf(kind schema.Kind) *schema.Block {
 // build decodes a component: its own arguments and those of its kind.
 func (l *loader) build(c *component, own *owner, args, inner []string) *decoding {
 	own.ranges[c.path()] = c.b.at
-	d := &decoding{l: l, sc: c.b.sc, owner: own, path: c.path(), what: c.what(), args: args, inner: inner}
+	d := &decoding{l: l, sc: c.b.sc, owner: own, path: c.path(), what: c.what(), args: args, inner: inner, early: c.early}
 	block := &schema.Block{}
 	if c.def != nil {
 		block, d.about = c.def.Block, &c.def.About

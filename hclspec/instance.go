@@ -30,6 +30,7 @@ func (inst *instance) topicValue(l *loader) (cty.Value, bool) {
 	if !ok {
 		return cty.DynamicVal, false
 	}
+	inst.early = map[string]cty.Value{"name": name, "partitions": parts}
 	inst.ref.Attrs = map[string]string{}
 	if name.IsKnown() {
 		inst.ref.Attrs["name"] = name.AsString()
@@ -186,7 +187,7 @@ func (c *component) sourceValue(l *loader) (cty.Value, bool) {
 		if !ok {
 			return v, false
 		}
-		listen = v
+		listen, c.early = v, map[string]cty.Value{c.def.About.Listen: v}
 		if v.IsKnown() && !v.IsNull() {
 			c.ref.Attrs["listen"] = v.AsString()
 		}

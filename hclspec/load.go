@@ -34,7 +34,7 @@ type loader struct {
 	funcs     map[string]function.Function
 	base      *hcl.EvalContext
 	environ   map[string]string
-	stack     []step    // what is being evaluated, for cycles
+	stack     []step // what is being evaluated, for cycles
 	outside   map[string]bool
 	missing   string // an example of a value that is not known
 	graph     *topology
@@ -44,7 +44,7 @@ type loader struct {
 // memo holds values that are built once.
 type memo struct {
 	topics, agents cty.Value
-	settings             map[schema.Kind]*schema.Block
+	settings       map[schema.Kind]*schema.Block
 }
 
 // Load reads a configuration. The Config is never nil and holds at least Files; it may be used only when there is no error.

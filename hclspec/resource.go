@@ -34,6 +34,8 @@ type instance struct {
 	ref     *ref
 	phantom bool // stands for instances that are not known: it is checked and not part of the result
 
+	early map[string]cty.Value // arguments of a topic that others have read
+
 	state      state // of the components' names
 	cont       *contents
 	components []*component

@@ -21,7 +21,7 @@ func (l *loader) buildTopic(inst *instance) {
 		return
 	}
 	own := newOwner()
-	d := &decoding{l: l, sc: inst.sc, owner: own, what: "topic", about: &def.About, args: metaArgs, inner: []string{"lifecycle"}}
+	d := &decoding{l: l, sc: inst.sc, owner: own, what: "topic", about: &def.About, args: metaArgs, inner: []string{"lifecycle"}, early: inst.early}
 	cont := l.contents(inst.res.block.Body, inst.sc)
 	cont.at = at
 	if cont.attrs["name"] == nil && (inst.res.each || inst.res.counted) {
