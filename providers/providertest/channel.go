@@ -436,7 +436,9 @@ func (c *channelTest) pressure() {
 		}
 	})
 	var leases []flow.Lease
-	body := string(make([]byte, 200<<10))
+	random := make([]byte, 200<<10) // does not compress
+	c.env.Rand.Read(random)
+	body := string(random)
 	done := make(chan error, 1)
 	for {
 		ctx, cancel := context.WithTimeout(c.Context(), 100*time.Millisecond)

@@ -103,7 +103,10 @@ func (b *Batch) Compact() (*Batch, bool) {
 	if int64(b.live())*2 > int64(cap(b.arena)) {
 		return b, false
 	}
-	return b.Repack(), true
+	c := b.Copy()
+	c.ack, c.done, b.ack, b.done = b.ack, b.done, nil, nil
+	b.Release()
+	return c, true
 }
 
 // live gives an upper bound of the bytes that events use.
@@ -115,10 +118,10 @@ func (b *Batch) live() int {
 	return n
 }
 
-// Repack copies what is alive into a right-sized arena and releases the batch, whose acknowledgement the copy takes over.
-func (b *Batch) Repack() *Batch {
+// Copy gives a batch of its own with what is alive, in a right-sized arena. The copy has no acknowledgement.
+func (b *Batch) Copy() *Batch {
 	c := b.pool.GetSized(b.live())
-	c.base, c.id, c.ack, c.done = b.base, b.id, b.ack, b.done
+	c.base, c.id = b.base, b.id
 	c.runs = append(c.runs[:0], b.runs...)
 	if b.times != nil {
 		c.times = append([]int64(nil), b.times...)
@@ -127,8 +130,6 @@ func (b *Batch) Repack() *Batch {
 	for i := range b.recs {
 		c.recs = append(c.recs, c.copyRec(b, i, shared))
 	}
-	b.ack, b.done = nil, nil
-	b.Release()
 	return c
 }
 

@@ -1,0 +1,275 @@
+package disk
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"collect/runtime/channel/internal/room"
+	"collect/runtime/flow"
+)
+
+// openSpans is how many gaps there may be between committed frames before Take waits. The cursors file has room for more.
+const openSpans = maxRanges / 2
+
+type consumer struct {
+	c    *Channel
+	turn chan struct{} // one Take at a time holds it
+
+	// guarded by turn
+	r      reader
+	at     place  // where reading goes on when the frame is not in memory; only seg and off count
+	before uint64 // events before the frame that comes there, when known
+	known  bool
+
+	// guarded by the channel's mutex
+	name           string
+	kind           byte
+	slot           int
+	claimed        bool // this process has asked for it
+	p              progress
+	next           uint64            // number of the frame that is taken next
+	returned       []*lease          // in order of number
+	open           map[uint64]*lease // handed out
+	seconds        uint32            // when the frame taken last was put
+	gate           room.Gate
+	gone           bool
+	version        uint64 // counts changes of p
+	stored         uint64 // version in the cursors file
+	synced         uint64 // version there that is durable
+	storedFrontier uint64
+	syncedFrontier uint64
+	storing        bool
+	which          int // side of the slot that is written
+	storeGate      room.Gate
+}
+
+// Consumer gives the consumer of that name. A new one begins at the oldest frame that is not delivered to all others.
+func (c *Channel) Consumer(name string) flow.Consumer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name = name[:min(len(name), maxName)]
+	i := slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == slotConsumer && k.name == name })
+	if i < 0 {
+		i = slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == slotFloor })
+	}
+	if i < 0 {
+		i = len(c.consumers)
+		c.consumers = append(c.consumers, c.newConsumer(c.freeSlot()))
+		c.consumers[i].begin(c.lowest(i))
+	}
+	k := c.consumers[i]
+	if k.kind != slotConsumer {
+		k.kind, k.name = slotConsumer, name
+		k.version++
+	}
+	k.claimed = true
+	return k
+}
+
+func (c *Channel) newConsumer(slot int) *consumer {
+	return &consumer{c: c, turn: make(chan struct{}, 1), r: reader{dir: c.dir}, slot: slot, open: map[uint64]*lease{}, version: 1}
+}
+
+// begin sets where a consumer is.
+func (k *consumer) begin(p progress) {
+	k.p, k.next = p, p.frontier+1
+	k.at = k.c.find(p.at)
+	if k.at.seg != nil && k.p.frontier+1 < k.c.next {
+		k.seconds = uint32(k.at.seg.created / int64(time.Second))
+	}
+}
+
+// lowest gives the progress of the consumer that is farthest behind, but for number skip. The caller holds the mutex.
+func (c *Channel) lowest(skip int) progress {
+	var p progress
+	found := false
+	for i, k := range c.consumers {
+		if i != skip && (!found || k.p.frontier < p.frontier) {
+			p, found = progress{frontier: k.p.frontier, events: k.p.events, at: k.p.at}, true
+		}
+	}
+	if !found && len(c.segs) > 0 {
+		p = progress{frontier: c.segs[0].base - 1, events: c.segs[0].before}
+	}
+	return p
+}
+
+// find gives the place that a stored position means, or the begin of the oldest segment. The caller holds the mutex.
+func (c *Channel) find(at cursorPos) place {
+	for _, s := range c.segs {
+		if s.number == at.segment && at.off >= headBytes {
+			return place{seg: s, off: at.off}
+		}
+	}
+	if len(c.segs) > 0 {
+		return place{seg: c.segs[0], off: headBytes}
+	}
+	return place{}
+}
+
+func (c *Channel) freeSlot() int {
+	for i := 0; ; i++ {
+		if !c.busy[i] && !slices.ContainsFunc(c.consumers, func(k *consumer) bool { return k.slot == i }) {
+			return i
+		}
+	}
+}
+
+// Forgo ends a consumer of an earlier run. When it was the last one, what it had not committed stays for the next new one.
+func (c *Channel) Forgo(name string) error {
+	c.mu.Lock()
+	i := slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == slotConsumer && k.name == name })
+	if i < 0 {
+		c.mu.Unlock()
+		return nil
+	}
+	k := c.consumers[i]
+	last := len(c.consumers) == 1
+	n := c.newConsumer(k.slot)
+	n.version, n.stored, n.synced, n.which = k.version+1, k.stored, k.synced, k.which
+	n.storing, n.syncedFrontier, n.storedFrontier = k.storing, k.syncedFrontier, k.storedFrontier
+	c.busy[k.slot] = true
+	if last {
+		n.kind = slotFloor
+		n.begin(k.p)
+		c.consumers[i] = n
+	} else {
+		c.consumers = slices.Delete(c.consumers, i, i+1)
+	}
+	for k.storing { // nothing may be written to the slot after what is written now
+		g := k.storeGate.Wait()
+		c.mu.Unlock()
+		<-g
+		c.mu.Lock()
+	}
+	n.storing = false
+	n.storeGate.Open()
+	k.gone = true
+	k.gate.Open()
+	c.mu.Unlock()
+	n.store()
+	c.mu.Lock()
+	delete(c.busy, k.slot)
+	c.mu.Unlock()
+	k.turn <- struct{}{} // a Take that waits has ended
+	k.r.close()
+	<-k.turn
+	c.wake()
+	return nil
+}
+
+// Take waits for the next batch.
+func (k *consumer) Take(ctx context.Context) (flow.Lease, error) {
+	select {
+	case k.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-k.turn }()
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		l, wait, err := k.try()
+		if err != nil {
+			return nil, err
+		}
+		if l != nil {
+			k.c.press()
+			return l, nil
+		}
+		if wait == nil {
+			continue
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// try gives a lease, or what to wait for; without either the caller tries again.
+func (k *consumer) try() (*lease, <-chan struct{}, error) {
+	c := k.c
+	c.mu.Lock()
+	if c.closed || k.gone {
+		c.mu.Unlock()
+		return nil, nil, flow.ErrClosed
+	}
+	if k.synced == 0 { // others must not commit, and segments not go, before it is known that this one exists
+		c.urgent, c.stale = true, true
+		g := c.syncGate.Wait()
+		c.mu.Unlock()
+		c.wake()
+		return nil, g, nil
+	}
+	if len(k.returned) > 0 {
+		l := k.returned[0]
+		k.returned = slices.Delete(k.returned, 0, 1)
+		k.open[l.seq] = l
+		c.mu.Unlock()
+		return k.again(l)
+	}
+	if len(k.p.spans) >= openSpans || k.next > c.visible {
+		g := k.gate.Wait()
+		c.mu.Unlock()
+		return nil, g, nil
+	}
+	if l, dropped, ok := k.fromMemory(); ok {
+		c.mu.Unlock()
+		if dropped != nil {
+			dropped.Release()
+		}
+		return l, nil, nil
+	}
+	c.mu.Unlock()
+	return k.fromDisk()
+}
+
+// fromMemory takes the next frame when it is still in memory. The caller holds the channel's mutex and the turn.
+func (k *consumer) fromMemory() (l *lease, dropped *flow.Batch, ok bool) {
+	c := k.c
+	if len(c.tail) == 0 || k.next < c.tail[0].seq {
+		return nil, nil, false
+	}
+	e := c.tail[k.next-c.tail[0].seq]
+	if e.b == nil || k.p.done(e.seq) {
+		k.at, k.before, k.known = place{seg: e.seg, off: e.off}, e.before, true
+		return nil, nil, false
+	}
+	after := e.before + uint64(e.events)
+	l = &lease{k: k, place: e.place, seq: e.seq, events: e.events, after: after, seconds: e.seconds, b: e.b.Lend()}
+	k.take(l)
+	k.at, k.before, k.known = place{seg: e.seg, off: e.off + e.size}, after, true
+	if e.takers++; e.takers >= c.claimed() && e.seq <= c.synced {
+		dropped, e.b = e.b, nil
+		c.cached -= e.pins
+		c.trimTail()
+	}
+	return l, dropped, true
+}
+
+// take records that a frame is handed out for the first time. The caller holds the channel's mutex.
+func (k *consumer) take(l *lease) {
+	k.open[l.seq] = l
+	k.next = l.seq + 1
+	k.seconds = l.seconds
+}
+
+// commit records progress. The caller holds the channel's mutex.
+func (k *consumer) commit(s span) {
+	k.p.add(s)
+	k.version++
+	k.gate.Open()
+}
+
+// move follows frames that were written again to another place. The caller holds the channel's mutex.
+func (k *consumer) move(moved map[uint64]place) {
+	for _, l := range k.returned {
+		l.follow(moved)
+	}
+	for _, l := range k.open {
+		l.follow(moved)
+	}
+}

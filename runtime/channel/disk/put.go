@@ -1,0 +1,422 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// allocateStep is how much disk space is taken ahead of what is written: little for a channel that holds nothing.
+const allocateStep = 4 << 20
+
+// hardUnsynced is how much may wait for the disk before writers wait too, with sync = "interval".
+const hardUnsynced = 32 << 20
+
+// writer is what the holder of the turn needs.
+type writer struct {
+	tables []byte
+	header [frameBytes]byte
+	pad    [8]byte
+	vec    [4][]byte
+}
+
+// segFile is a segment that is open for writing.
+type segFile struct {
+	seg       *segment
+	file      flow.File
+	allocated int64
+	named     bool // its name is durable
+	sealed    bool // nothing is written to it any more
+}
+
+// Reserve waits for room.
+func (c *Channel) Reserve(ctx context.Context, n flow.Size) (flow.Slot, error) {
+	size := n.Bytes
+	if err := c.room.Reserve(ctx, size, c.cfg.WhenFull == "reject", c.press); err != nil {
+		return nil, err
+	}
+	return &slot{c: c, bytes: size}, nil
+}
+
+type slot struct {
+	c     *Channel
+	bytes int64
+}
+
+// Release gives the room back.
+func (s *slot) Release() {
+	if s.c != nil {
+		s.c.room.Add(-s.bytes)
+		s.c = nil
+	}
+}
+
+// Put writes a batch. It does not wait for the disk.
+func (s *slot) Put(b *flow.Batch) error {
+	c := s.c
+	if c == nil {
+		return errEnded
+	}
+	c.mu.Lock()
+	usable := c.opened && !c.closed
+	c.mu.Unlock()
+	if !usable {
+		return flow.ErrClosed
+	}
+	b.SkipDecided(c.Decided)
+	if b.Len() == 0 {
+		if err := c.decide(b); err != nil {
+			return err
+		}
+		s.Release()
+		return nil
+	}
+	p, err := c.prepare(b)
+	if err != nil {
+		return err
+	}
+	c.turn <- struct{}{}
+	err = c.write(&p)
+	<-c.turn
+	if err != nil {
+		if p.b != b {
+			p.b.Release()
+		}
+		return fmt.Errorf("write to channel: %w", err)
+	}
+	if p.b != b { // the copy is what is held from here on
+		b.Release()
+	}
+	c.room.Add(p.header.size() - s.bytes)
+	s.c = nil
+	if c.cfg.Sync == syncInterval && p.ack != nil {
+		p.ack(flow.Durable)
+	}
+	c.wake()
+	return nil
+}
+
+// decide notes the positions of a batch without events. It is acknowledged when all that was written before is durable: the
+// batch may be without events because an earlier one has them.
+func (c *Channel) decide(b *flow.Batch) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return flow.ErrClosed
+	}
+	for _, r := range b.Runs() {
+		if pos, ok := c.decided[r.Key]; len(r.Key) <= maxKey && (!ok || r.To > pos) {
+			c.decided[r.Key] = r.To
+			c.markDirty(r.Key, r.To)
+		}
+	}
+	ack := func(o flow.Outcome) { b.Ack(o); b.Release() }
+	if n := len(c.tail); n > 0 && c.synced < c.tail[n-1].seq && c.cfg.Sync == syncBatch {
+		c.tail[n-1].acks = append(c.tail[n-1].acks, ack)
+		ack = nil
+	}
+	c.mu.Unlock()
+	if ack != nil {
+		ack(flow.Durable)
+	}
+	return nil
+}
+
+// prepared is a batch that is ready to be written but for its number and place.
+type prepared struct {
+	b      *flow.Batch
+	ack    func(flow.Outcome) // may be nil
+	header frame
+	stored []byte
+	sum    uint32 // of stored
+}
+
+// prepare brings a batch into the form in which it will also be read again, and does what needs no turn.
+func (c *Channel) prepare(b *flow.Batch) (prepared, error) {
+	for _, r := range b.Runs() {
+		if len(r.Key) > maxKey {
+			return prepared{}, errKeyTooLong
+		}
+	}
+	p := prepared{b: b}
+	sh := shapeOf(b)
+	if sh.copy {
+		p.b = b.Copy()
+		sh = shapeOf(p.b)
+	}
+	p.b.Cut(sh.used)
+	runs := p.b.Runs()
+	for i := range runs { // what is not stored must not be there before either
+		if m := runs[i].Meta; m != nil {
+			runs[i].Meta = nil
+			if m.Counted || len(m.Headers) > 0 {
+				runs[i].Meta = &flow.Meta{Counted: m.Counted, Headers: m.Headers}
+			}
+		}
+	}
+	p.ack = b.AckFunc()
+	if sh.used > maxBody {
+		return p, flow.Permanent(fmt.Errorf("a batch of %d bytes is larger than a frame", sh.used))
+	}
+	p.seal(c.codec, sh.form)
+	return p, nil
+}
+
+// seal compresses the arena and computes its checksum.
+func (p *prepared) seal(c *codec, form byte) {
+	p.header = frame{events: uint32(p.b.Len()), arena: uint32(len(p.b.Arena())), form: form}
+	if p.b.Times() != nil {
+		p.header.flags |= flagTimes
+	}
+	p.stored, p.header.codec = c.compress(p.b.Arena())
+	p.header.stored = uint32(len(p.stored))
+	p.sum = crc32.Checksum(p.stored, castagnoli)
+}
+
+// write writes a frame behind the newest one. The caller has the turn.
+func (c *Channel) write(p *prepared) error {
+	c.mu.Lock()
+	closed, failed, durable := c.closed, c.failed, c.synced
+	extra := c.takeDirty()
+	p.header.seq, p.header.before, p.header.epoch = c.next, c.before, c.epoch
+	c.mu.Unlock()
+	if closed {
+		return flow.ErrClosed
+	}
+	if failed != nil {
+		return failed
+	}
+	if err := c.waitUnsynced(); err != nil {
+		return err
+	}
+	p.b.SetID(flow.ID{Channel: c.id, Epoch: c.epoch, Seq: p.header.seq})
+	p.header.seconds = uint32(time.Now().Unix())
+	c.w.tables = appendTables(c.w.tables[:0], p.b, p.header.form, durable, extra)
+	w, off, err := c.put(&p.header, p.stored, p.sum)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.lastErr = err
+		return err
+	}
+	c.lastErr = nil
+	c.written(p, place{w.seg, off, p.header.size()}, extra)
+	return nil
+}
+
+// takeDirty gives the positions to write along. They stay dirty until the frame is written. The caller holds the mutex.
+func (c *Channel) takeDirty() []position {
+	if len(c.dirty) == 0 {
+		return nil
+	}
+	extra := make([]position, 0, len(c.dirty))
+	for _, key := range slices.Sorted(maps.Keys(c.dirty)) {
+		extra = append(extra, position{key, c.dirty[key]})
+	}
+	return extra
+}
+
+func (c *Channel) cleanDirty(extra []position) {
+	for _, e := range extra {
+		if c.dirty[e.key] == e.to {
+			delete(c.dirty, e.key)
+		}
+	}
+}
+
+// waitUnsynced waits while too much is not durable, with sync = "interval": what is not durable must be in memory, so that it can be
+// written again when the disk fails.
+func (c *Channel) waitUnsynced() error {
+	for {
+		c.mu.Lock()
+		if c.cfg.Sync != syncInterval || c.unsynced < hardUnsynced {
+			c.mu.Unlock()
+			return nil
+		}
+		if c.closed {
+			c.mu.Unlock()
+			return flow.ErrClosed
+		}
+		if err := c.failed; err != nil {
+			c.mu.Unlock()
+			return err
+		}
+		g := c.syncGate.Wait()
+		c.mu.Unlock()
+		c.wake()
+		<-g
+	}
+}
+
+// put writes header, stored arena and c.w.tables at the end of the active segment, or of a new one. The caller has the turn.
+func (c *Channel) put(h *frame, stored []byte, sum uint32) (*segFile, int64, error) {
+	h.tables = uint32(len(c.w.tables))
+	h.bodyCRC = checksum(sum, c.w.tables)
+	w, err := c.active(h.size())
+	if err != nil {
+		return nil, 0, err
+	}
+	off := w.seg.end
+	h.encode(c.w.header[:], w.seg.salt, off)
+	pad := h.size() - frameBytes - int64(h.body())
+	c.w.vec = [4][]byte{c.w.header[:], stored, c.w.tables, c.w.pad[:pad]}
+	c.begin()
+	err = w.file.WriteVec(off, c.w.vec[:])
+	c.finish()
+	return w, off, err
+}
+
+func (c *Channel) begin()  { c.since.CompareAndSwap(0, time.Now().UnixNano()) }
+func (c *Channel) finish() { c.since.Store(0) }
+
+// written records a frame. The caller has the turn and holds the mutex.
+func (c *Channel) written(p *prepared, at place, extra []position) {
+	e := &entry{place: at, seq: p.header.seq, events: p.b.Len(), before: p.header.before, seconds: p.header.seconds, b: p.b, pins: p.b.Retained(), extra: extra}
+	p.b.OnAck(nil) // from here on the channel calls it: the batch may be gone by then
+	if c.cfg.Sync == syncBatch && p.ack != nil {
+		e.acks = append(e.acks, p.ack)
+	}
+	c.tail = append(c.tail, e)
+	at.seg.last, at.seg.end = e.seq, at.off+at.size
+	c.next++
+	c.before += uint64(e.events)
+	c.unsynced += at.size
+	c.lastPut = time.Now()
+	c.cleanDirty(extra)
+	for _, r := range p.b.Runs() {
+		if r.To > c.decided[r.Key] {
+			c.decided[r.Key] = r.To
+		}
+		delete(c.dirty, r.Key)
+	}
+	if c.cfg.Sync == syncInterval {
+		c.show(e.seq)
+	}
+}
+
+// show lets consumers see frames. The caller holds the mutex.
+func (c *Channel) show(upTo uint64) {
+	if upTo <= c.visible {
+		return
+	}
+	c.visible = upTo
+	for _, k := range c.consumers {
+		k.gate.Open()
+	}
+}
+
+// active gives the segment that has room for n bytes more. The caller has the turn.
+func (c *Channel) active(n int64) (*segFile, error) {
+	w := c.current()
+	if w == nil || w.seg.end > headBytes && w.seg.end+n > c.cfg.segmentBytes() && w.seg.last >= w.seg.base {
+		var err error
+		if w, err = c.rotate(); err != nil {
+			return nil, err
+		}
+	}
+	if need := w.seg.end + n; need > w.allocated {
+		to := max(need, min(w.allocated+allocateStep, c.cfg.segmentBytes()))
+		c.begin()
+		err := w.file.Allocate(w.allocated, to-w.allocated)
+		c.finish()
+		if err != nil {
+			return nil, err
+		}
+		w.allocated = to
+	}
+	return w, nil
+}
+
+// current gives the segment that is being written, or nil.
+func (c *Channel) current() *segFile {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.writing); n > 0 && !c.writing[n-1].sealed {
+		return c.writing[n-1]
+	}
+	return nil
+}
+
+// rotate begins a new segment with all positions. The caller has the turn.
+func (c *Channel) rotate() (*segFile, error) {
+	c.mu.Lock()
+	h := c.newHead(c.next, c.before)
+	snapshot := c.snapshot()
+	durable := c.synced
+	c.mu.Unlock()
+	name := segmentName(h.number)
+	w, err := c.create(name, h, snapshot, durable)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	if n := len(c.writing); n > 0 {
+		c.writing[n-1].sealed = true
+	}
+	c.segs = append(c.segs, w.seg)
+	c.writing = append(c.writing, w)
+	c.cleanDirty(snapshot)
+	c.mu.Unlock()
+	c.room.Add(w.seg.end)
+	return w, nil
+}
+
+// newHead makes the head of the next segment. The caller holds the mutex.
+func (c *Channel) newHead(base, before uint64) head {
+	c.number++
+	prev := base - 1
+	if base == c.gap[1] {
+		prev = c.gap[0]
+	}
+	return head{
+		channel: c.id, number: c.number, base: base, prev: prev, before: before,
+		salt: c.env.Rand.Uint64(), created: time.Now().UnixNano(),
+	}
+}
+
+// snapshot gives all positions, sorted, and which keys are forgotten. The caller holds the mutex.
+func (c *Channel) snapshot() []position {
+	out := make([]position, 0, len(c.decided))
+	for _, key := range slices.Sorted(maps.Keys(c.decided)) {
+		out = append(out, position{key, c.decided[key]})
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.dirty)) {
+		if c.dirty[key] == forgotten {
+			out = append(out, position{key, forgotten})
+		}
+	}
+	return out
+}
+
+// create writes the head of a segment and a frame with all positions behind it.
+func (c *Channel) create(name string, h head, snapshot []position, durable uint64) (*segFile, error) {
+	tables := positionTables(nil, durable, snapshot)
+	f := frame{tables: uint32(len(tables)), seq: h.base - 1, epoch: c.epoch, before: h.before, flags: flagPosition}
+	f.seconds, f.bodyCRC = uint32(h.created/int64(time.Second)), crc32.Checksum(tables, castagnoli)
+	buf := make([]byte, headBytes+f.size())
+	h.encode(buf)
+	f.encode(buf[headBytes:], h.salt, headBytes)
+	copy(buf[headBytes+frameBytes:], tables)
+	c.begin()
+	defer c.finish()
+	file, err := c.dir.Create(name, filePerm)
+	if err != nil {
+		return nil, fmt.Errorf("begin segment: %w", err)
+	}
+	size := int64(len(buf))
+	if err = file.Allocate(0, size); err == nil {
+		err = file.WriteVec(0, [][]byte{buf})
+	}
+	if err != nil {
+		// An unfinished file holds nothing; what cannot be removed now is at the next opening.
+		return nil, errors.Join(fmt.Errorf("begin segment: %w", err), file.Close(), c.dir.Remove(name))
+	}
+	seg := &segment{head: h, name: segmentName(h.number), start: size, last: h.base - 1, end: size}
+	return &segFile{seg: seg, file: file, allocated: size}, nil
+}

@@ -1,0 +1,260 @@
+package disk
+
+import (
+	"fmt"
+
+	"collect/runtime/flow"
+)
+
+// again reads the batch of a returned lease.
+func (k *consumer) again(l *lease) (*lease, <-chan struct{}, error) {
+	c := k.c
+	if l.b = c.cachedBatch(l.seq); l.b != nil {
+		return l, nil, nil
+	}
+	c.mu.Lock()
+	at := l.place
+	c.mu.Unlock()
+	var err error
+	if l.b, err = k.readAt(at); err == nil && l.b == nil {
+		if err = k.damage(at, at.off+at.size, l.seq, l.seq, uint64(l.events)); err == nil {
+			c.mu.Lock()
+			delete(k.open, l.seq)
+			c.mu.Unlock()
+			return nil, nil, nil
+		}
+	}
+	if err != nil {
+		l.Return()
+		return nil, nil, c.readFailed(err)
+	}
+	return l, nil, nil
+}
+
+// readAt reads a frame that was read before; nil without an error means damage.
+func (k *consumer) readAt(at place) (*flow.Batch, error) {
+	f, err := k.r.open(at.seg)
+	if err != nil {
+		return nil, err
+	}
+	h, found, err := findFrame(f, at.seg.salt, at.off)
+	if err != nil || found != at.off {
+		return nil, err
+	}
+	return k.c.readBatch(f, &h, at.off)
+}
+
+// cachedBatch lends a batch that is still in memory.
+func (c *Channel) cachedBatch(seq uint64) *flow.Batch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.tail) == 0 || seq < c.tail[0].seq || seq > c.tail[len(c.tail)-1].seq {
+		return nil
+	}
+	if e := c.tail[seq-c.tail[0].seq]; e.b != nil {
+		return e.b.Lend()
+	}
+	return nil
+}
+
+// readBatch reads a frame's batch; nil without an error means damage.
+func (c *Channel) readBatch(f flow.File, h *frame, off int64) (*flow.Batch, error) {
+	block := c.env.Pool.Block(h.body())
+	body, err := readBody(f, h, off, block)
+	if err != nil || body == nil {
+		c.env.Pool.Recycle(block)
+		return nil, err
+	}
+	b, err := unpack(c.codec, c.env.Pool, c.id, h, body)
+	if err != nil { // the checksum is right, and still it makes no sense: as good as damaged
+		c.env.Log.Error("frame is not readable", "seq", h.seq, "err", err)
+		return nil, nil
+	}
+	return b, nil
+}
+
+func (c *Channel) readFailed(err error) error {
+	c.mu.Lock()
+	c.lastErr = err
+	c.mu.Unlock()
+	return fmt.Errorf("read channel: %w", err)
+}
+
+// fromDisk takes the next frame from its file. The caller has the turn.
+func (k *consumer) fromDisk() (*lease, <-chan struct{}, error) {
+	c := k.c
+	seg, last, limit := k.locate()
+	if seg == nil {
+		return nil, nil, nil
+	}
+	f, err := k.r.open(seg)
+	if err != nil {
+		return nil, nil, c.readFailed(err)
+	}
+	off := k.at.off
+	h, found, err := findFrame(f, seg.salt, off)
+	if err != nil {
+		return nil, nil, c.readFailed(err)
+	}
+	if found < 0 || h.seq > last || found >= limit { // all that is left of this segment is damaged
+		return nil, nil, k.lost(seg, off, limit, last)
+	}
+	if found > off {
+		if err := k.skipTo(seg, off, found, &h); err != nil {
+			return nil, nil, err
+		}
+	}
+	k.at.off = found + h.size()
+	k.before, k.known = h.before+uint64(h.events), true
+	if h.events == 0 || k.passedBy(h.seq) {
+		return nil, nil, nil
+	}
+	b, err := c.readBatch(f, &h, found)
+	if err != nil {
+		k.at.off, k.known = found, false
+		return nil, nil, c.readFailed(err)
+	}
+	at := place{seg, found, h.size()}
+	if b == nil {
+		return nil, nil, k.damage(at, found+h.size(), h.seq, h.seq, uint64(h.events))
+	}
+	l := &lease{k: k, place: at, seq: h.seq, events: int(h.events), after: k.before, seconds: h.seconds, b: b}
+	c.mu.Lock()
+	k.missing(h.seq)
+	k.take(l)
+	c.mu.Unlock()
+	return l, nil, nil
+}
+
+// locate gives the segment that holds the next frame, its last frame and where its frames end. nil: the caller tries again.
+func (k *consumer) locate() (seg *segment, last uint64, limit int64) {
+	c := k.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k.at.seg == nil || k.next > k.at.seg.last || k.at.seg.number < c.segs[0].number {
+		var following *segment
+		for _, s := range c.segs {
+			if k.at.seg == nil || s.number > k.at.seg.number {
+				following = s
+				break
+			}
+		}
+		if following == nil { // what is missing at the very end is lost
+			k.missing(c.visible + 1)
+			k.next = c.visible + 1
+			return nil, 0, 0
+		}
+		k.at, k.before, k.known = place{seg: following, off: headBytes}, following.head.before, true
+		if k.next <= following.prev { // the segment between is gone
+			k.missing(following.prev + 1)
+			k.next = following.prev + 1
+		}
+	}
+	return k.at.seg, k.at.seg.last, k.at.seg.end
+}
+
+// passedBy says whether a frame needs not be taken, and moves on.
+func (k *consumer) passedBy(seq uint64) bool {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	if seq >= k.next && !k.p.done(seq) {
+		return false
+	}
+	k.next = max(k.next, seq+1)
+	return true
+}
+
+// missing commits the numbers between the next frame and seq: no frame has them. The caller holds the channel's mutex.
+func (k *consumer) missing(seq uint64) {
+	if len(k.p.spans) == 0 && k.next < seq {
+		k.commit(span{lo: k.next, hi: seq - 1})
+		return
+	}
+	for n := k.next; n < seq; n++ {
+		if !k.p.done(n) {
+			k.commit(span{lo: n, hi: n})
+		}
+	}
+}
+
+// lost sets the rest of a segment aside.
+func (k *consumer) lost(seg *segment, off, limit int64, last uint64) error {
+	events := uint64(0)
+	if after := k.eventsAfter(seg); k.known && after > k.before {
+		events = after - k.before
+	}
+	k.c.mu.Lock()
+	first := k.next
+	k.c.mu.Unlock()
+	return k.damage(place{seg: seg, off: off}, limit, first, last, max(events, 1))
+}
+
+// eventsAfter gives the events of the channel up to the end of a segment.
+func (k *consumer) eventsAfter(seg *segment) uint64 {
+	c := k.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.segs {
+		if s.number > seg.number {
+			return s.head.before
+		}
+	}
+	return c.before
+}
+
+// skipTo sets aside what lies between off and the next whole frame.
+func (k *consumer) skipTo(seg *segment, off, found int64, h *frame) error {
+	events := uint64(1)
+	if k.known && h.before > k.before {
+		events = h.before - k.before
+	}
+	k.c.mu.Lock()
+	first, last := k.next, h.seq
+	k.c.mu.Unlock()
+	if h.events > 0 {
+		last--
+	}
+	if first > last {
+		first, last, events = 1, 0, 0 // a frame of positions, or one that was delivered
+	}
+	return k.damage(place{seg: seg, off: off}, found, first, last, events)
+}
+
+// damage sets a piece of a segment aside, counts its events, and commits the frames that were in it. Frames first to last are
+// gone; none when first is beyond last.
+func (k *consumer) damage(at place, to int64, first, last, events uint64) error {
+	c := k.c
+	name := badName(at.seg.number, at.off)
+	c.mu.Lock()
+	known := c.bad[name]
+	c.mu.Unlock()
+	if !known {
+		f, err := k.r.open(at.seg)
+		if err == nil {
+			err = setAside(c.dir, f, at.seg.number, at.off, to)
+		}
+		if err != nil {
+			return c.readFailed(err)
+		}
+		c.env.Stats.Error(fmt.Errorf("damaged data was set aside in %s", name))
+		c.env.Log.Error("damaged data set aside", "file", name, "bytes", to-at.off, "events", events)
+	}
+	c.mu.Lock()
+	if !c.bad[name] {
+		c.bad[name] = true
+		c.damaged += int64(events)
+	}
+	for n := first; n <= last; n++ {
+		if !k.p.done(n) {
+			k.commit(span{lo: n, hi: n, events: events, end: cursorPos{at.seg.number, to}})
+			events = 0 // the range's events are counted once
+		}
+	}
+	k.next = max(k.next, last+1)
+	if k.at.seg == at.seg {
+		k.at.off = max(k.at.off, to)
+	}
+	c.mu.Unlock()
+	k.store()
+	return nil
+}

@@ -1,0 +1,503 @@
+package disk
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// found is a frame that a scan met.
+type found struct {
+	frame
+	at        place
+	whole     bool // its body is right
+	durable   uint64
+	positions []position
+}
+
+// recovery is what an opening finds out.
+type recovery struct {
+	dir       flow.Dir
+	infos     []flow.Info
+	cursors   cursorState
+	hasCursor bool
+	segs      []*segment
+	lost      int64 // events in what had to be set aside as a whole
+	remove    []string
+	scanned   []found
+	durable   uint64 // frames up to here were durable
+	before    uint64 // events up to last
+	last      uint64 // the newest frame that counts
+	proven    []*segment
+	copy      []found // frames that are whole but perhaps not durable
+	decided   map[string]uint64
+}
+
+// recover finds out what the directory holds, and makes it as if every frame that counts had been synced.
+func (c *Channel) recover() error {
+	r := recovery{dir: c.dir, decided: map[string]uint64{}}
+	if err := r.read(); err != nil {
+		return err
+	}
+	c.id = r.cursors.channel
+	if c.id == [16]byte{} {
+		c.env.Rand.Read(c.id[:])
+	}
+	c.epoch = c.env.Rand.Uint64()
+	c.noted = r.cursors.note
+	c.segs, c.decided, c.damaged = r.proven, r.decided, r.lost
+	c.before, c.number = r.before, r.highestNumber()
+	c.synced = r.durableLast()
+	c.next = c.synced + 1
+	c.restoreConsumers(&r)
+	for _, info := range r.infos {
+		if strings.HasSuffix(info.Name, badSuffix) {
+			c.bad[info.Name] = true
+		}
+	}
+	if err := c.copyTail(&r); err != nil {
+		return err
+	}
+	for _, name := range r.remove {
+		if err := c.dir.Remove(name); err != nil {
+			return fmt.Errorf("remove what does not count: %w", err)
+		}
+	}
+	c.visible = c.synced
+	used := int64(0)
+	for _, s := range c.segs {
+		used += s.end
+	}
+	c.room.Add(used)
+	if err := c.openCursors(&r); err != nil {
+		return err
+	}
+	c.lookAhead()
+	return nil
+}
+
+func (r *recovery) highestNumber() uint64 {
+	n := uint64(0)
+	for _, info := range r.infos {
+		if k, ok := segmentNumber(strings.TrimSuffix(strings.TrimSuffix(info.Name, newSuffix), badSuffix)); ok {
+			n = max(n, k)
+		}
+	}
+	return n
+}
+
+// durableLast gives the newest number that is taken for durable before the tail is copied.
+func (r *recovery) durableLast() uint64 {
+	if len(r.copy) > 0 {
+		return r.copy[0].seq - 1
+	}
+	return r.last
+}
+
+// read reads all there is and decides what counts. It changes nothing.
+func (r *recovery) read() (err error) {
+	if r.infos, err = r.dir.ReadDir(); err != nil {
+		return fmt.Errorf("list channel: %w", err)
+	}
+	if r.cursors, r.hasCursor, err = readCursors(r.dir); err != nil {
+		return err
+	}
+	r.durable = r.cursors.note.durable
+	for _, info := range r.infos {
+		if strings.HasSuffix(info.Name, newSuffix) {
+			r.remove = append(r.remove, info.Name)
+		}
+		if _, ok := segmentNumber(info.Name); ok {
+			if err := r.readSegment(info); err != nil {
+				return err
+			}
+		}
+	}
+	r.dropReplaced()
+	if err := r.scanTail(); err != nil {
+		return err
+	}
+	r.judge()
+	return nil
+}
+
+func (r *recovery) readSegment(info flow.Info) error {
+	f, err := r.dir.Open(info.Name)
+	if err != nil {
+		return fmt.Errorf("open segment: %w", err)
+	}
+	defer f.Close()
+	h, err := readHead(f)
+	if errors.Is(err, errNoHead) {
+		return r.headless(f, info)
+	}
+	if err != nil {
+		return fmt.Errorf("segment %s: %w", info.Name, err)
+	}
+	if r.cursors.channel == [16]byte{} {
+		r.cursors.channel = h.channel
+	}
+	if h.channel != r.cursors.channel {
+		return fmt.Errorf("segment %s belongs to another channel", info.Name)
+	}
+	r.segs = append(r.segs, &segment{head: h, name: info.Name, start: headBytes, last: h.base - 1, end: info.Size})
+	return nil
+}
+
+// headless handles a segment without a head: one that was never finished goes, any other is set aside.
+func (r *recovery) headless(f flow.File, info flow.Info) error {
+	p, err := readFull(f, make([]byte, headBytes), 0)
+	if err != nil {
+		return fmt.Errorf("read segment: %w", err)
+	}
+	if len(bytes.Trim(p, "\x00")) == 0 || info.Size <= headBytes {
+		r.remove = append(r.remove, info.Name)
+		return nil
+	}
+	r.lost++
+	if err := r.dir.Rename(info.Name, r.dir, info.Name+badSuffix); err != nil {
+		return fmt.Errorf("set segment aside: %w", err)
+	}
+	return nil
+}
+
+// dropReplaced removes segments whose frames stand in a later one, and sets where the others end.
+func (r *recovery) dropReplaced() {
+	var keep []*segment
+	limit := ^uint64(0)
+	for _, s := range slices.Backward(r.segs) {
+		if s.base >= limit {
+			r.remove = append(r.remove, s.name)
+			continue
+		}
+		limit = s.base
+		keep = append(keep, s)
+	}
+	slices.Reverse(keep)
+	for i, s := range keep {
+		if i+1 < len(keep) {
+			s.last = max(keep[i+1].prev, s.base-1)
+		}
+	}
+	r.segs = keep
+}
+
+// scanTail reads the segments that hold frames which may not be durable, and back to one with readable positions.
+func (r *recovery) scanTail() error {
+	if len(r.segs) == 0 {
+		return nil
+	}
+	first := len(r.segs) - 1
+	for first > 0 && r.segs[first].prev > r.durable {
+		first--
+	}
+	for ; ; first-- {
+		r.scanned = nil
+		for i, s := range r.segs[first:] {
+			if err := r.scan(s, i+first == len(r.segs)-1); err != nil {
+				return err
+			}
+		}
+		n := len(r.scanned)
+		if first == 0 || n > 0 && r.scanned[0].events == 0 && r.scanned[0].whole && r.scanned[0].at.off == headBytes {
+			break
+		}
+	}
+	for _, f := range r.scanned {
+		r.durable = max(r.durable, f.durable)
+	}
+	return nil
+}
+
+func (r *recovery) scan(s *segment, newest bool) error {
+	f, err := r.dir.Open(s.name)
+	if err != nil {
+		return fmt.Errorf("open segment: %w", err)
+	}
+	defer f.Close()
+	for off := int64(headBytes); ; {
+		h, at, err := findFrame(f, s.salt, off)
+		if err != nil {
+			return fmt.Errorf("read segment %s: %w", s.name, err)
+		}
+		if at < 0 || !newest && h.seq > s.last {
+			return nil
+		}
+		fr := found{frame: h, at: place{s, at, h.size()}}
+		body, err := readBody(f, &h, at, make([]byte, h.body()))
+		if err != nil {
+			return fmt.Errorf("read segment %s: %w", s.name, err)
+		}
+		if body != nil {
+			if t, err := decodeTables(&h, body[h.stored:]); err == nil {
+				fr.whole, fr.durable, fr.positions = true, t.durable, t.positions()
+			}
+		}
+		r.scanned = append(r.scanned, fr)
+		off = at + h.size()
+		if at == headBytes && h.events == 0 {
+			s.start = off
+		}
+	}
+}
+
+// judge decides which of the scanned frames count: all that were durable, damaged or not, and what follows them up to the first
+// that is missing or torn.
+func (r *recovery) judge() {
+	if len(r.segs) == 0 {
+		r.last, r.before = r.durable, r.cursors.note.before
+		return
+	}
+	first := r.segs[0]
+	if len(r.scanned) > 0 {
+		first = r.scanned[0].at.seg
+	} else {
+		first = r.segs[len(r.segs)-1]
+	}
+	r.last, r.before = first.base-1, first.head.before
+	if first.prev > 0 && first == r.segs[0] {
+		r.durable = max(r.durable, first.prev) // what came before is gone because it was delivered
+	}
+	cutFrom := len(r.segs)
+	for i := slices.Index(r.segs, first); i < len(r.segs); i++ {
+		s := r.segs[i]
+		if s.prev > max(r.last, r.durable) && s != first {
+			cutFrom = i
+			break
+		}
+		r.last = max(r.last, s.base-1)
+		if !r.accept(s) {
+			cutFrom = i + 1
+			break
+		}
+	}
+	for _, s := range r.segs[cutFrom:] {
+		r.remove = append(r.remove, s.name)
+	}
+	r.segs = r.segs[:cutFrom]
+	r.finish()
+}
+
+// accept takes the frames of one segment and says whether all that follows may count too.
+func (r *recovery) accept(s *segment) bool {
+	for _, f := range r.scanned {
+		if f.at.seg != s {
+			continue
+		}
+		edge := max(r.last, r.durable)
+		if f.events == 0 {
+			if f.seq > edge {
+				return false
+			}
+			if f.whole {
+				r.apply(f.positions)
+			}
+			continue
+		}
+		if f.seq > edge+1 || f.seq > r.durable && !f.whole {
+			return false
+		}
+		r.last, r.before = f.seq, f.before+uint64(f.events)
+		s.last, s.end = max(s.base-1, f.seq), f.at.off+f.at.size
+		if f.whole {
+			r.apply(f.positions)
+		}
+		if f.seq > r.durable {
+			r.copy = append(r.copy, f)
+		}
+	}
+	return true
+}
+
+func (r *recovery) apply(positions []position) {
+	for _, p := range positions {
+		if p.to == forgotten {
+			delete(r.decided, p.key)
+		} else {
+			r.decided[p.key] = max(r.decided[p.key], p.to)
+		}
+	}
+}
+
+// finish settles where segments end and which hold only what is durable.
+func (r *recovery) finish() {
+	for i, s := range r.segs {
+		if i+1 < len(r.segs) {
+			s.last = max(s.base-1, r.segs[i+1].prev)
+		} else if r.durable > r.last { // the newest frames are damaged beyond recognition
+			s.last, r.last = r.durable, r.durable
+			s.end = max(s.end, r.size(s.name))
+			r.before = max(r.before, r.cursors.note.before)
+		}
+		if info := r.size(s.name); i+1 < len(r.segs) || s.last < s.base {
+			s.end = info
+		}
+	}
+	r.proven = r.segs
+	if len(r.copy) == 0 {
+		return
+	}
+	from := r.copy[0]
+	r.proven = nil
+	for _, s := range r.segs {
+		if s.base > r.durable {
+			r.remove = append(r.remove, s.name)
+			continue
+		}
+		if s == from.at.seg {
+			s.last, s.end = r.durable, from.at.off
+		}
+		r.proven = append(r.proven, s)
+	}
+}
+
+func (r *recovery) size(name string) int64 {
+	i := slices.IndexFunc(r.infos, func(f flow.Info) bool { return f.Name == name })
+	return r.infos[i].Size
+}
+
+// copyTail writes the frames that are whole, but were perhaps never synced, to a segment of their own and syncs that: a sync of the
+// file they are in would say nothing after an error that an earlier process got.
+func (c *Channel) copyTail(r *recovery) error {
+	if len(r.copy) == 0 {
+		return nil
+	}
+	before := r.copy[0].before
+	c.before = r.before
+	h := c.newHead(c.synced+1, before)
+	name := segmentName(h.number) + newSuffix
+	_ = c.dir.Remove(name) // of an attempt that did not finish
+	w, err := c.create(name, h, c.positionsNow(), r.durable)
+	if err != nil {
+		return err
+	}
+	err = c.copyFrames(w, r.copy)
+	if err == nil {
+		err = w.file.Sync()
+	}
+	if err == nil {
+		err = c.dir.Rename(name, c.dir, w.seg.name)
+	}
+	if err == nil {
+		err = c.dir.Sync()
+	}
+	if err != nil {
+		return c.giveUp(w, err)
+	}
+	r.remove = slices.DeleteFunc(r.remove, func(n string) bool { return n == name })
+	w.named = true
+	c.segs = append(c.segs, w.seg)
+	c.writing = []*segFile{w}
+	c.synced = r.last
+	c.next = max(c.next, r.last+1)
+	return nil
+}
+
+func (c *Channel) positionsNow() []position {
+	out := make([]position, 0, len(c.decided))
+	for _, key := range slices.Sorted(maps.Keys(c.decided)) {
+		out = append(out, position{key, c.decided[key]})
+	}
+	return out
+}
+
+func (c *Channel) copyFrames(w *segFile, frames []found) error {
+	rd := reader{dir: c.dir}
+	defer rd.close()
+	for _, f := range frames {
+		in, err := rd.open(f.at.seg)
+		if err != nil {
+			return err
+		}
+		body, err := readBody(in, &f.frame, f.at.off, make([]byte, f.body()))
+		if err != nil {
+			return err
+		}
+		if body == nil {
+			return fmt.Errorf("frame %d changed while it was read", f.seq)
+		}
+		off := w.seg.end
+		f.encode(c.w.header[:], w.seg.salt, off)
+		if err := w.file.WriteVec(off, [][]byte{c.w.header[:], body, c.w.pad[:f.frame.size()-frameBytes-int64(len(body))]}); err != nil {
+			return err
+		}
+		w.seg.end, w.seg.last = off+f.frame.size(), f.seq
+		w.allocated = w.seg.end
+	}
+	return nil
+}
+
+// restoreConsumers makes the consumers that the cursors file knows. Numbers that a consumer has committed are never given
+// away again.
+func (c *Channel) restoreConsumers(r *recovery) {
+	highest := r.last
+	for slot, s := range r.cursors.slots {
+		c.stored = max(c.stored, s.generation)
+		if s.kind == slotFree {
+			continue
+		}
+		highest = max(highest, s.highest())
+		k := c.newConsumer(slot)
+		k.kind, k.name, k.which = s.kind, s.name, (s.which+1)%sides
+		k.stored, k.synced = 1, 1
+		k.storedFrontier, k.syncedFrontier = s.frontier, s.frontier
+		k.p = s.progress
+		c.consumers = append(c.consumers, k)
+	}
+	if highest > r.last {
+		c.gap = [2]uint64{r.last, highest + 1}
+		c.next = highest + 1
+	}
+}
+
+// openCursors opens the cursors file, or writes a new one, and notes what is durable now.
+func (c *Channel) openCursors(r *recovery) error {
+	if c.next-1 > c.synced {
+		c.synced, c.visible = c.next-1, c.next-1
+	}
+	c.noted = note{c.noted.generation + 1, max(r.last, r.durable), c.before, c.next}
+	for _, k := range c.consumers {
+		k.begin(k.p)
+	}
+	if !r.hasCursor {
+		covered, err := c.renewCursors(slices.Clone(c.consumers))
+		for _, s := range covered {
+			s.k.synced, s.k.syncedFrontier = s.version, s.frontier
+		}
+		return err
+	}
+	f, err := c.dir.OpenWrite(cursorName, false, filePerm)
+	if err != nil {
+		return fmt.Errorf("open cursors: %w", err)
+	}
+	c.cursors = f
+	if _, err := f.WriteAt(c.noted.encode(), noteAt+512*int64(c.noted.generation%2)); err != nil {
+		return fmt.Errorf("write cursors: %w", err)
+	}
+	c.stale, c.staleAt = true, time.Now()
+	return nil
+}
+
+// lookAhead finds out how old the oldest events are. It is only for people, so a read error does not matter here.
+func (c *Channel) lookAhead() {
+	rd := reader{dir: c.dir}
+	defer rd.close()
+	for _, k := range c.consumers {
+		if k.at.seg == nil || k.next > c.synced {
+			continue
+		}
+		f, err := rd.open(k.at.seg)
+		if err != nil {
+			continue
+		}
+		if h, at, err := findFrame(f, k.at.seg.salt, k.at.off); err == nil && at >= 0 {
+			k.seconds = h.seconds
+		}
+	}
+}

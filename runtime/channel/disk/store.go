@@ -1,0 +1,213 @@
+package disk
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+// store writes a consumer's progress to the cursors file, where a kill of the process does not touch it. Several calls at once
+// share a write. A disk error is not lost: the syncer writes a new file.
+func (k *consumer) store() {
+	c := k.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for want := k.version; k.stored < want && c.cursors != nil; {
+		if k.storing {
+			g := k.storeGate.Wait()
+			c.mu.Unlock()
+			<-g
+			c.mu.Lock()
+			continue
+		}
+		if !k.storeOnce() {
+			return
+		}
+	}
+}
+
+// storeOnce writes the present progress. The caller holds the channel's mutex, which is released during the write.
+func (k *consumer) storeOnce() bool {
+	c := k.c
+	k.storing = true
+	v, frontier := k.version, k.p.frontier
+	c.stored++
+	s := side{generation: c.stored, kind: k.kind, name: k.name, progress: k.p}
+	p, at, f := s.encode(), slotAt(k.slot, k.which), c.cursors
+	c.mu.Unlock()
+	_, err := f.WriteAt(p, at)
+	c.mu.Lock()
+	k.storing = false
+	k.storeGate.Open()
+	if f != c.cursors {
+		return true // the file was replaced meanwhile; once more
+	}
+	c.touched(err)
+	if err != nil {
+		return false
+	}
+	k.stored, k.storedFrontier = v, frontier
+	return true
+}
+
+// touched records that the cursors file was written, or could not be. The caller holds the mutex.
+func (c *Channel) touched(err error) {
+	if !c.stale {
+		c.stale, c.staleAt = true, time.Now()
+		c.wake()
+	}
+	if err != nil {
+		c.renew, c.lastErr = true, err
+	}
+}
+
+func (c *Channel) touchCursors(err error) {
+	c.mu.Lock()
+	c.touched(err)
+	c.mu.Unlock()
+}
+
+// cursorsDue says whether the cursors file must be synced now. The caller holds the mutex.
+func (c *Channel) cursorsDue(closing bool) bool {
+	if !c.stale {
+		return false
+	}
+	if closing || c.urgent || time.Since(c.staleAt) >= cursorWait {
+		return true
+	}
+	return len(c.segs) > 1 && len(c.consumers) > 0 && !slices.ContainsFunc(c.consumers, func(k *consumer) bool {
+		return k.p.frontier < c.segs[0].last
+	})
+}
+
+// snapshotOf is what of a consumer a sync makes durable.
+type snapshotOf struct {
+	k        *consumer
+	version  uint64
+	frontier uint64
+}
+
+// syncCursors makes the cursors file durable, at most once a second unless somebody waits for it.
+func (c *Channel) syncCursors(closing bool) {
+	c.mu.Lock()
+	if !c.cursorsDue(closing) {
+		c.mu.Unlock()
+		return
+	}
+	c.stale, c.urgent = false, false
+	consumers, renew, f := slices.Clone(c.consumers), c.renew, c.cursors
+	c.mu.Unlock()
+	var err error
+	var covered []snapshotOf
+	if renew {
+		covered, err = c.renewCursors(consumers)
+	} else {
+		for _, k := range consumers {
+			k.store()
+			covered = append(covered, k.freeze())
+		}
+		c.begin()
+		err = f.Sync()
+		c.finish()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.lastErr, c.renew = fmt.Errorf("sync cursors: %w", err), true
+		c.stale, c.staleAt = true, time.Now()
+		return
+	}
+	for _, s := range covered {
+		s.k.synced, s.k.syncedFrontier = max(s.k.synced, s.version), max(s.k.syncedFrontier, s.frontier)
+	}
+}
+
+// freeze ends writing to a side of the slot, so that it can be made durable, and says what is in it.
+func (k *consumer) freeze() snapshotOf {
+	c := k.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k.storing {
+		g := k.storeGate.Wait()
+		c.mu.Unlock()
+		<-g
+		c.mu.Lock()
+	}
+	if k.stored > k.synced {
+		k.which = (k.which + 1) % sides
+	}
+	return snapshotOf{k, k.stored, k.storedFrontier}
+}
+
+// renewCursors writes a new cursors file, since nobody knows what the disk has of the old one.
+func (c *Channel) renewCursors(consumers []*consumer) ([]snapshotOf, error) {
+	const name = cursorName + newSuffix
+	_ = c.dir.Remove(name) // of an earlier attempt
+	f, err := c.dir.Create(name, filePerm)
+	if err != nil {
+		return nil, err
+	}
+	covered, err := c.fillCursors(f, consumers)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = c.dir.Rename(name, c.dir, cursorName)
+	}
+	if err == nil {
+		err = c.dir.Sync()
+	}
+	if err != nil {
+		_ = f.Close() // the file is given up
+		return nil, err
+	}
+	c.mu.Lock()
+	old := c.cursors
+	c.cursors, c.renew = f, false
+	for _, s := range covered { // what was stored since went into the old file
+		s.k.stored, s.k.storedFrontier, s.k.which = s.version, s.frontier, 1
+	}
+	c.mu.Unlock()
+	if old != nil {
+		_ = old.Close()
+	}
+	for _, s := range covered {
+		s.k.store()
+	}
+	return covered, nil
+}
+
+func (c *Channel) fillCursors(f flow.File, consumers []*consumer) ([]snapshotOf, error) {
+	c.mu.Lock()
+	n := c.noted
+	n.generation++
+	covered := make([]snapshotOf, 0, len(consumers))
+	stored := make([][]byte, 0, len(consumers))
+	slots := 4
+	for _, k := range consumers {
+		c.stored++
+		s := side{generation: c.stored, kind: k.kind, name: k.name, progress: k.p}
+		stored = append(stored, s.encode())
+		covered = append(covered, snapshotOf{k, k.version, k.p.frontier})
+		slots = max(slots, k.slot+1)
+	}
+	c.noted = n
+	c.mu.Unlock()
+	if err := f.Allocate(0, slotAt(slots, 0)); err != nil {
+		return nil, err
+	}
+	if err := f.WriteVec(0, [][]byte{cursorHead(c.id)}); err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteAt(n.encode(), noteAt+512*int64(n.generation%2)); err != nil {
+		return nil, err
+	}
+	for i, k := range consumers {
+		if _, err := f.WriteAt(stored[i], slotAt(k.slot, 0)); err != nil {
+			return nil, err
+		}
+	}
+	return covered, nil
+}

@@ -1,0 +1,484 @@
+package disk
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"collect/runtime/flow"
+)
+
+const (
+	firstPause = 100 * time.Millisecond // after a disk error
+	longPause  = 5 * time.Second
+	smallEnd   = 64 << 10 // an emptied segment below this size stays
+)
+
+// syncer makes written frames durable and does all that need not be done at once. It is the only one to sync, to remove
+// segments and to replace files.
+func (c *Channel) syncer() {
+	defer close(c.ended)
+	for range c.kick {
+		c.mu.Lock()
+		closing := c.closing
+		c.mu.Unlock()
+		c.round(closing)
+		if closing {
+			c.end()
+			return
+		}
+	}
+}
+
+func (c *Channel) round(closing bool) {
+	c.syncData(closing)
+	c.savePositions(closing)
+	if !closing && c.giveBack() || closing {
+		c.syncData(closing)
+	}
+	c.syncCursors(closing)
+	c.retire()
+	c.mu.Lock()
+	c.syncGate.Open()
+	c.schedule()
+	c.mu.Unlock()
+}
+
+// end leaves nothing behind: what could not be made durable is abandoned.
+func (c *Channel) end() {
+	c.mu.Lock()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.opened = false
+	tail := c.tail
+	c.tail = nil
+	c.mu.Unlock()
+	for _, e := range tail {
+		for _, ack := range e.acks {
+			ack(flow.Abandoned)
+		}
+		if e.b != nil {
+			e.b.Release()
+		}
+	}
+	c.release()
+	<-c.turn // taken by Close; who comes now finds the channel closed
+}
+
+// schedule sets the timer for the next thing that is due by time alone. The caller holds the mutex.
+func (c *Channel) schedule() {
+	if c.closed {
+		return
+	}
+	var due time.Time
+	at := func(t time.Time) {
+		if due.IsZero() || t.Before(due) {
+			due = t
+		}
+	}
+	if len(c.dirty) > 0 {
+		at(c.dirtyAt.Add(cursorWait))
+	}
+	if c.stale {
+		at(c.staleAt.Add(cursorWait))
+	}
+	if c.failed != nil {
+		at(c.retryAt)
+	} else if c.synced+1 < c.next && c.cfg.Sync == syncInterval {
+		at(c.lastSync.Add(c.cfg.SyncInterval))
+	}
+	if c.emptied() {
+		at(c.lastPut.Add(idleWait))
+	}
+	if due.IsZero() {
+		return
+	}
+	wait := max(time.Until(due), time.Millisecond)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(wait, c.wake)
+		return
+	}
+	c.timer.Reset(wait)
+}
+
+// syncData makes all frames durable that are written.
+func (c *Channel) syncData(closing bool) {
+	c.mu.Lock()
+	now := time.Now()
+	upTo := c.next - 1
+	files := make([]target, 0, len(c.writing))
+	need := upTo > c.synced
+	for _, w := range c.writing {
+		files = append(files, target{w, w.sealed || closing})
+		need = need || w.sealed || !w.named
+	}
+	waits := c.failed != nil && now.Before(c.retryAt) ||
+		c.cfg.Sync == syncInterval && c.failed == nil && c.unsynced < cacheBytes && now.Before(c.lastSync.Add(c.cfg.SyncInterval))
+	if closing {
+		need, waits = need || len(files) > 0, false
+	}
+	failed := c.failed
+	c.mu.Unlock()
+	if !need || waits {
+		return
+	}
+	err := failed
+	if err == nil {
+		err = c.syncFiles(files)
+	}
+	if err != nil {
+		if files, upTo, err = c.rewrite(err, closing); err != nil {
+			return
+		}
+	}
+	c.durable(files, upTo)
+}
+
+// target is a segment to sync, and whether nothing was written to it any more when that was decided.
+type target struct {
+	*segFile
+	ends bool
+}
+
+func (c *Channel) syncFiles(files []target) error {
+	c.begin()
+	defer c.finish()
+	for _, w := range files {
+		if w.ends {
+			// The space ahead goes back. That it stays a little longer when this fails does no harm.
+			_ = w.file.Truncate(w.seg.end)
+		}
+		if err := w.file.Sync(); err != nil {
+			return fmt.Errorf("sync segment %s: %w", w.seg.name, err)
+		}
+		if !w.named {
+			if err := c.dir.Sync(); err != nil {
+				return fmt.Errorf("sync directory: %w", err)
+			}
+			w.named = true
+		}
+	}
+	return nil
+}
+
+// durable records that frames are durable, shows them to consumers and acknowledges them.
+func (c *Channel) durable(files []target, upTo uint64) {
+	c.mu.Lock()
+	var acks []func(flow.Outcome)
+	var gone []*flow.Batch
+	claimed := c.claimed()
+	before := c.before
+	for _, e := range c.tail {
+		if e.seq > upTo {
+			before -= uint64(e.events)
+			continue
+		}
+		acks = append(acks, e.acks...)
+		e.acks, e.extra = nil, nil
+		if e.seq <= c.synced {
+			continue
+		}
+		c.unsynced -= e.size
+		if e.takers >= claimed && claimed > 0 || c.cached+e.pins > cacheBytes {
+			gone = append(gone, e.b)
+			e.b = nil
+		} else {
+			c.cached += e.pins
+		}
+	}
+	c.synced = max(c.synced, upTo)
+	c.lastSync = time.Now()
+	gone = append(gone, c.trimTail()...)
+	c.writing = slices.DeleteFunc(c.writing, func(w *segFile) bool { return slices.Contains(files, target{w, true}) })
+	c.noted = note{c.noted.generation + 1, c.synced, before, c.next}
+	n, f := c.noted, c.cursors
+	c.show(c.synced)
+	c.mu.Unlock()
+	for _, w := range files {
+		if w.ends {
+			_ = w.file.Close() // all of it is durable
+		}
+	}
+	if f != nil {
+		_, err := f.WriteAt(n.encode(), noteAt+512*int64(n.generation%2))
+		c.touchCursors(err)
+	}
+	for _, ack := range acks {
+		ack(flow.Durable)
+	}
+	for _, b := range gone {
+		b.Release()
+	}
+}
+
+// claimed gives the number of consumers that this process has. The caller holds the mutex.
+func (c *Channel) claimed() int {
+	n := 0
+	for _, k := range c.consumers {
+		if k.claimed {
+			n++
+		}
+	}
+	return n
+}
+
+// trimTail forgets frames at the front that nobody needs in memory, and gives what is to release. The caller holds the mutex.
+func (c *Channel) trimTail() (gone []*flow.Batch) {
+	n := 0
+	for n < len(c.tail) && c.tail[n].seq <= c.synced && (c.tail[n].b == nil || len(c.tail)-n > cacheCount) {
+		if e := c.tail[n]; e.b != nil {
+			gone = append(gone, e.b)
+			c.cached -= e.pins
+		}
+		c.tail[n] = nil
+		n++
+	}
+	c.tail = c.tail[n:]
+	return gone
+}
+
+// rewrite answers a disk that could not make frames durable: nobody knows what it has of them, so no file concerned is touched
+// any more, and all frames are written again, from memory, to a new segment. It takes their place only when it is durable.
+func (c *Channel) rewrite(cause error, closing bool) ([]target, uint64, error) {
+	if !closing { // Close holds the turn
+		c.turn <- struct{}{}
+		defer func() { <-c.turn }()
+	}
+	c.env.Stats.Error(cause)
+	c.mu.Lock()
+	upTo := c.next - 1
+	entries := slices.DeleteFunc(slices.Clone(c.tail), func(e *entry) bool { return e.seq <= c.synced })
+	before := c.before
+	for _, e := range entries {
+		before -= uint64(e.events)
+	}
+	h := c.newHead(c.synced+1, before)
+	snapshot, durable := c.snapshot(), c.synced
+	c.failed = cause
+	c.mu.Unlock()
+
+	w, places, err := c.writeAgain(h, snapshot, durable, entries)
+	if err != nil {
+		c.mu.Lock()
+		c.failed = err
+		c.pause = min(max(2*c.pause, firstPause), longPause)
+		c.retryAt = time.Now().Add(c.pause)
+		c.mu.Unlock()
+		return nil, 0, err
+	}
+	c.replaced(w, entries, places, snapshot)
+	return []target{{w, closing}}, upTo, nil
+}
+
+func (c *Channel) writeAgain(h head, snapshot []position, durable uint64, entries []*entry) (*segFile, []place, error) {
+	w, err := c.create(segmentName(h.number)+newSuffix, h, snapshot, durable)
+	if err != nil {
+		return nil, nil, err
+	}
+	var places []place
+	for _, e := range entries {
+		at, err := c.writeEntry(w, e, h.before, durable)
+		if err != nil {
+			return nil, nil, c.giveUp(w, err)
+		}
+		places = append(places, at)
+		h.before += uint64(e.events)
+	}
+	c.begin()
+	defer c.finish()
+	if err = w.file.Sync(); err == nil {
+		err = c.dir.Rename(w.seg.name+newSuffix, c.dir, w.seg.name)
+	}
+	if err == nil {
+		err = c.dir.Sync()
+	}
+	if err != nil {
+		return nil, nil, c.giveUp(w, err)
+	}
+	w.named = true
+	return w, places, nil
+}
+
+// giveUp removes an unfinished segment.
+func (c *Channel) giveUp(w *segFile, err error) error {
+	_ = w.file.Close()
+	_ = c.dir.Remove(w.seg.name + newSuffix) // what stays is removed at the next opening
+	return fmt.Errorf("write segment again: %w", err)
+}
+
+func (c *Channel) writeEntry(w *segFile, e *entry, before, durable uint64) (place, error) {
+	p := prepared{b: e.b}
+	p.seal(c.codec, shapeOf(e.b).form)
+	h := &p.header
+	h.seq, h.epoch, h.before, h.seconds = e.seq, e.b.ID().Epoch, before, e.seconds
+	c.w.tables = appendTables(c.w.tables[:0], p.b, h.form, durable, e.extra)
+	h.tables = uint32(len(c.w.tables))
+	h.bodyCRC = checksum(p.sum, c.w.tables)
+	off := w.seg.end
+	h.encode(c.w.header[:], w.seg.salt, off)
+	c.begin()
+	defer c.finish()
+	err := w.file.WriteVec(off, [][]byte{c.w.header[:], p.stored, c.w.tables, c.w.pad[:h.size()-frameBytes-int64(h.body())]})
+	w.seg.end, w.seg.last = off+h.size(), e.seq
+	w.allocated = w.seg.end
+	return place{w.seg, off, h.size()}, err
+}
+
+// replaced makes a segment that was written again the active one.
+func (c *Channel) replaced(w *segFile, entries []*entry, places []place, snapshot []position) {
+	c.mu.Lock()
+	old := c.writing
+	freed := int64(0)
+	moved := map[uint64]place{}
+	for i, e := range entries {
+		if s := e.seg; s.end > e.off { // the first of its segment
+			freed += s.end - e.off
+			s.last, s.end = max(c.synced, s.base-1), e.off
+		}
+		e.place = places[i]
+		moved[e.seq] = places[i]
+	}
+	for _, k := range c.consumers {
+		k.move(moved)
+	}
+	var remove []string
+	c.segs = slices.DeleteFunc(c.segs, func(s *segment) bool {
+		whole := s.base > c.synced && slices.ContainsFunc(old, func(f *segFile) bool { return f.seg == s })
+		if whole {
+			remove = append(remove, s.name)
+			freed += s.end
+		}
+		return whole
+	})
+	c.segs = append(c.segs, w.seg)
+	c.writing = []*segFile{w}
+	c.failed, c.pause = nil, 0
+	c.cleanDirty(snapshot)
+	c.mu.Unlock()
+	for _, f := range old {
+		_ = f.file.Close() // its content is given up
+	}
+	for _, name := range remove {
+		_ = c.dir.Remove(name) // its frames do not count any more, here or at the next opening
+	}
+	c.room.Add(w.seg.end - freed)
+}
+
+// savePositions writes the positions that no frame carries, at most once a second.
+func (c *Channel) savePositions(closing bool) {
+	c.mu.Lock()
+	due := len(c.dirty) > 0 && c.failed == nil && (closing || time.Since(c.dirtyAt) >= cursorWait)
+	c.mu.Unlock()
+	if !due {
+		return
+	}
+	if !closing {
+		c.turn <- struct{}{}
+		defer func() { <-c.turn }()
+	}
+	c.mu.Lock()
+	extra, durable := c.takeDirty(), c.synced
+	h := frame{seq: c.next - 1, before: c.before, epoch: c.epoch, flags: flagPosition, seconds: uint32(time.Now().Unix())}
+	c.mu.Unlock()
+	c.w.tables = positionTables(c.w.tables[:0], durable, extra)
+	w, off, err := c.put(&h, nil, 0)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dirtyAt = time.Now()
+	if err != nil {
+		c.lastErr = err
+		return
+	}
+	w.seg.end = off + h.size()
+	c.cleanDirty(extra)
+}
+
+// emptied says whether all that the active segment holds is delivered. The caller holds the mutex.
+func (c *Channel) emptied() bool {
+	if len(c.segs) == 0 || len(c.consumers) == 0 {
+		return false
+	}
+	s := c.segs[len(c.segs)-1]
+	if c.synced+1 < c.next || s.end-s.start < smallEnd {
+		return false
+	}
+	for _, k := range c.consumers {
+		if k.p.frontier < s.last {
+			return false
+		}
+	}
+	return true
+}
+
+// giveBack begins a new segment when the active one is delivered, so that it can go: at once when a reservation waits, else when
+// the channel is idle.
+func (c *Channel) giveBack() bool {
+	_, waiting := c.room.State()
+	due := func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.failed == nil && c.emptied() && (waiting || time.Since(c.lastPut) >= idleWait)
+	}
+	if !due() {
+		return false
+	}
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	if !due() {
+		return false
+	}
+	if _, err := c.rotate(); err != nil {
+		c.mu.Lock()
+		c.lastErr, c.lastPut = err, time.Now() // tried again after the next idle time
+		c.mu.Unlock()
+		return false
+	}
+	return true
+}
+
+// retire removes segments that all consumers are past, once that is durable.
+func (c *Channel) retire() {
+	c.mu.Lock()
+	var gone []*segment
+	for len(c.segs) > 1 && c.passed(c.segs[0]) {
+		gone = append(gone, c.segs[0])
+		c.segs = c.segs[1:]
+	}
+	c.mu.Unlock()
+	if len(gone) == 0 {
+		return
+	}
+	c.begin()
+	var failed error
+	for _, s := range gone {
+		if err := c.dir.Remove(s.name); err != nil {
+			failed = err // the next opening removes it
+		}
+	}
+	c.finish()
+	for _, s := range gone {
+		c.room.Add(-s.end)
+	}
+	if failed != nil {
+		c.mu.Lock()
+		c.lastErr = failed
+		c.mu.Unlock()
+	}
+	c.press()
+}
+
+// passed says whether a segment can go: the next one repeats its positions and is durable. The caller holds the mutex.
+func (c *Channel) passed(s *segment) bool {
+	for _, w := range c.writing {
+		if w.seg == s || w.seg == c.segs[1] && !w.named {
+			return false
+		}
+	}
+	for _, k := range c.consumers {
+		if k.syncedFrontier < s.last {
+			return false
+		}
+	}
+	return len(c.consumers) > 0
+}
