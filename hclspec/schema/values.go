@@ -134,7 +134,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		return days, nil
 	}
 	d, err := time.ParseDuration(t)
-	if err != nil || d < 0 {
+	if err != nil || d < 0 || days+d < 0 {
 		return 0, fmt.Errorf("%q is not a duration: write a number with a unit, such as \"100ms\", \"5s\" or \"10m\"", s)
 	}
 	return days + d, nil
