@@ -1,0 +1,109 @@
+package kafkaclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Cause remembers why brokers could not be reached. The library's calls only say that the time is up; the reason stands in its log.
+type Cause struct {
+	mu   sync.Mutex // guards last
+	last string
+}
+
+var logLine = regexp.MustCompile(`^\[thrd:[^\]]*\]: (?:([^\s/]+)(?:/\S+)?: )?(.*?)(?: \(after \d+ms in state [A-Z_]+.*\))?$`)
+
+var connectFailed = regexp.MustCompile(`^Connect to \S+ failed: (.*)$`)
+
+// Follow reads the library's log until it is closed. Other lines than failures go to keep, which may be nil.
+func (c *Cause) Follow(logs <-chan kafka.LogEvent, keep func(kafka.LogEvent)) {
+	for e := range logs {
+		if e.Tag == "FAIL" || e.Tag == "ERROR" || e.Level <= 3 {
+			c.Set(Explain(e.Message))
+		}
+		if keep != nil {
+			keep(e)
+		}
+	}
+}
+
+// Explain makes "127.0.0.1:9092: connection refused" of a line of the library's log.
+func Explain(line string) string {
+	m := logLine.FindStringSubmatch(line)
+	if m == nil {
+		return line
+	}
+	text := m[2]
+	if f := connectFailed.FindStringSubmatch(text); f != nil {
+		text = strings.ToLower(f[1][:1]) + f[1][1:]
+	}
+	if m[1] == "" || strings.HasPrefix(text, m[1]) {
+		return text
+	}
+	return m[1] + ": " + text
+}
+
+// Set stores a reason.
+func (c *Cause) Set(text string) {
+	c.mu.Lock()
+	c.last = text
+	c.mu.Unlock()
+}
+
+// Clear forgets, after something succeeded.
+func (c *Cause) Clear() { c.Set("") }
+
+// Last gives the newest reason, or "".
+func (c *Cause) Last() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
+// Wrap says what could not be done, with which brokers, and why.
+func (c *Cause) Wrap(brokers []string, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	where := strings.Join(brokers, ",")
+	if Unreachable(err) {
+		if last := c.Last(); last != "" {
+			return &UnreachableError{Brokers: brokers, Cause: last, doing: doing}
+		}
+		return &UnreachableError{Brokers: brokers, Cause: err.Error(), doing: doing}
+	}
+	return fmt.Errorf("kafka %s: %s: %w", where, doing, err)
+}
+
+// UnreachableError says that no broker answered.
+type UnreachableError struct {
+	Brokers []string
+	Cause   string
+	doing   string
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("kafka %s is not reachable: %s: %s", strings.Join(e.Brokers, ","), e.doing, e.Cause)
+}
+
+// Unreachable says whether an error means that no broker answered.
+func Unreachable(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	var k kafka.Error
+	if !errors.As(err, &k) {
+		return false
+	}
+	switch k.Code() {
+	case kafka.ErrTransport, kafka.ErrTimedOut, kafka.ErrAllBrokersDown, kafka.ErrResolve, kafka.ErrTimedOutQueue, kafka.ErrMsgTimedOut, kafka.ErrDestroy:
+		return true
+	}
+	return false
+}

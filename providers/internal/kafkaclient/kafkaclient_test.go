@@ -1,0 +1,185 @@
+package kafkaclient
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"collect/hclspec/schema"
+)
+
+func broker(t *testing.T) []string {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"default.replication.factor": "1"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c.ListenAddrs()
+}
+
+func admin(t *testing.T, brokers []string) *Admin {
+	t.Helper()
+	a, err := NewAdmin(Defaults(), brokers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	return a
+}
+
+func TestTopicsAreMadeReadChangedAndDeleted(t *testing.T) {
+	a := admin(t, broker(t))
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(a.Create(ctx, Spec{Name: "cars", Partitions: 3, Config: map[string]string{"retention.ms": "1000", "max.message.bytes": "2000"}}))
+	read := func() *Topic {
+		t.Helper()
+		ts, err := a.Describe(ctx, []string{"cars", "missing"})
+		must(err)
+		if len(ts) != 1 {
+			t.Fatalf("described %v", ts)
+		}
+		return ts["cars"]
+	}
+	cars := read()
+	if cars.Partitions != 3 || cars.Replicas != 1 || len(cars.ID) < 16 || cars.Config["retention.ms"] != (Entry{"1000", true}) {
+		t.Errorf("read %+v", cars)
+	}
+	must(a.AddPartitions(ctx, "cars", 5))
+	must(a.Alter(ctx, "cars", map[string]string{"retention.ms": "2000"}, []string{"max.message.bytes"}))
+	cars = read()
+	if cars.Partitions != 5 || cars.Config["retention.ms"].Value != "2000" || cars.Config["max.message.bytes"].Own {
+		t.Errorf("read %+v", cars)
+	}
+	if n, err := a.Records(ctx, cars); err != nil || n != 0 {
+		t.Errorf("%d records, %v", n, err)
+	}
+	var k kafka.Error
+	if err := a.Create(ctx, Spec{Name: "cars", Partitions: 1}); !errors.As(err, &k) || k.Code() != kafka.ErrTopicAlreadyExists {
+		t.Errorf("second create: %v", err)
+	}
+	must(a.Delete(ctx, "cars"))
+	must(a.Delete(ctx, "cars"))
+	if ts, err := a.Describe(ctx, []string{"cars"}); err != nil || len(ts) != 0 {
+		t.Errorf("after delete: %v %v", ts, err)
+	}
+	if id, err := a.ClusterID(ctx); err != nil || id == "" {
+		t.Errorf("cluster id %q, %v", id, err)
+	}
+}
+
+func TestAnUnreachableBrokerIsNamedWithItsCause(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	a := admin(t, []string{addr})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	_, err = a.Describe(ctx, []string{"x"})
+	var u *UnreachableError
+	if !errors.As(err, &u) || !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLogLinesBecomeCauses(t *testing.T) {
+	for line, want := range map[string]string{
+		"[thrd:127.0.0.1:9/bootstrap]: 127.0.0.1:9/bootstrap: Connect to ipv4#127.0.0.1:9 failed: Connection refused (after 0ms in state CONNECT)":                             "127.0.0.1:9: connection refused",
+		"[thrd:nohost:9/bootstrap]: nohost:9/bootstrap: Failed to resolve 'nohost:9': Name or service not known (after 3ms in state CONNECT, 1 identical error(s) suppressed)": "nohost:9: Failed to resolve 'nohost:9': Name or service not known",
+		"something else": "something else",
+	} {
+		if got := Explain(line); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestSettingsReachTheLibrary(t *testing.T) {
+	c := Defaults()
+	c.SecurityProtocol = "sasl_ssl"
+	c.SASL = &SASL{Username: "u", Password: "p"}
+	c.TLS = &TLS{CA: "/ca.pem", Cert: "/c.pem", Key: "/k.pem", SkipVerify: true}
+	c.Properties = map[string]string{"client.rack": "r1"}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	m := c.Map([]string{"a:1", "b:2"})
+	for name, want := range (kafka.ConfigMap{
+		"bootstrap.servers": "a:1,b:2", "security.protocol": "sasl_ssl", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "u", "sasl.password": "p",
+		"ssl.ca.location": "/ca.pem", "ssl.certificate.location": "/c.pem", "ssl.key.location": "/k.pem",
+		"enable.ssl.certificate.verification": false, "client.rack": "r1", "client.id": "collect",
+	}) {
+		if m[name] != want {
+			t.Errorf("%s is %v, want %v", name, m[name], want)
+		}
+	}
+	if schema.Of(c).Attrs == nil {
+		t.Error("no schema")
+	}
+}
+
+// Every property that is allowed must be one that the library knows.
+func TestAllowedPropertiesExist(t *testing.T) {
+	values := map[string]kafka.ConfigValue{}
+	for _, name := range allowed {
+		values[name] = nil
+	}
+	for name := range values {
+		m := kafka.ConfigMap{name: "\x01no such value"}
+		c, err := kafka.NewAdminClient(&m)
+		if err == nil {
+			c.Close() // it takes any text
+			continue
+		}
+		if strings.Contains(err.Error(), "No such configuration property") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWrongSettingsAreRefused(t *testing.T) {
+	prop := func(name string) Config { return Config{Properties: map[string]string{name: "x"}} }
+	for name, tc := range map[string]struct {
+		cfg  Config
+		want string
+	}{
+		"no port":               {Config{Brokers: []string{"host"}}, "not host:port"},
+		"bad port":              {Config{Brokers: []string{"host:99999"}}, "not host:port"},
+		"a URL":                 {Config{Brokers: []string{"kafka://host:1"}}, "not host:port"},
+		"sasl without block":    {Config{SecurityProtocol: "sasl_ssl"}, "needs a sasl block"},
+		"block without sasl":    {Config{SASL: &SASL{}}, "security_protocol"},
+		"tls without protocol":  {Config{TLS: &TLS{}}, "security_protocol"},
+		"cert without key":      {Config{SecurityProtocol: "ssl", TLS: &TLS{Cert: "x"}}, "belong together"},
+		"loads code":            {prop("plugin.library.paths"), "loads code"},
+		"loads an engine":       {prop("ssl.engine.location"), "loads code"},
+		"loads providers":       {prop("ssl.providers"), "loads code"},
+		"runs a command":        {prop("sasl.kerberos.kinit.cmd"), "runs a command"},
+		"has its own argument":  {prop("acks"), "use the sink's acks"},
+		"the library's Go ones": {prop("go.logs.channel"), "not one of"},
+		"unknown":               {prop("no.such.thing"), "not one of"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := tc.cfg.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+	if err := (Config{Brokers: []string{DevelopmentBroker, "[::1]:9092"}}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
