@@ -97,7 +97,7 @@ func (c *channelTest) close() {
 
 // batch makes a batch of one key from lines, with a header on every second event and a time on every third.
 func (c *channelTest) batch(lines ...string) *flow.Batch {
-	b := c.env.Pool.Get()
+	b := c.env.Pool.GetSized(1024)
 	b.SetBase(1_700_000_000_000_000_000)
 	b.Begin("key", c.pos, &flow.Meta{File: "/var/log/x"})
 	for _, l := range lines {
@@ -435,55 +435,58 @@ func (c *channelTest) pressure() {
 		default:
 		}
 	})
-	var leases []flow.Lease
-	random := make([]byte, 200<<10) // does not compress
-	c.env.Rand.Read(random)
-	body := string(random)
-	done := make(chan error, 1)
-	for {
-		ctx, cancel := context.WithTimeout(c.Context(), 100*time.Millisecond)
-		b := c.batch(body)
-		slot, err := c.ch.Reserve(ctx, b.Size())
-		cancel()
-		if err != nil {
-			b.Release()
-			break
+	body := make([]byte, 200<<10) // random: does not compress
+	c.env.Rand.Read(body)
+	ctx, cancel := context.WithCancel(c.ctx())
+	defer cancel()
+	var puts, taken int
+	var wg sync.WaitGroup
+	wg.Go(func() { // until the test has seen enough
+		for ctx.Err() == nil {
+			b := c.batch(string(body))
+			slot, err := c.ch.Reserve(ctx, b.Size())
+			if err != nil {
+				b.Release()
+				return
+			}
+			if err := slot.Put(b); err != nil {
+				c.Error(err)
+				return
+			}
+			puts++
 		}
-		if err := slot.Put(b); err != nil {
-			c.Fatal(err)
-		}
-	}
-	go func() {
-		b := c.batch(body)
-		slot, err := c.ch.Reserve(c.ctx(), b.Size())
-		if err == nil {
-			err = slot.Put(b)
-		}
-		done <- err
-	}()
+	})
 	c.until("a reservation waits", func() bool { return c.ch.Stats().Full })
-	for {
-		ctx, cancel := context.WithTimeout(c.Context(), 100*time.Millisecond)
-		l, err := k.Take(ctx)
-		cancel()
-		if err != nil {
-			break
+	leases := make(chan flow.Lease, 1000)
+	wg.Go(func() {
+		for {
+			l, err := k.Take(ctx)
+			if err != nil {
+				return
+			}
+			taken++
+			leases <- l
 		}
-		leases = append(leases, l)
+	})
+	for round := range 2 { // once it is full of leases; and again after these made room
+		select {
+		case <-pressed:
+		case <-time.After(wait):
+			c.Fatal("no pressure although everything is leased, round ", round)
+		}
+		for n := len(leases); n > 0; n-- {
+			c.commit(<-leases)
+		}
 	}
-	select {
-	case <-pressed:
-	case <-time.After(wait):
-		c.Fatal("no pressure although everything is leased")
+	cancel()
+	wg.Wait()
+	for len(leases) > 0 {
+		c.commit(<-leases)
 	}
-	for _, l := range leases {
+	for ; taken < puts; taken++ {
+		l, _, _ := c.take(k)
 		c.commit(l)
 	}
-	if err := <-done; err != nil {
-		c.Error("the one that waited:", err)
-	}
-	l, _, _ := c.take(k)
-	c.commit(l)
 }
 
 func (c *channelTest) closes() {
@@ -618,7 +621,7 @@ func (c *channelTest) concurrent() {
 		wg.Go(func() {
 			pos := uint64(0)
 			for i := range each {
-				batch := c.env.Pool.Get()
+				batch := c.env.Pool.GetSized(256)
 				batch.Begin(fmt.Sprint("key", p), pos, nil)
 				for n := range 10 {
 					line := fmt.Appendf(nil, "%d %d %d", p, i, n)
