@@ -105,7 +105,7 @@ func (c *compiler) can(e *hclsyntax.FunctionCallExpr, args []*node) *node {
 		return nil
 	}
 	if args[0].total {
-		return c.fold(e, cty.True)
+		return constNode(cty.True) // not folded into the text: what stands around it must stay dependent on the event
 	}
 	if f := args[0].ok; f != nil {
 		return boolNode(func(s *Scratch) (bool, *EventError) { return f(s) == nil, nil })

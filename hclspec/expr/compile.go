@@ -109,6 +109,8 @@ func (c *compiler) expr(e hclsyntax.Expression) *node {
 		return c.expr(x.Expression)
 	case *hclsyntax.TemplateWrapExpr:
 		return c.expr(x.Wrapped)
+	case *hclsyntax.ObjectConsKeyExpr:
+		return c.expr(x.Wrapped)
 	case *hclsyntax.ScopeTraversalExpr:
 		return c.traversal(x)
 	case *hclsyntax.RelativeTraversalExpr:

@@ -54,7 +54,7 @@ func textFunctions() map[string]Function {
 		"trimsuffix":   {stdlib.TrimSuffixFunc, true, buildTrimSuffix},
 		"replace":      {replaceFunc(), true, buildReplace},
 		"regexreplace": {regexReplaceFunc(), true, buildRegexReplace},
-		"substr":       {stdlib.SubstrFunc, true, buildSubstr},
+		"substr":       {substrFunc(), true, buildSubstr},
 		"split":        {stdlib.SplitFunc, true, buildSplit},
 		"join":         {stdlib.JoinFunc, true, buildJoin},
 		"format":       {stdlib.FormatFunc, true, buildFormat},

@@ -307,15 +307,20 @@ func buildSubstr(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty
 		if !ok1 || !ok2 {
 			return nil, errOffset
 		}
-		if from < 0 {
-			from = max(from+characters(b), 0)
-		}
-		b = b[prefix(b, from):]
-		if n < 0 {
-			return b, nil
-		}
-		return b[:prefix(b, n)], nil
+		return cut(b, from, n), nil
 	})
+}
+
+// cut gives n characters from an offset.
+func cut(b []byte, from, n int) []byte {
+	if from < 0 {
+		from = max(from+characters(b), 0)
+	}
+	b = b[prefix(b, from):]
+	if n < 0 {
+		return b
+	}
+	return b[:prefix(b, n)]
 }
 
 // buildSplit compiles split(separator, text).

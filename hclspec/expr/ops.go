@@ -140,7 +140,7 @@ func (c *compiler) logical(e *hclsyntax.BinaryOpExpr, l, r *node) *node {
 			continue
 		}
 		if v, err := side.f(nil); err == nil && v == decides {
-			return c.fold(e, cty.BoolVal(v))
+			return constNode(cty.BoolVal(v))
 		}
 	}
 	return boolNode(func(s *Scratch) (bool, *EventError) {

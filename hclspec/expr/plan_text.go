@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+	"github.com/zclconf/go-cty/cty/gocty"
 )
 
 // param is a parameter that is not null.
@@ -59,6 +60,24 @@ func slashPattern(s string) (string, bool) {
 		return s[1 : len(s)-1], true
 	}
 	return "", false
+}
+
+// substrFunc is Terraform's substr; the library's gives the whole rest for a negative offset and length 0.
+func substrFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{param("str", cty.String), param("offset", cty.Number), param("length", cty.Number)},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			var from, n int
+			if err := gocty.FromCtyValue(args[1], &from); err != nil {
+				return cty.NilVal, function.NewArgError(1, err)
+			}
+			if err := gocty.FromCtyValue(args[2], &n); err != nil {
+				return cty.NilVal, function.NewArgError(2, err)
+			}
+			return cty.StringVal(string(cut([]byte(args[0].AsString()), from, n))), nil
+		},
+	})
 }
 
 func replaceFunc() function.Function {

@@ -216,6 +216,11 @@ func (p *printer) traversal(t hcl.Traversal) {
 }
 
 func (p *printer) template(x *hclsyntax.TemplateExpr) {
+	if len(x.Parts) == 1 {
+		// Only %{if} and %{for} make such a template; what is in it is a text already, or becomes one where it is used.
+		p.atom(x.Parts[0])
+		return
+	}
 	p.write(`"`)
 	for _, part := range x.Parts {
 		v, ok := p.c.folded[part]
