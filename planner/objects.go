@@ -178,3 +178,35 @@ func places(own hcl.Range, parts map[string]hcl.Range) map[string]string {
 }
 
 func place(r hcl.Range) string { return r.Filename + ":" + strconv.Itoa(r.Start.Line) }
+
+// Topics lists the topics of a configuration as objects.
+func Topics(cfg *hclspec.Config) ([]*resource.Object, error) {
+	var out []*resource.Object
+	for _, t := range cfg.Topics {
+		w, err := topicObject(t)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, w.Object)
+	}
+	return out, nil
+}
+
+// NeedsBroker says whether anything of a configuration uses the development broker.
+func NeedsBroker(cfg *hclspec.Config) bool {
+	for _, p := range cfg.Providers {
+		if p.Development && p.Type == KindBroker {
+			for _, t := range cfg.Topics {
+				if t.Cluster == p.Alias {
+					return true
+				}
+			}
+		}
+	}
+	for _, a := range cfg.Agents {
+		if usesBroker(&a.Spec) {
+			return true
+		}
+	}
+	return false
+}

@@ -2,7 +2,7 @@
 // planner and the renderer, and turns what they say into an exit code. It decides nothing about agents, topics or events.
 //
 // Exit codes: 0 done; 1 error, refused, or something is left to do; plan -detailed-exitcode: 2 when there are changes;
-// fmt -check: 3 when a file is not formatted; agent run: 3 when events were given up at the end of the drain.
+// fmt -check: 3 when a file is not formatted; agent run and run: 3 when events were given up at the end of the drain.
 package cli
 
 import (
@@ -17,19 +17,25 @@ import (
 	"collect/runtime/supervisor/api"
 )
 
-// Deps is what main gives to the command line: everything below it that the command line must not import.
+// Deps is what main gives to the command line: everything below it that the command line must not import. Every function may
+// be nil as long as no command that needs it is called.
 type Deps struct {
-	Version string       // of this program
-	Types   schema.Types // the component types that exist
+	Version   string            // of this program
+	Types     schema.Types      // the component types that exist
+	Libraries map[string]string // versions of what is linked in, such as librdkafka, for version
+
+	// Screen makes the writer of everything that people read.
+	Screen func(w io.Writer, color bool, width int) Screen
 
 	// Kinds makes the kinds of resources of an installation: "kafka" (the development broker), "topic", "agent".
 	Kinds func(KindEnv) []resource.Kind
 
-	// RunAgent runs the agent whose files lie in layout.AgentDir(id) (meta.json, spec.json, secrets) in this process until it
-	// ends by itself, or ctx ends: then it drains. It takes the agent's lock and fails when another process has it. Events
-	// that were given up at the end of the drain are an error with ExitCode() int.
-	RunAgent func(ctx context.Context, layout api.Layout, id string, log *slog.Logger) error
-	// RunBroker runs the development broker of an installation in this process until ctx ends. It calls ready with its address.
+	// RunAgent runs the agent whose files lie in Layout.AgentDir(ID) (meta.json, spec.json, secrets) in this process until it ends
+	// by itself, or ctx ends: then it drains. It takes the agent's lock and fails when another process has it. An error with
+	// the method ExitCode() int decides the exit code: 3 when events were given up at the end of the drain.
+	RunAgent func(ctx context.Context, a AgentProcess) error
+	// RunBroker runs the development broker of an installation in this process until ctx ends. It takes the broker's lock, and
+	// calls ready with its address when it answers.
 	RunBroker func(ctx context.Context, layout api.Layout, log *slog.Logger, ready func(address string)) error
 	// Supervise runs the supervisor of an installation in this process until it is told to end, or ctx ends; agents go on.
 	Supervise func(ctx context.Context, layout api.Layout, log *slog.Logger) error
@@ -38,8 +44,12 @@ type Deps struct {
 
 	// Signals replaces the process's interrupt and termination signals (tests).
 	Signals <-chan os.Signal
-	// Terminal says whether stdin, stdout are a terminal; nil: asked of the files (tests).
-	Terminal func(f any) bool
+	// Terminal says whether a stream is a terminal; nil: asked of the file (tests).
+	Terminal func(stream any) bool
+	// Executable is the running program; "": asked of the system (tests).
+	Executable string
+	// Now is the time; nil: time.Now (tests).
+	Now func() time.Time
 }
 
 // KindEnv is what kinds need to know of an installation.
@@ -53,8 +63,11 @@ type KindEnv struct {
 	Log          *slog.Logger
 }
 
-// Streams are the standard streams of a command.
-type Streams struct {
-	In       io.Reader
-	Out, Err io.Writer
+// AgentProcess says which agent to run in this process.
+type AgentProcess struct {
+	Layout api.Layout
+	ID     string
+	Log    *slog.Logger
+	Alone  bool            // the process is nothing but this agent
+	Abort  <-chan struct{} // closed by the second signal: the drain ends at once
 }

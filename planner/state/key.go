@@ -42,14 +42,11 @@ func LoadKey(dir string) (*Key, error) {
 	return &Key{raw: raw}, nil
 }
 
-// MakeKey reads the key, and makes one where there is none. The data directory must exist.
-func MakeKey(dir string) (*Key, error) {
-	k, err := LoadKey(dir)
+// KeepKey makes k the key of a data directory that has none, and gives the key that it has. The directory must exist.
+func KeepKey(dir string, k *Key) (*Key, error) {
+	had, err := LoadKey(dir)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return k, err
-	}
-	if k, err = TemporaryKey(); err != nil {
-		return nil, err
+		return had, err
 	}
 	f, err := os.CreateTemp(dir, ".tmp-*")
 	if err != nil {
@@ -68,6 +65,9 @@ func MakeKey(dir string) (*Key, error) {
 	}
 	return LoadKey(dir)
 }
+
+// Equal says whether two keys are the same.
+func (k *Key) Equal(o *Key) bool { return hmac.Equal(k.raw, o.raw) }
 
 func (k *Key) mac(purpose string, data []byte) []byte {
 	h := hmac.New(sha256.New, k.raw)

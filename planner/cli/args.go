@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/urfave/cli/v2"
+)
+
+// arrange puts flags before arguments, since the library takes everything behind the first argument as arguments: "apply
+// PLANFILE -auto-approve" would silently not approve. Everything behind "--" stays an argument.
+func arrange(app *cli.App, args []string) ([]string, error) {
+	if len(args) == 0 {
+		return []string{app.Name}, nil
+	}
+	out := []string{args[0]}
+	flags, commands := app.Flags, app.Commands
+	rest := args[1:]
+	for {
+		var front, back []string
+		var cmd *cli.Command
+		front, back, cmd, rest = takeFlags(flags, commands, rest)
+		out = append(out, front...)
+		if cmd == nil {
+			return append(out, back...), nil
+		}
+		out = append(out, cmd.Name)
+		flags, commands = cmd.Flags, cmd.Subcommands
+	}
+}
+
+// takeFlags takes what belongs to one command: flags to the front, arguments to the back, until a subcommand begins.
+func takeFlags(flags []cli.Flag, commands []*cli.Command, args []string) (front, back []string, sub *cli.Command, rest []string) {
+	for i := 0; i < len(args); i++ {
+		a := args[i]
+		if a == "--" {
+			return front, append(append(back, "--"), args[i+1:]...), nil, nil
+		}
+		if len(a) < 2 || a[0] != '-' {
+			if cmd := find(commands, a); cmd != nil && len(back) == 0 {
+				return front, nil, cmd, args[i+1:]
+			}
+			back = append(back, a)
+			continue
+		}
+		front = append(front, a)
+		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if f := flagNamed(flags, name); f != nil && !hasValue && takesValue(f) && i+1 < len(args) {
+			i++
+			front = append(front, args[i])
+		}
+	}
+	if len(back) > 0 && slices.Contains(back, "-") {
+		back = append([]string{"--"}, back...)
+	}
+	return front, back, nil, nil
+}
+
+func find(commands []*cli.Command, name string) *cli.Command {
+	for _, c := range commands {
+		if c.HasName(name) {
+			return c
+		}
+	}
+	return nil
+}
+
+func flagNamed(flags []cli.Flag, name string) cli.Flag {
+	for _, f := range flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+func takesValue(f cli.Flag) bool {
+	_, isBool := f.(*cli.BoolFlag)
+	return !isBool
+}
+
+func hasFlag(args []string, name string) bool {
+	return slices.ContainsFunc(args, func(a string) bool {
+		got, value, _ := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		return strings.HasPrefix(a, "-") && got == name && value != "false"
+	})
+}
+
+// usageError explains a flag that is wrong.
+func (c *command) usageError(ctx *cli.Context, err error, _ bool) error {
+	text := err.Error()
+	name, unknown := strings.CutPrefix(text, "flag provided but not defined: -")
+	help := "collect -help"
+	if ctx.Command != nil && ctx.Command.Name != "" && ctx.Command.Name != "collect" {
+		help = ctx.Command.HelpName + " -help"
+	}
+	if !unknown {
+		return refuse("Wrong option", "%s \"%s\" lists the options.", sentence(text), help)
+	}
+	var names []string
+	if ctx.Command != nil {
+		for _, f := range ctx.Command.Flags {
+			names = append(names, f.Names()[0])
+		}
+	}
+	if near := nearest(name, names); near != "" {
+		return refuse("Unknown option", "There is no option -%s here. Did you mean -%s?", name, near)
+	}
+	if name == "chdir" {
+		return refuse("Unknown option", "-chdir stands before the command: collect -chdir=DIR %s.", ctx.Command.Name)
+	}
+	return refuse("Unknown option", "There is no option -%s here. \"%s\" lists the options.", name, help)
+}
+
+func (c *command) unknownCommand(name string, commands []*cli.Command) error {
+	var names []string
+	for _, cmd := range commands {
+		if !cmd.Hidden {
+			names = append(names, cmd.Name)
+		}
+	}
+	if near := nearest(name, names); near != "" {
+		return refuse("Unknown command", "collect has no command %q. Did you mean %q?", name, near)
+	}
+	return refuse("Unknown command", "collect has no command %q. \"collect -help\" lists the commands.", name)
+}
+
+// nearest finds the name that was probably meant.
+func nearest(given string, names []string) string {
+	best, least := "", 3
+	for _, n := range names {
+		if d := levenshtein.Distance(given, n, nil); d < least && d < len(n) {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
+// noArguments refuses arguments where none belong: an option that was written without its dash would otherwise be ignored.
+func noArguments(ctx *cli.Context) error { return atMost(ctx, 0) }
+
+func atMost(ctx *cli.Context, n int) error {
+	if args := ctx.Args().Slice(); len(args) > n {
+		return refuse("Too many arguments", "%s does not take %q.", ctx.Command.HelpName, args[n])
+	}
+	return nil
+}

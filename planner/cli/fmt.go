@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/urfave/cli/v2"
+
+	"collect/hclspec"
+	"collect/planner/state"
+)
+
+func (c *command) fmtCommand() *cli.Command {
+	return &cli.Command{
+		Name: "fmt", Usage: "format configuration files", ArgsUsage: "[FILE|DIR|-]...",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "check", Usage: "write nothing; exit 3 when a file is not formatted"},
+			&cli.BoolFlag{Name: "diff", Usage: "show the differences"},
+			&cli.BoolFlag{Name: "recursive", Usage: "directories below too"},
+			&cli.BoolFlag{Name: "write", Value: true, Usage: "-write=false: do not change files"},
+			&cli.BoolFlag{Name: "list", Value: true, Usage: "-list=false: do not list files"},
+			noColorFlag(),
+		},
+		Action: c.format,
+	}
+}
+
+// maxFormat bounds the files that are formatted, as the loader does.
+const maxFormat = 1 << 20
+
+func (c *command) format(ctx *cli.Context) error {
+	args := ctx.Args().Slice()
+	if len(args) == 1 && args[0] == "-" {
+		return c.formatStream(ctx)
+	}
+	if len(args) == 0 {
+		args = []string{c.directory()}
+	}
+	var files []string
+	for _, a := range args {
+		found, err := hclFiles(a, ctx.Bool("recursive"))
+		if err != nil {
+			return err
+		}
+		files = append(files, found...)
+	}
+	changed := false
+	var bad []error
+	for _, name := range files {
+		did, err := c.formatFile(ctx, name)
+		changed = changed || did
+		bad = append(bad, err)
+	}
+	if err := errors.Join(bad...); err != nil {
+		return err
+	}
+	if changed && ctx.Bool("check") {
+		return exitError(3)
+	}
+	return nil
+}
+
+func (c *command) formatStream(ctx *cli.Context) error {
+	src, err := io.ReadAll(io.LimitReader(c.in, maxFormat))
+	if err != nil {
+		return fmt.Errorf("read standard input: %w", err)
+	}
+	out, err := formatted("<stdin>", src)
+	if err != nil {
+		return err
+	}
+	if ctx.Bool("check") {
+		if !bytes.Equal(src, out) {
+			return exitError(3)
+		}
+		return nil
+	}
+	_, err = c.stdout.Write(out)
+	return err
+}
+
+func (c *command) formatFile(ctx *cli.Context, name string) (changed bool, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", name, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFormat {
+		return false, fmt.Errorf("%s is no regular file of at most 1 MiB", name)
+	}
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", name, err)
+	}
+	out, err := formatted(name, src)
+	if err != nil || bytes.Equal(src, out) {
+		return false, err
+	}
+	if ctx.Bool("list") {
+		fmt.Fprintln(c.out, name)
+	}
+	if ctx.Bool("diff") {
+		if _, err := c.out.Write(diff.Diff("old/"+name, src, "new/"+name, out)); err != nil {
+			return true, err
+		}
+	}
+	if ctx.Bool("check") || !ctx.Bool("write") {
+		return true, nil
+	}
+	return true, state.WriteFile(name, out, info.Mode().Perm())
+}
+
+// formatted formats a file that can be parsed; formatting another one could change what it says.
+func formatted(name string, src []byte) ([]byte, error) {
+	f, diags := hclspec.Parse(name, src)
+	if diags.HasErrors() {
+		return nil, &diagError{diags: diags, files: map[string]*hcl.File{name: f}}
+	}
+	return hclspec.Format(src), nil
+}
+
+// hclFiles lists the files of an argument.
+func hclFiles(arg string, recursive bool) ([]string, error) {
+	info, err := os.Stat(arg)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", arg, err)
+	}
+	if !info.IsDir() {
+		if !formats(arg) {
+			return nil, refuse("Not a configuration file", "%s is neither *.hcl nor *.hclvars.", arg)
+		}
+		return []string{arg}, nil
+	}
+	var files []string
+	err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != arg && (!recursive || strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case !d.IsDir() && formats(path) && !strings.HasPrefix(d.Name(), "."):
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", arg, err)
+	}
+	return files, nil
+}
+
+func formats(name string) bool {
+	ext := filepath.Ext(name)
+	return ext == ".hcl" || ext == ".hclvars"
+}

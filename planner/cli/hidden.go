@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"collect/runtime/supervisor/api"
+)
+
+// The commands here are how the supervisor and apply start processes. Users do not type them; a systemd unit names supervise.
+
+// layoutOf reads -data-dir, which is always given as the same text, so that a process list shows whose process it is.
+func (c *command) layoutOf(ctx *cli.Context) (api.Layout, error) {
+	dir := ctx.String("data-dir")
+	if !filepath.IsAbs(dir) {
+		return api.Layout{}, refuse("Which installation?", "-data-dir must be an absolute path.")
+	}
+	return api.NewLayout(dir, c.getenv("XDG_RUNTIME_DIR")), nil
+}
+
+func dataDirFlag() cli.Flag {
+	return &cli.StringFlag{Name: "data-dir", Usage: "data directory of the installation"}
+}
+
+func (c *command) agentCommand() *cli.Command {
+	return &cli.Command{
+		Name: "agent", Hidden: true, Usage: "an agent's process",
+		Subcommands: []*cli.Command{{
+			Name: "run", Usage: "run one agent of an installation", Flags: []cli.Flag{dataDirFlag(), &cli.StringFlag{Name: "id", Usage: "name of its directory"}},
+			Action: func(ctx *cli.Context) error {
+				id := ctx.String("id")
+				if id == "" || !filepath.IsLocal(id) || filepath.Base(id) != id {
+					return refuse("Which agent?", "-id must be the name of an agent's directory.")
+				}
+				return c.process(ctx, func(ctx context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
+					return c.deps.RunAgent(ctx, AgentProcess{Layout: l, ID: id, Log: log, Alone: true, Abort: abort})
+				})
+			},
+		}},
+	}
+}
+
+func (c *command) superviseCommand() *cli.Command {
+	return &cli.Command{
+		Name: "supervise", Hidden: true, Usage: "watch over the agents of an installation", Flags: []cli.Flag{dataDirFlag()},
+		Action: func(ctx *cli.Context) error {
+			return c.process(ctx, func(ctx context.Context, l api.Layout, log *slog.Logger, _ <-chan struct{}) error {
+				return c.deps.Supervise(ctx, l, log)
+			})
+		},
+	}
+}
+
+func (c *command) brokerCommand() *cli.Command {
+	return &cli.Command{
+		Name: "broker", Hidden: true, Usage: "the development broker's process",
+		Subcommands: []*cli.Command{{
+			Name: "run", Usage: "run the development broker of an installation", Flags: []cli.Flag{dataDirFlag()},
+			Action: func(ctx *cli.Context) error {
+				return c.process(ctx, func(ctx context.Context, l api.Layout, log *slog.Logger, _ <-chan struct{}) error {
+					return c.deps.RunBroker(ctx, l, log, func(address string) { log.Info("broker ready", "address", address) })
+				})
+			},
+		}},
+	}
+}
+
+// process runs something until the first signal; the second one ends the process without waiting.
+func (c *command) process(ctx *cli.Context, run func(context.Context, api.Layout, *slog.Logger, <-chan struct{}) error) error {
+	l, err := c.layoutOf(ctx)
+	if err != nil {
+		return err
+	}
+	signals := c.listen(ctx.Context, "")
+	defer signals.stop()
+	until, end := signals.untilFirst()
+	defer end()
+	return finish(signals, func() error {
+		return run(until, l, c.logger(c.stderr, slog.LevelInfo), signals.second())
+	})
+}
+
+// lastWait is how long the second signal waits for what it ended.
+const lastWait = 2 * time.Second
+
+// errEnded says that something was not waited for.
+var errEnded = errors.New("ended by a second signal")
+
+// finish waits for something, and after the second signal only a moment longer.
+func finish(signals *interrupts, run func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- run() }()
+	select {
+	case err := <-done:
+		return err
+	case <-signals.second():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(lastWait):
+		return errEnded
+	}
+}

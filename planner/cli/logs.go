@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"collect/planner"
+	"collect/runtime/supervisor/api"
+)
+
+func (c *command) logsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "logs", Usage: "what an agent, the supervisor or the development broker wrote", ArgsUsage: "AGENT|supervisor|broker",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "f", Aliases: []string{"follow"}, Usage: "go on with what comes"},
+			&cli.IntFlag{Name: "n", Value: 200, Usage: "last `LINES`; 0: all"}, noColorFlag(),
+		},
+		Action: c.logs,
+	}
+}
+
+func (c *command) logs(ctx *cli.Context) error {
+	if err := atMost(ctx, 1); err != nil {
+		return err
+	}
+	p, err := c.find()
+	if err != nil {
+		return err
+	}
+	name, err := logFile(p.layout, ctx.Args().First())
+	if err != nil {
+		return err
+	}
+	f, err := openLog(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return refuse("No log yet", "%s has written nothing.", ctx.Args().First())
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { f.Close() }()
+	if n := ctx.Int("n"); n > 0 {
+		if err := seekLines(f, n); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+	if _, err := io.Copy(c.out, f); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if !ctx.Bool("f") {
+		return nil
+	}
+	signals := c.listen(ctx.Context, "")
+	defer signals.stop()
+	until, end := signals.untilFirst()
+	defer end()
+	f, err = c.follow(until, name, f)
+	return err
+}
+
+// follow prints what is added to a log, also when the file is exchanged for a new one.
+func (c *command) follow(ctx context.Context, name string, f *os.File) (*os.File, error) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		n, err := io.Copy(c.out, f)
+		if err != nil {
+			return f, fmt.Errorf("read %s: %w", name, err)
+		}
+		if n > 0 {
+			flushScreen(c.out)
+		}
+		if next := exchanged(name, f); next != nil {
+			f.Close()
+			f = next
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return f, nil
+		case <-tick.C:
+		}
+	}
+}
+
+// exchanged opens the new file when the name does not mean the open one any more, or when it was cut.
+func exchanged(name string, f *os.File) *os.File {
+	there, err := os.Stat(name)
+	if err != nil {
+		return nil
+	}
+	here, err := f.Stat()
+	if err != nil {
+		return nil
+	}
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err != nil || os.SameFile(here, there) && there.Size() >= at {
+		return nil
+	}
+	next, err := openLog(name)
+	if err != nil {
+		return nil
+	}
+	return next
+}
+
+func openLog(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
+}
+
+// seekLines goes to where the last n lines begin.
+func seekLines(f *os.File, n int) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, 64<<10)
+	for end := size; end > 0; {
+		begin := max(0, end-int64(len(buf)))
+		part := buf[:end-begin]
+		if _, err := f.ReadAt(part, begin); err != nil {
+			return err
+		}
+		if end == size && part[len(part)-1] == '\n' { // the end of the last line begins no other
+			part = part[:len(part)-1]
+		}
+		for {
+			i := bytes.LastIndexByte(part, '\n')
+			if i < 0 {
+				break
+			}
+			if n--; n == 0 {
+				_, err := f.Seek(begin+int64(i)+1, io.SeekStart)
+				return err
+			}
+			part = part[:i]
+		}
+		end = begin
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return err
+}
+
+// logFile finds the log of an address.
+func logFile(l api.Layout, address string) (string, error) {
+	agents := agentDirs(l)
+	switch address {
+	case "":
+		return "", refuse("Whose log?", "Give the address of an agent, \"supervisor\" or \"broker\".%s", listOf(agents))
+	case "supervisor":
+		return filepath.Join(l.Data, "supervisor.log"), nil
+	case "broker", planner.BrokerAddress:
+		return filepath.Join(l.BrokerDir(), "broker.log"), nil
+	}
+	for _, try := range []string{address, "agent." + address} {
+		if dir, ok := agents[try]; ok {
+			return filepath.Join(dir, "agent.log"), nil
+		}
+	}
+	if near := nearest(address, sorted(agents)); near != "" {
+		return "", refuse("Unknown agent", "No agent %s runs here. Did you mean %s?", address, near)
+	}
+	return "", refuse("Unknown agent", "No agent %s runs here.%s", address, listOf(agents))
+}
+
+func listOf(agents map[string]string) string {
+	if len(agents) == 0 {
+		return " Nothing was applied yet."
+	}
+	return " Agents: " + strings.Join(sorted(agents), ", ") + "."
+}
+
+// agentDirs finds the directories of agents by address: the directory's name is not enough, since a moved agent keeps it.
+func agentDirs(l api.Layout) map[string]string {
+	out := map[string]string{}
+	entries, err := os.ReadDir(l.AgentsDir())
+	if err != nil {
+		return out // nothing was applied, or it is not ours: both are said by who asks
+	}
+	for _, e := range entries {
+		dir := l.AgentDir(e.Name())
+		var meta api.AgentMeta
+		if ok, err := api.ReadFile(filepath.Join(dir, "meta.json"), &meta); ok && err == nil {
+			out[meta.Address] = dir
+		}
+	}
+	return out
+}
