@@ -112,6 +112,9 @@ func (s *supervisor) start(ctx context.Context, r api.StartRequest) error {
 	if err := writeSpec(u.dir, r.Spec, r.Secrets); err != nil {
 		return err
 	}
+	if err := os.Remove(filepath.Join(u.dir, api.LeftFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	if err := s.desire(u, api.Running); err != nil {
 		return err
 	}
@@ -205,13 +208,16 @@ func (s *supervisor) stopAgent(ctx context.Context, id string, r api.StopRequest
 	}
 	reply, err := s.drain(ctx, u, r)
 	if err != nil {
-		return reply, err
+		return reply, errors.Join(err, s.cannotDrain(u, r, err))
 	}
 	if err := s.desire(u, api.Stopped); err != nil {
 		return reply, err
 	}
-	if !r.Remove || undelivered(reply.Left) > r.Lose {
+	if !r.Remove {
 		return reply, nil
+	}
+	if undelivered(reply.Left) > r.Lose {
+		return reply, writeJSON(filepath.Join(u.dir, api.LeftFile), reply.Left)
 	}
 	if err := s.remove(u, r.Keep); err != nil {
 		return reply, err
@@ -227,6 +233,22 @@ func (s *supervisor) restart(ctx context.Context, u *unit) (api.StopReply, error
 	defer u.setWant(true)
 	killed, err := s.halt(ctx, u, s.drainLimit(u))
 	return api.StopReply{Killed: killed}, err
+}
+
+// cannotDrain notes, for an agent that was to deliver everything and cannot even run, that nobody knows what its channels hold.
+func (s *supervisor) cannotDrain(u *unit, r api.StopRequest, cause error) error {
+	if !r.Empty || !r.Remove {
+		return nil
+	}
+	_, spec, err := readSettings(u.dir)
+	if err != nil && len(spec.Channels) == 0 {
+		return err
+	}
+	var left []api.Orphan
+	for _, c := range spec.Channels {
+		left = append(left, api.Orphan{Channel: c.Name, Events: api.UnknownEvents, Why: cause.Error()})
+	}
+	return writeJSON(filepath.Join(u.dir, api.LeftFile), left)
 }
 
 func undelivered(left []api.Orphan) int64 {

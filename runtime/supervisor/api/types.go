@@ -132,6 +132,9 @@ type Edge struct {
 	Bytes  int64  `json:"bytes"`
 }
 
+// UnknownEvents is the figure of something that nobody could count.
+const UnknownEvents = 1 << 53
+
 // Orphan is stored data that no declared channel owns.
 type Orphan struct {
 	Channel string `json:"channel"`

@@ -1,0 +1,248 @@
+package agents
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"collect/hclspec/schema"
+	"collect/planner/resource"
+	"collect/runtime/supervisor/api"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func expr(src string) any    { return map[string]any{"expr": src} }
+func at(line int) schema.Pos { return schema.Pos{File: "main.hcl", Line: line, Col: 3} }
+
+func kafkaSink() schema.SinkSpec {
+	return schema.SinkSpec{Type: "kafka", Name: "stream", Channel: "stream", Config: schema.Config{
+		"topic": ref("topic.driver_info"), "provider": map[string]any{"brokers": []any{"@development_broker"}},
+	}, At: at(60)}
+}
+
+// driver is the agent that the cases change.
+func driver() *schema.AgentSpec {
+	return &schema.AgentSpec{
+		Version: 1, Address: "agent.driver_info", At: at(20),
+		Sources: []schema.SourceSpec{{
+			Type: "tail", Name: "realtime", Config: schema.Config{"include": []any{"/work/log"}}, At: at(21),
+			Interceptors: []schema.InterceptorSpec{
+				{Type: "filter", Config: schema.Config{"keep": expr(`can(regex("^\\d{14}", event.body))`)}, At: at(22)},
+				{Type: "csv", Config: schema.Config{"columns": []any{"time", "car"}}, At: at(23)},
+			},
+			Routes: []schema.RouteSpec{{Channels: []string{"stream"}}},
+		}},
+		Channels: []schema.ChannelSpec{{Type: "memory", Name: "stream", At: at(50)}},
+		Sinks:    []schema.SinkSpec{kafkaSink()},
+	}
+}
+
+// alerts adds a second way through a disk channel to a group.
+func alerts(s *schema.AgentSpec) {
+	s.Sources[0].Routes = []schema.RouteSpec{
+		{When: expr("event.headers.speed > 120"), Channels: []string{"alerts"}, Copy: true},
+		{Channels: []string{"stream"}},
+	}
+	s.Channels = append([]schema.ChannelSpec{{Type: "disk", Name: "alerts"}}, s.Channels...)
+	s.Sinks = append([]schema.SinkSpec{
+		{Type: "agent", Name: "first", Config: schema.Config{"to": ref(`agent.aggregator["5"].source.in`)}},
+		{Type: "agent", Name: "second", Config: schema.Config{"to": ref(`agent.aggregator["6"].source.in`)}},
+	}, s.Sinks...)
+	s.Groups = []schema.GroupSpec{{Name: "aggregators", Channel: "alerts", Sinks: []string{"first", "second"}, Settings: schema.Config{"strategy": "failover"}}}
+}
+
+func running(components ...api.Component) api.Agent {
+	return api.Agent{ID: "x", State: api.Running, Ready: true, Since: time.Now().Add(-3*time.Hour - 12*time.Minute), Components: append([]api.Component{
+		{Kind: schema.Source, Type: "tail", Name: "realtime", Health: "ok", EventsPerSec: 1004},
+	}, components...)}
+}
+
+func sinkState(health, lastError string) api.Component {
+	return api.Component{Kind: schema.Sink, Type: "kafka", Name: "stream", Health: health, LastError: lastError, EventsPerSec: 2120, InFlight: 212, InFlightBytes: 41 << 10}
+}
+
+func backlog(name string, n int64) api.Component {
+	return api.Component{Kind: schema.Channel, Name: name, BacklogEvents: n, BacklogBytes: n * 178}
+}
+
+type diffCase struct {
+	have func(*schema.AgentSpec) // nil: not there
+	want func(*schema.AgentSpec)
+	live api.Agent
+	opt  resource.DiffOptions
+	obj  func(*resource.Object)
+}
+
+func same(*schema.AgentSpec) {}
+
+func diffCases() map[string]diffCase {
+	exec := func(s *schema.AgentSpec) {
+		s.Sources[0].Type, s.Sources[0].Config = "exec", schema.Config{"command": []any{"x"}}
+	}
+	disk := func(s *schema.AgentSpec) { s.Channels[0].Type = "disk" }
+	return map[string]diffCase{
+		"a new agent":                {want: same},
+		"a new agent with routes":    {want: alerts},
+		"a new agent with files":     {want: func(s *schema.AgentSpec) { s.Sinks[0] = hdfsSink() }},
+		"nothing differs":            {have: same, want: func(s *schema.AgentSpec) { s.At = at(99) }, live: running()},
+		"stopped":                    {have: same, want: same, live: api.Agent{State: api.Stopped}},
+		"crashed":                    {have: same, want: same, live: api.Agent{State: api.Crashed, LastExit: "signal: killed"}},
+		"compression swaps the sink": {have: same, want: func(s *schema.AgentSpec) { s.Sinks[0].Config["compression"] = "zstd" }, live: running(sinkState("ok", ""))},
+		"two arguments, one note": {have: same, want: func(s *schema.AgentSpec) {
+			s.Sinks[0].Config["compression"], s.Sinks[0].Config["key"] = "zstd", expr("event.body")
+		}, live: running(sinkState("ok", ""))},
+		"reload touches nothing": {have: same, want: func(s *schema.AgentSpec) {
+			s.Sinks[0].Config["linger"] = "20ms"
+			s.Sinks[0].Settings = schema.Config{"retry": map[string]any{"max": "10s"}}
+		}, live: running()},
+		"memory limit restarts":           {have: same, want: func(s *schema.AgentSpec) { s.Settings = schema.Config{"memory_limit": "256MiB"} }, live: running()},
+		"another branch":                  {have: same, want: alerts, live: running()},
+		"the branch goes":                 {have: alerts, want: same, live: running(backlog("alerts", 12345), api.Component{Kind: schema.SinkGroup, Name: "aggregators", Health: "ok", EventsPerSec: 3000})},
+		"the branch goes while it sticks": {have: alerts, want: same, live: running(backlog("alerts", 12345), api.Component{Kind: schema.SinkGroup, Name: "aggregators", Health: "retrying"})},
+		"an interceptor in between":       {have: same, want: addInterceptor, live: running()},
+		"an interceptor less":             {have: addInterceptor, want: same, live: running()},
+		"an interceptor changes":          {have: same, want: func(s *schema.AgentSpec) { s.Sources[0].Interceptors[1].Config["columns"] = []any{"time"} }, live: running()},
+		"a secret":                        {have: secret("1"), want: secret("2"), live: running()},
+		"a new secret":                    {have: same, want: secret("2"), live: running()},
+		"another channel type":            {have: same, want: disk, live: running(backlog("stream", 5))},
+		"ignored": {have: same, want: func(s *schema.AgentSpec) {
+			s.Sinks[0].Config["compression"] = "zstd"
+			s.Settings = schema.Config{"drain": "1m"}
+		}, live: running(), obj: func(o *resource.Object) { o.IgnoreChanges = []string{"sink.stream.compression", "drain"} }},
+		"replace":                            {have: same, want: same, live: running(), opt: resource.DiffOptions{Replace: true}},
+		"restart loses what cannot replay":   {have: exec, want: func(s *schema.AgentSpec) { exec(s); s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"restart loses nothing that replays": {have: same, want: func(s *schema.AgentSpec) { s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"destroy":                            {have: same, live: running(backlog("stream", 3), sinkState("ok", ""))},
+		"destroy and forget":                 {have: same, live: running(), opt: resource.DiffOptions{Destroy: true, ForgetPositions: true}},
+		"destroy with a stuck disk":          {have: disk, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"destroy of what was not drained":    {have: disk, live: api.Agent{State: api.Stopped, Orphans: []api.Orphan{{Channel: "stream", Events: 7}}}},
+	}
+}
+
+func hdfsSink() schema.SinkSpec {
+	return schema.SinkSpec{Type: "hdfs", Name: "warehouse", Channel: "stream", Config: schema.Config{
+		"path": expr(`"file:///w/wrk_date=${formatdate("YYYYMMDD", event.time)}"`), "roll": map[string]any{"size": "64MiB", "idle": "1m40s"},
+	}}
+}
+
+func addInterceptor(s *schema.AgentSpec) {
+	s.Sources[0].Interceptors = slices.Insert(s.Sources[0].Interceptors, 1, schema.InterceptorSpec{Type: "filter", Config: schema.Config{"keep": expr("true")}, At: at(40)})
+}
+
+func secret(fp string) func(*schema.AgentSpec) {
+	return func(s *schema.AgentSpec) {
+		s.Sinks[0].Config["provider"] = map[string]any{"brokers": []any{"@development_broker"}, "password": map[string]any{"secret": "p", "fp": fp}}
+	}
+}
+
+func (c diffCase) objects(t *testing.T) (*resource.Object, *resource.Live) {
+	t.Helper()
+	build := func(change func(*schema.AgentSpec)) map[string]any {
+		s := driver()
+		change(s)
+		m, err := tree(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	var want *resource.Object
+	var live *resource.Live
+	if c.want != nil {
+		want = &resource.Object{Address: "agent.driver_info", Kind: "agent", Want: build(c.want), Places: map[string]string{
+			"": "main.hcl:20", "sink.stream": "main.hcl:60", "sink.stream.compression": "main.hcl:61", "source.realtime": "main.hcl:21", "source.realtime.interceptor[1]": "main.hcl:23",
+		}}
+		if c.obj != nil {
+			c.obj(want)
+		}
+	}
+	if c.have != nil {
+		live = &resource.Live{Address: "agent.driver_info", Have: build(c.have), Identity: map[string]string{"id": "x"}, Basis: "b", Figures: map[string]any{"agent": c.live}}
+	}
+	return want, live
+}
+
+func TestDiffSaysWhatApplyWillDo(t *testing.T) {
+	k := &agentKind{&host{Options: Options{Types: someTypes(), Layout: api.Layout{Data: t.TempDir()}}}}
+	cases := diffCases()
+	names := make([]string, 0, len(cases))
+	for n := range cases {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	var out strings.Builder
+	for _, name := range names {
+		want, live := cases[name].objects(t)
+		c, err := k.Diff(t.Context(), want, live, nil, cases[name].opt)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := json.Marshal(c); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		show(&out, name, c)
+	}
+	golden(t, "testdata/diff.golden", out.String())
+}
+
+func show(out *strings.Builder, name string, c *resource.Change) {
+	fmt.Fprintf(out, "== %s\n%s", name, c.Action)
+	for _, s := range []string{c.Reason, c.Note} {
+		if s != "" {
+			fmt.Fprintf(out, " | %s", s)
+		}
+	}
+	out.WriteString("\n")
+	for _, it := range c.Items {
+		fmt.Fprintf(out, "  %s %s", it.Action, it.Path)
+		if it.Before != nil || it.After != nil {
+			fmt.Fprintf(out, "  %s -> %s", text(it.Before), text(it.After))
+		}
+		if it.Sensitive {
+			out.WriteString("  (sensitive)")
+		}
+		fmt.Fprintf(out, "  [%s] %s  %s\n", it.Effect, it.Note, it.Place)
+	}
+	for _, l := range c.Loss {
+		fmt.Fprintf(out, "  LOSS %s %d %s\n", l.Address, l.Events, l.What)
+	}
+	if s := stringList(c.Detail[detailSummary]); len(s) > 0 || c.Detail[detailRestart] == true {
+		fmt.Fprintf(out, "  %s\n", doing(c, c.Detail[detailRestart] == true))
+	}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if os.Getenv("UPDATE") != "" {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("%s (want -, got +); UPDATE=1 writes it:\n%s", path, d)
+	}
+}
+
+func TestAnAgentThatDoesNotAnswerIsAnErrorNotADifference(t *testing.T) {
+	k := &agentKind{&host{Options: Options{Types: someTypes()}}}
+	_, err := k.Diff(t.Context(), nil, &resource.Live{Address: "agent.a", Unread: "process 7 holds its lock and does not answer"}, nil, resource.DiffOptions{})
+	if err == nil || !strings.Contains(err.Error(), "process 7") {
+		t.Errorf("got %v", err)
+	}
+}
