@@ -35,7 +35,7 @@ func (l *loader) readFiles() []*hclsyntax.Body {
 			names = append(names, e.Name())
 		}
 		if e.Name() == "terraform.tfvars" || strings.HasSuffix(e.Name(), ".auto.tfvars") {
-			l.warn(hcl.Range{Filename: e.Name(), Start: hcl.InitialPos, End: hcl.InitialPos}, "Terraform's file of values",
+			l.warn(hcl.Range{}, "Terraform's file of values",
 				"%s is not read. Values of variables stand in collect.hclvars, or in files that end in .auto.hclvars.", e.Name())
 		}
 	}
@@ -58,6 +58,7 @@ func (l *loader) readFiles() []*hclsyntax.Body {
 // readFile reads and parses one file, within the limits; diagnostics call it name.
 func (l *loader) readFile(path, name string) *hcl.File {
 	at := hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}
+	l.cfg.Files[name] = &hcl.File{Body: &hclsyntax.Body{}}
 	src, err := readLimited(path)
 	if err != nil {
 		l.fail(at, "File cannot be read", "%s: %s.", name, cause(err))

@@ -163,7 +163,7 @@ func types() fakeTypes {
 	fake(f, schema.Sink, "kafka", fakeKafkaSink{Compression: "lz4"}, schema.About{})
 	fake(f, schema.Sink, "agent", fakeAgentSink{}, schema.About{})
 	fake(f, schema.Sink, "hdfs", fakeHDFS{Roll: fakeRoll{Size: 128 << 20}}, schema.About{Rolls: true})
-	fake(f, schema.Sink, "file", fakeFile{}, schema.About{Rolls: true})
+	fake(f, schema.Sink, "file", fakeFile{}, schema.About{RollsWith: []string{"roll", "close_when"}})
 	fake(f, schema.Sink, "null", fakeNone{}, schema.About{})
 	fake(f, schema.Sink, "socket", fakeNone{}, schema.About{Unconfirmed: true})
 	fake(f, schema.Sink, "console", fakeNone{}, schema.About{})

@@ -242,7 +242,7 @@ func (v *variable) read(l *loader) (cty.Value, bool) {
 	}
 	name := "<value of " + g.from + ">"
 	src := []byte(g.text)
-	l.cfg.Files[name] = &hcl.File{Bytes: src}
+	l.cfg.Files[name] = &hcl.File{Bytes: src, Body: &hclsyntax.Body{}}
 	if deep := checkNesting(src); deep != nil || len(src) > maxFileSize {
 		l.fail(hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}, "Value is not usable", "The value of variable %q is nested too deeply or too long.", v.name)
 		return cty.DynamicVal, false

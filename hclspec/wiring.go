@@ -134,21 +134,17 @@ func (c *component) durable() bool { return c.def == nil || c.def.About.Durable 
 
 // rolls says whether a sink delivers only when it closes a file, and how much such a file holds (0: not known).
 func (c *component) rolls() (size int64, ok bool) {
-	if c.def == nil || !c.def.About.Rolls {
+	if c.def == nil {
 		return 0, false
 	}
-	n, has := c.def.Block.Nested("roll")
-	if !has {
-		return 0, true
+	ok = c.def.About.Rolls
+	for _, name := range c.def.About.RollsWith {
+		_, given := c.cfg[name]
+		ok = ok || given
 	}
-	_, ok = c.cfg["roll"]
-	if _, closes := c.cfg["close_when"]; closes {
-		ok = true
+	if _, has := c.def.Block.Nested("roll"); has {
+		size, _ = given(c.cfg, c.def.Block, "roll", "size")
 	}
-	for i := range n.Block.Attrs {
-		ok = ok || n.Block.Attrs[i].Default != nil
-	}
-	size, _ = given(c.cfg, c.def.Block, "roll", "size")
 	return size, ok
 }
 
