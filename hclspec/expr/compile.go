@@ -39,13 +39,13 @@ type boundVar struct {
 
 func newCompiler(ctx *hcl.EvalContext) *compiler {
 	c := &compiler{
-		funcs:  Functions(),
+		funcs:  table(),
 		anon:   map[*hclsyntax.AnonSymbolExpr]int{},
 		folded: map[hclsyntax.Node]cty.Value{},
 		reads:  map[hclsyntax.Expression]reads{},
 	}
 	if ctx == nil {
-		ctx = &hcl.EvalContext{Functions: ctyFunctions(c.funcs)}
+		ctx = &hcl.EvalContext{Functions: ctyTable()}
 	}
 	c.ctx = ctx
 	return c

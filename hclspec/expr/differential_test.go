@@ -3,6 +3,8 @@ package expr
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -93,7 +95,7 @@ func (m *maker) number(d int) string {
 	case 7:
 		return fmt.Sprintf("-%s", m.number(d))
 	case 8:
-		return fmt.Sprintf("parseint(%s, %s)", m.text(d), m.of("10", "16", "2", "36"))
+		return fmt.Sprintf("parseint(substr(%s, 0, 7), %s)", m.text(d), m.of("10", "16", "2", "36"))
 	case 9:
 		return fmt.Sprintf("timecmp(%s, %s)", m.time(d), m.time(d))
 	case 10:
@@ -322,7 +324,8 @@ func (o outcome) same(p outcome) bool {
 	return o.text == p.text
 }
 
-func compareWithHCL(t *testing.T, in []byte) {
+// compareWithHCL says whether the expression was accepted and depends on the event.
+func compareWithHCL(t *testing.T, in []byte) bool {
 	m := &maker{in: in}
 	ev := m.event()
 	var src string
@@ -336,12 +339,12 @@ func compareWithHCL(t *testing.T, in []byte) {
 		src = m.text(4)
 	}
 	if !Mentions(parse(t, src)) {
-		return
+		return false
 	}
 	e := parse(t, src)
 	r, diags := Residual(e, []byte(src), testContext(), TypeAny)
 	if diags.HasErrors() {
-		return // refused beforehand; the table of wrong expressions tests that
+		return false // refused beforehand; the table of wrong expressions tests that
 	}
 	p, err := Compile(r, TypeAny)
 	if err != nil {
@@ -350,6 +353,7 @@ func compareWithHCL(t *testing.T, in []byte) {
 	if want, got := byHCL(e, ev, num), byClosure(p, ev, num); !got.same(want) {
 		t.Errorf("%s\nresidual %s\nbody %q headers %q\nHCL     %+v\nclosure %+v", src, r.Src, ev.body, ev.headers, want, got)
 	}
+	return true
 }
 
 func FuzzAgainstHCL(f *testing.F) {
@@ -360,7 +364,31 @@ func FuzzAgainstHCL(f *testing.F) {
 		}
 		f.Add(seed)
 	}
-	f.Fuzz(compareWithHCL)
+	f.Fuzz(func(t *testing.T, in []byte) { compareWithHCL(t, in) })
+}
+
+// TestAgainstHCL runs random expressions; COLLECT_EXPR_SEED starts another series.
+func TestAgainstHCL(t *testing.T) {
+	t.Parallel()
+	seed, _ := strconv.ParseUint(os.Getenv("COLLECT_EXPR_SEED"), 10, 64)
+	r := rand.New(rand.NewPCG(seed, 1))
+	n := 600
+	if v, err := strconv.Atoi(os.Getenv("COLLECT_EXPR_N")); err == nil {
+		n = v
+	}
+	compared := 0
+	for range n {
+		in := make([]byte, 40+r.IntN(60))
+		for i := range in {
+			in[i] = byte(r.Uint32())
+		}
+		if compareWithHCL(t, in) {
+			compared++
+		}
+	}
+	if compared < n/3 {
+		t.Errorf("only %d of %d expressions could be compared", compared, n)
+	}
 }
 
 // TestDeliberateDifferences lists what differs from HCL, and how.

@@ -61,7 +61,7 @@ func (f *fakeEvent) MetaNumber(n string) (int64, bool) {
 // testContext has a few variables and all functions.
 func testContext() *hcl.EvalContext {
 	return &hcl.EvalContext{
-		Functions: ctyFunctions(Functions()),
+		Functions: ctyTable(),
 		Variables: map[string]cty.Value{
 			"var": cty.ObjectVal(map[string]cty.Value{
 				"limit":  cty.NumberIntVal(120),
@@ -105,11 +105,11 @@ func compile(t testing.TB, src string, want Type) *Program {
 	t.Helper()
 	r, diags := Residual(parse(t, src), []byte(src), testContext(), want)
 	if diags.HasErrors() {
-		t.Fatalf("%s: %s", src, diags)
+		t.Fatalf("%.300s: %.300s", src, diags)
 	}
 	p, err := Compile(r, want)
 	if err != nil {
-		t.Fatalf("%s: residual %s: %s", src, r.Src, err)
+		t.Fatalf("%.300s: residual %.300s: %s", src, r.Src, err)
 	}
 	return p
 }

@@ -1,6 +1,9 @@
 package expr
 
 import (
+	"maps"
+	"sync"
+
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
@@ -21,7 +24,12 @@ const Sensitive = mark("sensitive")
 
 // Functions gives the functions that the language has everywhere, by name. Those that read files or the environment are not
 // among them: package hclspec adds them.
-func Functions() map[string]Function {
+func Functions() map[string]Function { return maps.Clone(table()) }
+
+// table is made once: it is never changed, and making it costs more than compiling an expression.
+var table = sync.OnceValue(makeTable)
+
+func makeTable() map[string]Function {
 	all := map[string]Function{}
 	add := func(m map[string]Function) {
 		for name, f := range m {

@@ -71,22 +71,68 @@ func (p *printer) list(es []hclsyntax.Expression) {
 	}
 }
 
-// atom writes an operand of a path or an operator, which needs parentheses when it is an operator itself.
-func (p *printer) atom(e hclsyntax.Expression) {
-	_, folded := p.c.folded[e]
+// Precedence of operators, weakest first; everything else binds tighter.
+const (
+	precConditional = iota
+	precOr
+	precAnd
+	precEqual
+	precCompare
+	precSum
+	precProduct
+	precUnary
+	precTerm
+)
+
+func (p *printer) precedence(e hclsyntax.Expression) int {
+	if v, ok := p.c.folded[e]; ok {
+		if v.Type() == cty.Number && !v.IsNull() && v.AsBigFloat().Signbit() {
+			return precUnary
+		}
+		return precTerm
+	}
 	switch x := e.(type) {
-	case *hclsyntax.BinaryOpExpr, *hclsyntax.UnaryOpExpr, *hclsyntax.ConditionalExpr:
-		if !folded {
-			p.write("(")
-			p.expr(e)
-			p.write(")")
-			return
-		}
+	case *hclsyntax.ParenthesesExpr:
+		return p.precedence(x.Expression)
 	case *hclsyntax.TemplateWrapExpr:
-		if !folded {
-			p.atom(x.Wrapped)
-			return
+		return p.precedence(x.Wrapped)
+	case *hclsyntax.TemplateExpr:
+		if len(x.Parts) == 1 {
+			return p.precedence(x.Parts[0])
 		}
+	case *hclsyntax.ConditionalExpr:
+		return precConditional
+	case *hclsyntax.UnaryOpExpr:
+		return precUnary
+	case *hclsyntax.BinaryOpExpr:
+		return opPrecedence(x.Op)
+	}
+	return precTerm
+}
+
+func opPrecedence(op *hclsyntax.Operation) int {
+	switch op {
+	case hclsyntax.OpLogicalOr:
+		return precOr
+	case hclsyntax.OpLogicalAnd:
+		return precAnd
+	case hclsyntax.OpEqual, hclsyntax.OpNotEqual:
+		return precEqual
+	case hclsyntax.OpGreaterThan, hclsyntax.OpGreaterThanOrEqual, hclsyntax.OpLessThan, hclsyntax.OpLessThanOrEqual:
+		return precCompare
+	case hclsyntax.OpAdd, hclsyntax.OpSubtract:
+		return precSum
+	}
+	return precProduct
+}
+
+// operand writes an operand that must bind at least as tightly as prec.
+func (p *printer) operand(e hclsyntax.Expression, prec int) {
+	if p.precedence(e) < prec {
+		p.write("(")
+		p.expr(e)
+		p.write(")")
+		return
 	}
 	p.expr(e)
 }
@@ -98,16 +144,16 @@ func (p *printer) expr(e hclsyntax.Expression) {
 	}
 	switch x := e.(type) {
 	case *hclsyntax.ParenthesesExpr:
-		p.atom(x.Expression)
+		p.expr(x.Expression)
 	case *hclsyntax.TemplateWrapExpr:
 		p.expr(x.Wrapped)
 	case *hclsyntax.ScopeTraversalExpr:
 		p.traversal(x.Traversal)
 	case *hclsyntax.RelativeTraversalExpr:
-		p.atom(x.Source)
+		p.operand(x.Source, precTerm)
 		p.traversal(x.Traversal)
 	case *hclsyntax.IndexExpr:
-		p.atom(x.Collection)
+		p.operand(x.Collection, precTerm)
 		p.write("[")
 		p.expr(x.Key)
 		p.write("]")
@@ -118,18 +164,19 @@ func (p *printer) expr(e hclsyntax.Expression) {
 		p.expr(x.Tuple)
 		p.write(")")
 	case *hclsyntax.UnaryOpExpr:
-		p.write(opSymbol(x.Op, true))
-		p.atom(x.Val)
+		p.write(opSymbol(x.Op))
+		p.operand(x.Val, precTerm)
 	case *hclsyntax.BinaryOpExpr:
-		p.atom(x.LHS)
-		p.write(" ", opSymbol(x.Op, false), " ")
-		p.atom(x.RHS)
+		prec := opPrecedence(x.Op)
+		p.operand(x.LHS, prec)
+		p.write(" ", opSymbol(x.Op), " ")
+		p.operand(x.RHS, prec+1)
 	case *hclsyntax.ConditionalExpr:
-		p.atom(x.Condition)
+		p.operand(x.Condition, precOr)
 		p.write(" ? ")
-		p.atom(x.TrueResult)
+		p.operand(x.TrueResult, precOr)
 		p.write(" : ")
-		p.atom(x.FalseResult)
+		p.expr(x.FalseResult)
 	default:
 		p.more(e)
 	}
@@ -163,7 +210,7 @@ func (p *printer) more(e hclsyntax.Expression) {
 	case *hclsyntax.ForExpr:
 		p.forExpr(x)
 	case *hclsyntax.SplatExpr:
-		p.atom(x.Source)
+		p.operand(x.Source, precTerm)
 		p.write("[*]")
 		p.expr(x.Each)
 	case *hclsyntax.LiteralValueExpr:
@@ -218,7 +265,7 @@ func (p *printer) traversal(t hcl.Traversal) {
 func (p *printer) template(x *hclsyntax.TemplateExpr) {
 	if len(x.Parts) == 1 {
 		// Only %{if} and %{for} make such a template; what is in it is a text already, or becomes one where it is used.
-		p.atom(x.Parts[0])
+		p.expr(x.Parts[0])
 		return
 	}
 	p.write(`"`)
@@ -266,7 +313,7 @@ func (p *printer) constant(v cty.Value) {
 	p.long = append(p.long, val)
 }
 
-func opSymbol(op *hclsyntax.Operation, unary bool) string {
+func opSymbol(op *hclsyntax.Operation) string {
 	switch op {
 	case hclsyntax.OpLogicalOr:
 		return "||"

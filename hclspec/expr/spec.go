@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -18,7 +19,7 @@ const (
 
 // specContext holds the constants of a spec and the functions.
 func specContext(consts map[string]any) (*hcl.EvalContext, error) {
-	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: ctyFunctions(Functions())}
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: ctyTable()}
 	for k, v := range consts {
 		val, err := toCtyAny(v)
 		if err != nil {
@@ -29,13 +30,14 @@ func specContext(consts map[string]any) (*hcl.EvalContext, error) {
 	return ctx, nil
 }
 
-func ctyFunctions(fs map[string]Function) map[string]function.Function {
-	out := make(map[string]function.Function, len(fs))
-	for name, f := range fs {
+// ctyTable is the table of functions as HCL needs it; nobody writes it.
+var ctyTable = sync.OnceValue(func() map[string]function.Function {
+	out := map[string]function.Function{}
+	for name, f := range table() {
 		out[name] = f.Cty
 	}
 	return out
-}
+})
 
 // checkDepth refuses what would make the parser, which recurses, need much stack. The lexer does not recurse.
 func checkDepth(src string) error {

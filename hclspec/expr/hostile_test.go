@@ -1,0 +1,220 @@
+package expr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+const hostileSize = 16 << 20
+
+// quickly fails when f takes long, or keeps or makes much memory.
+func quickly(t *testing.T, name string, f func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	f()
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if made := after.TotalAlloc - before.TotalAlloc; made > 64<<20 {
+		t.Errorf("%s: it made %d MiB", name, made>>20)
+	}
+	if took > 2*time.Second {
+		t.Errorf("%s: it took %v", name, took)
+	}
+}
+
+func TestHostileBodies(t *testing.T) {
+	for _, c := range []string{"[", "{", "[[", `{"a":`, "!", "(", "- ", "\"", "0", "[1,", "\\"} {
+		body := bytes.Repeat([]byte(c), hostileSize/len(c))
+		ev := &fakeEvent{body: body}
+		for _, src := range []string{
+			`jsondecode(event.body).a`, `jsondecode(event.body)[0]`, `tonumber(event.body)`, `parseint(event.body, 10)`,
+			`can(regex("(a|aa)+$", event.body))`, `parsetime("YYYYMMDD", event.body)`, `can(tobool(event.body))`,
+		} {
+			p, s := compile(t, src, TypeString), new(Scratch)
+			quickly(t, src+" on "+c, func() {
+				if _, err := p.Bytes(ev, s); err == nil && !strings.HasPrefix(src, "can") {
+					t.Errorf("%s on %q: no error", src, c)
+				}
+			})
+		}
+	}
+}
+
+func TestDeepJSONIsRefusedInTime(t *testing.T) {
+	body := bytes.Repeat([]byte("["), hostileSize)
+	start := time.Now()
+	if err := checkJSON(body); err != errDeepJSON {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(start); took > 100*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+	for depth, want := range map[int]*EventError{64: nil, 65: errDeepJSON} {
+		text := strings.Repeat("[", depth) + strings.Repeat("]", depth)
+		if err := checkJSON([]byte(text)); err != want {
+			t.Errorf("depth %d: got %v", depth, err)
+		}
+	}
+}
+
+func TestPlanTimeDecodersRefuseHostileText(t *testing.T) {
+	fs := Functions()
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for i := range 8 {
+		c, p := string(rune('b'+i)), string(rune('a'+i))
+		bomb += c + ": &" + c + " [" + strings.Repeat("*"+p+",", 8) + "*" + p + "]\n"
+	}
+	for name, c := range map[string]struct{ fn, text string }{
+		"json brackets":   {"jsondecode", strings.Repeat("[", hostileSize)},
+		"json objects":    {"jsondecode", strings.Repeat(`{"a":`, hostileSize/5)},
+		"yaml brackets":   {"yamldecode", strings.Repeat("[", hostileSize)},
+		"yaml braces":     {"yamldecode", strings.Repeat("{a: ", hostileSize/4)},
+		"yaml dashes":     {"yamldecode", strings.Repeat("- ", hostileSize/2)},
+		"yaml indents":    {"yamldecode", deepYAML(200)},
+		"yaml alias bomb": {"yamldecode", bomb},
+		"long pattern":    {"regex", strings.Repeat("a", 5000)},
+	} {
+		quickly(t, name, func() {
+			args := []cty.Value{cty.StringVal(c.text)}
+			if c.fn == "regex" {
+				args = append(args, cty.StringVal("a"))
+			}
+			if _, err := fs[c.fn].Cty.Call(args); err == nil {
+				t.Errorf("%s is accepted", name)
+			}
+		})
+	}
+}
+
+func deepYAML(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return b.String()
+}
+
+func TestOrdinaryYAMLIsAccepted(t *testing.T) {
+	t.Parallel()
+	f := Functions()["yamldecode"].Cty
+	for _, text := range []string{
+		"a: 1\nb: [x, {c: d}]\n", "base: &b {x: 1}\none:\n  <<: *b\ntwo: *b\n", "- a\n- - b\n  - c\n", "t: |\n  some [ text {\n     deeper\n",
+		"a: &a {x: 1}\nb: *a\nc: &c {y: 2}\nd: *c\n",
+	} {
+		if _, err := f.Call([]cty.Value{cty.StringVal(text)}); err != nil {
+			t.Errorf("%q: %s", text, err)
+		}
+	}
+}
+
+func TestGrowthIsBounded(t *testing.T) {
+	ev := &fakeEvent{body: bytes.Repeat([]byte("a"), 1<<20)}
+	for _, src := range []string{
+		`replace(event.body, "a", event.body)`, `replace(event.body, "", event.body)`, `regexreplace(event.body, "a", event.body)`,
+		`join(event.body, split("a", event.body))`, `replace(event.body, "a", "` + longText() + `")`,
+	} {
+		_, err := compile(t, src, TypeString).Bytes(ev, new(Scratch))
+		var ee *EventError
+		if !errors.As(err, &ee) {
+			t.Errorf("%s: got %v, want an event error", src, err)
+		}
+	}
+	many := &fakeEvent{body: []byte("[" + strings.Repeat("1,", 1<<20) + "1]")}
+	if _, err := compile(t, `join("", jsondecode(event.body))`, TypeString).Bytes(many, new(Scratch)); err == nil {
+		t.Error("a million elements are expanded")
+	}
+	if n, err := compile(t, `length(jsondecode(event.body))`, TypeNumber).Number(many, new(Scratch)); err != nil || n != 1<<20+1 {
+		t.Error("they can be counted:", n, err)
+	}
+}
+
+func TestLongChainsAreRefused(t *testing.T) {
+	src := `event.body == "a"` + strings.Repeat(` || event.body == "a"`, 12_000)
+	e := parse(t, src)
+	quickly(t, "chain", func() {
+		_, diags := Residual(e, []byte(src), testContext(), TypeBool)
+		if !diags.HasErrors() || !strings.Contains(diags[0].Detail, "10000 operators") {
+			t.Error("a chain of 24,000 operators is accepted")
+		}
+	})
+	src = `event.body == "a"` + strings.Repeat(` || event.body == "a"`, 2_000)
+	e = parse(t, src)
+	quickly(t, "short chain", func() {
+		r, diags := Residual(e, []byte(src), testContext(), TypeBool)
+		if diags.HasErrors() || r.Src != src {
+			t.Fatal("it is refused or written differently")
+		}
+	})
+	p := compile(t, src, TypeBool)
+	if b, err := p.Bool(newEvent("b", nil), new(Scratch)); b || err != nil {
+		t.Error(b, err)
+	}
+}
+
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{`{"a":[1,2.5e3,"x\u00e9\n",true,null,{}],"b":-0}`, `[]`, ` "x" `, `{"a":1,"a":{"b":[[]]}}`, `01`, `{"a"}`, `[1,]`, `"\ud83d\ude00\ud83d"`, `tru`, `{,}`, `-`, `1.`, "\"\x01\""} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		err := checkJSON(b)
+		if err == errDeepJSON {
+			return
+		}
+		if valid := json.Valid(b); valid != (err == nil) {
+			t.Fatalf("%q: valid %v, got %v", b, valid, err)
+		}
+		if err != nil {
+			return
+		}
+		var want any
+		if json.Unmarshal(b, &want) != nil {
+			return // a number out of range
+		}
+		v, err := new(Scratch).decodeJSON(b)
+		if err == nil {
+			v, err = v.plain()
+		}
+		if err != nil {
+			return
+		}
+		got, _ := json.Marshal(asAny(v))
+		wanted, _ := json.Marshal(want)
+		if !bytes.Equal(got, wanted) {
+			t.Fatalf("%q: got %s, want %s", b, got, wanted)
+		}
+	})
+}
+
+// asAny gives a value as package json does.
+func asAny(v value) any {
+	switch v.kind {
+	case kindBool:
+		return v.b
+	case kindNumber:
+		return v.n
+	case kindString:
+		return string(v.s)
+	case kindList:
+		out := []any{}
+		for _, e := range v.list {
+			out = append(out, asAny(e))
+		}
+		return out
+	case kindObject:
+		out := map[string]any{}
+		for i, e := range v.list {
+			out[v.obj.keys[i]] = asAny(e)
+		}
+		return out
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package expr
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+)
+
+func FuzzTimeText(f *testing.F) {
+	for _, s := range []string{
+		"2026-11-22T17:39:22Z", "2024-02-29T23:59:59.5+05:30", "2023-02-29T00:00:00Z", "1969-12-31T23:59:59.999999999-11:00",
+		"0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-11-22t17:39:22z", "2026-11-22T24:00:00Z", "2026-11-22T17:39:22.Z", "2026-1-2T3:4:5Z",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, gerr := parseInstant([]byte(s))
+		// The strict form of the standard library: it also refuses what Parse lets through.
+		var want time.Time
+		werr := want.UnmarshalText([]byte(s))
+		if (gerr == nil) != (werr == nil) {
+			t.Fatalf("%q: got %v, want %v", s, gerr, werr)
+		}
+		if werr != nil {
+			return
+		}
+		_, off := want.Zone()
+		if got.sec != want.Unix() || int(got.nsec) != want.Nanosecond() || int(got.off) != off {
+			t.Fatalf("%q: got %+v, want %v", s, got, want)
+		}
+		back, err := parseInstant(got.appendText(nil))
+		if err != nil || back != got {
+			t.Fatalf("%q: written as %q, read back as %+v", s, got.appendText(nil), back)
+		}
+	})
+}
+
+func TestCalendarAgreesWithTheStandardLibrary(t *testing.T) {
+	t.Parallel()
+	for sec := int64(-62135596800); sec < 253402300800; sec += 86400*13 + 3607 {
+		want := time.Unix(sec, 0).UTC()
+		c := instant{sec: sec}.civil()
+		got := civil{want.Year(), int(want.Month()), want.Day(), want.Hour(), want.Minute(), want.Second(), int(want.Weekday())}
+		if c != got {
+			t.Fatalf("%v: got %+v", want, c)
+		}
+		c.weekday = 0
+		if back, ok := seconds(c); !ok || back != sec {
+			t.Fatalf("%v: back to %d", want, back)
+		}
+	}
+}
+
+func TestLayoutsAgreeWithTerraform(t *testing.T) {
+	t.Parallel()
+	layouts := []string{
+		"YYYYMMDD", "YY-M-D", "MMM D, YYYY", "EEEE, DD-MMMM-YY hh:mm:ss ZZZ", "EEE H:mm AA", "HH aa h hh m mm s ss", "YYYY-MM-DD'T'hh:mm:ssZ",
+		"'it''s' YYYY ''", "ZZZZ ZZZZZ Z ZZZ", "...", "", "YYYY/MM/DD", "hh'h'",
+		"Y", "YYY", "MMMMM", "DDD", "EE", "x", "hhh", "A", "SS", "ZZ", "'open", "DD-yy",
+	}
+	for _, l := range layouts {
+		for _, text := range []string{"2026-11-22T00:05:09Z", "2024-02-29T12:00:00.25+09:00", "1999-01-03T23:59:59-03:30", "2026-07-04T13:00:00Z"} {
+			want, werr := stdlib.FormatDate(cty.StringVal(l), cty.StringVal(text))
+			p, gerr := parseLayout(l)
+			if (werr == nil) != (gerr == nil) {
+				t.Fatalf("%q: got %v, want %v", l, gerr, werr)
+			}
+			if werr != nil {
+				continue
+			}
+			at, err := parseInstant([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := new(Scratch)
+			if got := string(s.date(p, at)); got != want.AsString() {
+				t.Errorf("%q of %s: got %q, want %q", l, text, got, want.AsString())
+			}
+			if got := string(s.date(p, at)); got != want.AsString() {
+				t.Errorf("%q of %s for the second time: got %q, want %q", l, text, got, want.AsString())
+			}
+		}
+	}
+}
+
+func TestDatesThatAreRememberedStayRight(t *testing.T) {
+	t.Parallel()
+	s := new(Scratch)
+	for _, l := range []string{"YYYYMMDD", "hh", "hh:mm", "hh:mm:ss", "DD AA", "YYYYMMDD Z"} {
+		p, err := parseLayout(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []time.Duration{time.Millisecond * 300, time.Second * 7, time.Minute * 11, -time.Hour * 5} {
+			at := instantOf(-5 * 1e9)
+			for i := range 200 {
+				at = at.add(step)
+				at.off = int32(i%3) * 1800
+				s.Reset()
+				if got, want := string(s.date(p, at)), string(p.format(nil, at)); got != want {
+					t.Fatalf("%s %+v: got %s, want %s", l, at, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestZonesChangeAtTheRightSecond(t *testing.T) {
+	t.Parallel()
+	loc, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := new(Scratch)
+	change := time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC).Unix()
+	for _, d := range []int64{-86400, -1, 0, 1, 86400, -2, 10} {
+		_, want := time.Unix(change+d, 0).In(loc).Zone()
+		if got := s.offset(loc, change+d); int(got) != want {
+			t.Errorf("%+d s: got %d, want %d", d, got, want)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ layout, text, want string }{
+		{"YYYYMMDDhhmmss", "20261122173922", "2026-11-22T17:39:22Z"},
+		{"YYYY-MM-DD hh:mm:ss", "2026-11-22 17:39:22.125", "2026-11-22T17:39:22.125000000Z"},
+		{"YYYY-MM-DD hh:mm:ss", "2026-11-22 17:39:22,5", "2026-11-22T17:39:22.500000000Z"},
+		{"DD/MMM/YYYY:hh:mm:ss ZZZZ", "22/nov/2026:17:39:22 +0900", "2026-11-22T17:39:22+09:00"},
+		{"EEEE, D MMMM YY H:mm AA", "Sunday, 2 February 26 12:05 am", "2026-02-02T00:05:00Z"},
+		{"EEE D MMM YYYY H:mm aa ZZZ", "Mon 12 Oct 2026 11:05 PM UTC", "2026-10-12T23:05:00Z"},
+		{"YYYY-MM-DD'T'hh:mm:ssZ", "2026-11-22T17:39:22-03:30", "2026-11-22T17:39:22-03:30"},
+		{"YYYYMMDD", "20260229", ""},
+		{"YYYYMMDD", "2026022", ""},
+		{"YYYYMMDD", "20260228x", ""},
+		{"hh:mm", "24:00", ""},
+		{"MMM", "Foo", ""},
+		{"hh.mm.ss", "10.20.30.", ""},
+		{"H AA", "13 PM", ""},
+		{"Z", "+9:00", ""},
+	} {
+		l, err := parseLayout(c.layout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if at, ok := l.parse([]byte(c.text), time.UTC); ok {
+			got = string(at.appendText(nil))
+		}
+		if got != c.want {
+			t.Errorf("%s of %q: got %q, want %q", c.layout, c.text, got, c.want)
+		}
+	}
+}
+
+func FuzzNumber(f *testing.F) {
+	for _, s := range []string{"0", "-1.5", "+2", "1e5", ".5", "5.", "1_0", "0x1", "inf", "nan", " 1", "123456789012345678", "1e400", "-", "", "1.2.3", "00012", "0.1000000000000001"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, gerr := parseNumber([]byte(s))
+		v, werr := cty.ParseNumberVal(s)
+		if gerr != nil {
+			return // what is refused beyond HCL is in the table of deliberate differences
+		}
+		if werr != nil {
+			t.Fatalf("%q is read as %v, HCL refuses it", s, got)
+		}
+		if want, _ := v.AsBigFloat().Float64(); got != want {
+			t.Fatalf("%q: got %v, want %v", s, got, want)
+		}
+		var want float64
+		text := appendNumber(nil, got)
+		if _, err := fmt.Sscan(string(text), &want); err != nil || want != got {
+			t.Fatalf("%v is written as %s", got, text)
+		}
+	})
+}
