@@ -34,14 +34,18 @@ func (d *decoding) expr(a *schema.Attr, e hclsyntax.Expression, path string) (an
 // residual compiles an expression that mentions event.
 func (d *decoding) residual(name string, e hclsyntax.Expression, want expr.Type, path bool) (schema.Expr, bool) {
 	n := names{plain: true}
-	if !d.l.gather(e, d.sc, &n, true) || !d.noSecrets(e, &n) || !d.noComponents(e) {
+	if !d.l.gather(e, d.sc, &n, true) {
+		d.broken = true
+		return schema.Expr{}, false
+	}
+	ctx := n.context(d.l.base)
+	if !d.noSecrets(e, ctx) || !d.noComponents(e) {
 		d.broken = true
 		return schema.Expr{}, false
 	}
 	for _, r := range n.refs {
 		d.uses = append(d.uses, use{name, r, e.Range()})
 	}
-	ctx := n.context(d.l.base)
 	if path && !d.confined(name, e, ctx) {
 		return schema.Expr{}, false
 	}
@@ -56,15 +60,13 @@ func (d *decoding) residual(name string, e hclsyntax.Expression, want expr.Type,
 }
 
 // noSecrets refuses secrets in an expression that goes into the agent's spec as text.
-func (d *decoding) noSecrets(e hclsyntax.Expression, n *names) bool {
+func (d *decoding) noSecrets(e hclsyntax.Expression, ctx *hcl.EvalContext) bool {
 	found := false
-	for _, m := range n.parts {
-		for _, v := range m {
+	for _, t := range e.Variables() {
+		if t.RootName() != "event" {
+			v, _ := t.TraverseAbs(ctx) // what does not exist is reported by others
 			found = found || isSecret(v)
 		}
-	}
-	for _, v := range n.whole {
-		found = found || isSecret(v)
 	}
 	_ = hclsyntax.VisitAll(e, func(x hclsyntax.Node) hcl.Diagnostics {
 		if call, ok := x.(*hclsyntax.FunctionCallExpr); ok && (call.Name == "env" || call.Name == "secretfile") {

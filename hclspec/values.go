@@ -74,7 +74,7 @@ func (d *decoding) secretAllowed(a *schema.Attr) bool {
 		return false
 	}
 	switch a.Name {
-	case "listen", "address", "name", "topics":
+	case "listen", "address", "brokers", "name", "topics":
 		return false
 	}
 	return a.Type == schema.String || a.Type == schema.StringMap || a.Type == schema.StringList
