@@ -16,6 +16,7 @@ import (
 	"collect/providers/searchreplace"
 	"collect/providers/set"
 	"collect/providers/smartcar"
+	"collect/providers/spooldir"
 	"collect/providers/tail"
 	"collect/providers/timestamp"
 	"collect/providers/uuid"
@@ -25,19 +26,20 @@ import (
 // Registry gives all component types, by kind and name.
 func Registry() *pipeline.Registry {
 	return pipeline.NewRegistry(
-		pipeline.Source("generator", generator.Defaults, generator.About, generator.New),
-		pipeline.Source("smartcar", smartcar.Defaults, smartcar.About, smartcar.New),
-		pipeline.Source("tail", tail.Defaults, tail.About, tail.New),
-		pipeline.Interceptor("csv", csv.Defaults, csv.About, csv.New),
-		pipeline.Interceptor("filter", filter.Defaults, filter.About, filter.New),
-		pipeline.Interceptor("host", host.Defaults, host.About, host.New),
-		pipeline.Interceptor("json", json.Defaults, json.About, json.New),
-		pipeline.Interceptor("regex_extract", regexextract.Defaults, regexextract.About, regexextract.New),
-		pipeline.Interceptor("remove_header", removeheader.Defaults, removeheader.About, removeheader.New),
-		pipeline.Interceptor("search_replace", searchreplace.Defaults, searchreplace.About, searchreplace.New),
-		pipeline.Interceptor("set", set.Defaults, set.About, set.New),
-		pipeline.Interceptor("timestamp", timestamp.Defaults, timestamp.About, timestamp.New),
-		pipeline.Interceptor("uuid", uuid.Defaults, uuid.About, uuid.New),
+		pipeline.Source("generator", generator.Defaults, generator.About(), generator.New),
+		pipeline.Source("smartcar", smartcar.Defaults, smartcar.About(), smartcar.New),
+		pipeline.Source("spooldir", spooldir.Defaults, spooldir.About(), spooldir.New),
+		pipeline.Source("tail", tail.Defaults, tail.About(), tail.New),
+		pipeline.Interceptor("csv", csv.Defaults, csv.About(), csv.New),
+		pipeline.Interceptor("filter", filter.Defaults, filter.About(), filter.New),
+		pipeline.Interceptor("host", host.Defaults, host.About(), host.New),
+		pipeline.Interceptor("json", json.Defaults, json.About(), json.New),
+		pipeline.Interceptor("regex_extract", regexextract.Defaults, regexextract.About(), regexextract.New),
+		pipeline.Interceptor("remove_header", removeheader.Defaults, removeheader.About(), removeheader.New),
+		pipeline.Interceptor("search_replace", searchreplace.Defaults, searchreplace.About(), searchreplace.New),
+		pipeline.Interceptor("set", set.Defaults, set.About(), set.New),
+		pipeline.Interceptor("timestamp", timestamp.Defaults, timestamp.About(), timestamp.New),
+		pipeline.Interceptor("uuid", uuid.Defaults, uuid.About(), uuid.New),
 		pipeline.Sink("console", console.Defaults, console.About(), console.New),
 		pipeline.Sink("file", file.Defaults, file.About(), file.New),
 		pipeline.Sink("hdfs", hdfs.Defaults, hdfs.About(), hdfs.New),

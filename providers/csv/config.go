@@ -20,9 +20,11 @@ type Config struct {
 func Defaults() Config { return Config{Separator: ",", OnError: string(onerror.Keep)} }
 
 // About tells what the component is.
-var About = schema.About{
-	Doc: "Splits the body into headers, as RFC 4180 says: fields may stand in double quotes, and two of them inside are one. The body " +
-		"stays as it is.",
+func About() schema.About {
+	return schema.About{
+		Doc: "Splits the body into headers, as RFC 4180 says: fields may stand in double quotes, and two of them inside are one. The body " +
+			"stays as it is.",
+	}
 }
 
 // Validate checks what tags cannot say.

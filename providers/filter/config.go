@@ -17,8 +17,10 @@ type Config struct {
 func Defaults() Config { return Config{} }
 
 // About tells what the component is.
-var About = schema.About{
-	Doc: "Keeps or drops events by a condition. What it drops is counted with the reason \"filter\".",
+func About() schema.About {
+	return schema.About{
+		Doc: "Keeps or drops events by a condition. What it drops is counted with the reason \"filter\".",
+	}
 }
 
 // Validate checks what tags cannot say.

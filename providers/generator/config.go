@@ -21,10 +21,12 @@ type Config struct {
 func Defaults() Config { return Config{Size: 100} }
 
 // About tells what the component is.
-var About = schema.About{
-	Doc: "Makes events with a sequence number in each, as fast as wanted. It replays: after a restart it goes on with the first " +
-		"event that was not acknowledged.",
-	Replay: schema.Replays,
+func About() schema.About {
+	return schema.About{
+		Doc: "Makes events with a sequence number in each, as fast as wanted. It replays: after a restart it goes on with the first " +
+			"event that was not acknowledged.",
+		Replay: schema.Replays,
+	}
 }
 
 // Validate checks what tags cannot say.

@@ -16,7 +16,9 @@ type Config struct {
 func Defaults() Config { return Config{Header: "host"} }
 
 // About tells what the component is.
-var About = schema.About{Doc: "Writes the name of the machine on which the agent runs into a header."}
+func About() schema.About {
+	return schema.About{Doc: "Writes the name of the machine on which the agent runs into a header."}
+}
 
 // Validate checks what tags cannot say.
 func (c Config) Validate() error { return onerror.CheckHeader(c.Header) }

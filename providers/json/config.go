@@ -19,9 +19,11 @@ type Config struct {
 func Defaults() Config { return Config{OnError: string(onerror.Keep)} }
 
 // About tells what the component is.
-var About = schema.About{
-	Doc: "Takes values out of a JSON body into headers. A value that is missing or null sets no header; objects and lists are kept as " +
-		"JSON. A body that is no JSON, or nested more than 64 levels deep, is an error of the event. The body stays as it is.",
+func About() schema.About {
+	return schema.About{
+		Doc: "Takes values out of a JSON body into headers. A value that is missing or null sets no header; objects and lists are kept as " +
+			"JSON. A body that is no JSON, or nested more than 64 levels deep, is an error of the event. The body stays as it is.",
+	}
 }
 
 // Validate checks what tags cannot say.

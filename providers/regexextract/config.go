@@ -21,7 +21,9 @@ type Config struct {
 func Defaults() Config { return Config{OnError: string(onerror.Keep)} }
 
 // About tells what the component is.
-var About = schema.About{Doc: "Takes what the named groups of a regular expression match into headers. The body stays as it is."}
+func About() schema.About {
+	return schema.About{Doc: "Takes what the named groups of a regular expression match into headers. The body stays as it is."}
+}
 
 // maxPattern bounds the source of a regular expression.
 const maxPattern = 4 << 10

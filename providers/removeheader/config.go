@@ -19,7 +19,9 @@ type Config struct {
 func Defaults() Config { return Config{} }
 
 // About tells what the component is.
-var About = schema.About{Doc: "Removes headers, by name or by a pattern."}
+func About() schema.About {
+	return schema.About{Doc: "Removes headers, by name or by a pattern."}
+}
 
 // maxPattern bounds the source of a regular expression.
 const maxPattern = 4 << 10

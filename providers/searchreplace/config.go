@@ -21,7 +21,9 @@ type Config struct {
 func Defaults() Config { return Config{} }
 
 // About tells what the component is.
-var About = schema.About{Doc: "Replaces what a regular expression matches, in the body or in a header."}
+func About() schema.About {
+	return schema.About{Doc: "Replaces what a regular expression matches, in the body or in a header."}
+}
 
 // maxPattern bounds the source of a regular expression.
 const maxPattern = 4 << 10

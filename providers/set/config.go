@@ -22,9 +22,11 @@ type Config struct {
 func Defaults() Config { return Config{OnError: string(onerror.Keep)} }
 
 // About tells what the component is.
-var About = schema.About{
-	Doc: "Sets headers, body and time of events. All values are those from before the change. An event for which one of them cannot " +
-		"be computed is not changed; on_error says what happens to it.",
+func About() schema.About {
+	return schema.About{
+		Doc: "Sets headers, body and time of events. All values are those from before the change. An event for which one of them cannot " +
+			"be computed is not changed; on_error says what happens to it.",
+	}
 }
 
 // Validate checks what tags cannot say.

@@ -35,10 +35,12 @@ type Config struct {
 func Defaults() Config { return Config{Cars: 100, Wild: 0.1} }
 
 // About tells what the component is.
-var About = schema.About{
-	Doc: "Simulates the logs of smart cars. Events have the headers kind and date (YYYYMMDD); the last one of a day has last = " +
-		"\"true\". When all hours are simulated the source stays, and does nothing. It replays: same arguments, same lines.",
-	Replay: schema.Replays,
+func About() schema.About {
+	return schema.About{
+		Doc: "Simulates the logs of smart cars. Events have the headers kind and date (YYYYMMDD); the last one of a day has last = " +
+			"\"true\". When all hours are simulated the source stays, and does nothing. It replays: same arguments, same lines.",
+		Replay: schema.Replays,
+	}
 }
 
 // Validate checks what tags cannot say.

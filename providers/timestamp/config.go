@@ -16,9 +16,11 @@ type Config struct {
 func Defaults() Config { return Config{Header: "timestamp"} }
 
 // About tells what the component is.
-var About = schema.About{
-	Doc: "Writes event.time into a header, in milliseconds since 1970 UTC. Unless an interceptor before it changed the time, that is " +
-		"when the event came in.",
+func About() schema.About {
+	return schema.About{
+		Doc: "Writes event.time into a header, in milliseconds since 1970 UTC. Unless an interceptor before it changed the time, that is " +
+			"when the event came in.",
+	}
 }
 
 // Validate checks what tags cannot say.

@@ -16,9 +16,11 @@ type Config struct {
 func Defaults() Config { return Config{Header: "id"} }
 
 // About tells what the component is.
-var About = schema.About{
-	Doc: "Gives each event a uuid (version 5), made of the position of the event in its source: an event that is read again after a " +
-		"crash gets the same one, so that copies can be recognised.",
+func About() schema.About {
+	return schema.About{
+		Doc: "Gives each event a uuid (version 5), made of the position of the event in its source: an event that is read again after a " +
+			"crash gets the same one, so that copies can be recognised.",
+	}
 }
 
 // Validate checks what tags cannot say.

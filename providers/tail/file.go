@@ -1,0 +1,325 @@
+package tail
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"collect/providers/internal/lines"
+	"collect/providers/internal/watched"
+	"collect/runtime/flow"
+)
+
+// file is one generation of a file: from its first byte until it is deleted or cut.
+type file struct {
+	rd   lines.Reader
+	note *watched.Note
+	dir  *watched.Folder
+	name string // in dir
+	h    flow.File
+	pack *watched.Packed // h, uncompressed
+
+	size    int64 // as seen last
+	mtime   time.Time
+	changed time.Time // when size or mtime changed last, by our clock
+	tail    []byte    // the bytes before rd.Off, when everything was read
+	tailAt  int64
+	waits   bool      // a half line, or a half event, is there
+	rotated time.Time // when its name was gone; zero: it has it
+	held    time.Time // not read before this time: it may be the copy of another file
+	known   bool      // its key and position are decided
+	present bool      // the last scan saw it
+	links   uint64    // names it has
+	saved   bool      // its key is durable
+	dirty   bool      // its note is older than what is known
+	flushed bool      // its half line was emitted
+	led     *ledger
+}
+
+func (f *file) path() string { return path.Join(f.dir.Dir.Path(), f.name) }
+
+// src gives what lines are read from.
+func (f *file) src() io.ReaderAt {
+	if f.pack != nil {
+		return f.pack
+	}
+	return f.h
+}
+
+func (f *file) closePack() {
+	if f.pack != nil {
+		f.pack.Close()
+		f.pack = nil
+	}
+}
+
+func (f *file) closeHandle() {
+	f.closePack()
+	if f.h != nil {
+		_ = f.h.Close() // it was only read
+		f.h = nil
+	}
+}
+
+// learn brings the note up to date. Without a handle it stays as it is.
+func (f *file) learn() {
+	if f.h == nil {
+		return
+	}
+	f.note.Path = f.path()
+	if f.note.LearnHead(f.src()) != nil || f.note.LearnTail(f.src(), f.rd.Off) != nil {
+		return // an old note is right, too
+	}
+	f.dirty = false
+}
+
+// idleHandle is how long the handle of a file that does not change stays open; maxOpen bounds how many do.
+const (
+	idleHandle = 5 * time.Minute
+	maxOpen    = 2000
+)
+
+// look finds out whether there is something to read in f, and how many bytes about.
+func (s *Source) look(f *file, now time.Time) (int64, error) {
+	info, err := s.stat(f)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) { // without a handle; the next scan finds out
+			return 0, nil
+		}
+		return 0, err
+	}
+	f.links = info.Links
+	if info.Size != f.size || !info.ModTime.Equal(f.mtime) {
+		f.size, f.mtime, f.changed, f.flushed = info.Size, info.ModTime, now, false
+		if f.note.Packed { // still being written
+			f.closePack()
+			f.held = now.Add(s.cfg.RotateWait)
+		}
+		if ok, err := s.verify(f); err != nil || !ok {
+			if err == nil {
+				s.renew(f)
+				s.wake(now)
+			}
+			return 0, err
+		}
+	}
+	if !f.held.IsZero() {
+		if now.Before(f.held) {
+			s.wake(f.held)
+			return 0, nil
+		}
+		if err := s.decide(f, now); err != nil || now.Before(f.held) {
+			return 0, err
+		}
+	}
+	return s.available(f, now)
+}
+
+// available says how much of an unchanged, or verified, file can be read.
+func (s *Source) available(f *file, now time.Time) (int64, error) {
+	if f.note.Packed {
+		if f.flushed {
+			return 0, nil
+		}
+		if err := s.openHandle(f); err != nil {
+			return 0, err
+		}
+		return 4 * f.size, nil
+	}
+	left := f.size - f.rd.Off
+	if left <= 0 {
+		return 0, nil
+	}
+	if !f.waits {
+		return left, s.openHandle(f)
+	}
+	if f.changed.Equal(now) {
+		return left, nil
+	}
+	if end, at := s.end(f); end != lines.Wait && !f.flushed {
+		if !now.Before(at) {
+			return left, s.openHandle(f)
+		}
+		s.wake(at)
+	}
+	return 0, nil
+}
+
+// end says what follows from waiting longer for the end of a half line, and when.
+func (s *Source) end(f *file) (lines.End, time.Time) {
+	if !f.rotated.IsZero() || s.cfg.Delete == "after_ack" {
+		return lines.Torn, later(f.rotated, f.changed).Add(s.cfg.RotateWait)
+	}
+	if s.first != nil {
+		return lines.Flush, f.changed.Add(s.flushing)
+	}
+	return lines.Wait, time.Time{}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// stat looks at the file through its handle, or by name when it is closed.
+func (s *Source) stat(f *file) (flow.Info, error) {
+	if f.h != nil {
+		return f.h.Stat()
+	}
+	info, err := f.dir.Dir.Stat(f.name)
+	if err == nil && watched.IDOf(info) != f.note.ID() {
+		return info, fs.ErrNotExist // another file has the name now
+	}
+	return info, err
+}
+
+// openHandle opens the file again when its handle was closed.
+func (s *Source) openHandle(f *file) error {
+	if f.h == nil {
+		h, info, err := s.guard.Open(f.dir.Dir, f.name)
+		if err != nil {
+			return err
+		}
+		if watched.IDOf(info) != f.note.ID() {
+			return errors.Join(fs.ErrNotExist, h.Close())
+		}
+		f.h = h
+	}
+	if f.note.Packed && f.pack == nil {
+		f.pack = watched.NewPacked(f.name, f.h, f.size, 2*f.rd.MaxLine+1<<20)
+	}
+	return nil
+}
+
+// verify says whether a file that changed still holds what was read of it. If not, it was cut and began anew.
+func (s *Source) verify(f *file) (bool, error) {
+	if f.note.Packed {
+		return true, nil
+	}
+	if f.size < f.rd.Off {
+		return false, nil
+	}
+	if err := s.openHandle(f); err != nil {
+		return false, err
+	}
+	if f.tailAt != f.rd.Off { // not yet read to its end: nothing that could be compared quickly
+		return true, nil
+	}
+	now, err := watched.Tail(f.h, f.rd.Off)
+	return bytes.Equal(now, f.tail), err
+}
+
+// fill adds what can be read of f to b.
+func (s *Source) fill(b *flow.Batch, f *file) (full bool, err error) {
+	end, at := s.end(f)
+	switch {
+	case f.note.Packed:
+		return s.fillPacked(b, f)
+	case end == lines.Wait || time.Now().Before(at):
+		end = lines.Wait
+	default:
+		f.flushed = true
+	}
+	before := f.rd.Off
+	full, err = f.rd.Fill(b, f.h, f.size, s.limits, end)
+	f.dirty = f.dirty || f.rd.Off != before || f.note.HeadLen == 0
+	if err != nil || full {
+		return full, err
+	}
+	f.waits = f.rd.Off < f.size
+	if f.waits && !f.flushed {
+		if end, at := s.end(f); end != lines.Wait {
+			s.wake(at)
+		}
+	}
+	f.tail, err = watched.Tail(f.h, f.rd.Off)
+	f.tailAt = f.rd.Off
+	return false, err
+}
+
+// fillPacked reads a compressed file, which is taken when it has not changed for a while. One that ends too early may go on later.
+func (s *Source) fillPacked(b *flow.Batch, f *file) (full bool, err error) {
+	if full, err = f.rd.Fill(b, f.src(), -1, s.limits, lines.Wait); full || err != nil {
+		return full, err
+	}
+	f.dirty = true
+	end := lines.Last
+	if torn := f.pack.Torn(); torn != nil {
+		end = lines.Torn
+		s.report(f.path(), torn)
+	}
+	full, err = f.rd.Fill(b, f.src(), -1, s.limits, end)
+	f.flushed = !full
+	return full, err
+}
+
+// settle ends what is over: files that lost their name, files to be deleted, handles that nobody needs.
+func (s *Source) settle() {
+	now := time.Now()
+	for _, f := range slices.Clone(s.order) {
+		if !f.known || !f.readOut() {
+			continue
+		}
+		quiet := later(f.rotated, f.changed).Add(s.cfg.RotateWait)
+		switch {
+		case !f.rotated.IsZero() && now.Before(quiet):
+			s.wake(quiet)
+		case !f.rotated.IsZero() && !f.present:
+			s.drop(f)
+		case s.cfg.Delete == "after_ack" && f.present && f.size > 0:
+			s.remove(f, now, quiet)
+		case !f.rotated.IsZero() || len(s.order) > maxOpen || now.Sub(f.changed) > idleHandle:
+			s.rest(f)
+		}
+	}
+}
+
+// rest closes the handle of a file that does not change; it is looked at by name from then on.
+func (s *Source) rest(f *file) {
+	if f.h == nil {
+		return
+	}
+	if f.dirty && f.saved {
+		f.learn()
+		s.env.Positions.Note(f.rd.Key, f.note.Encode())
+	}
+	f.closeHandle()
+}
+
+// readOut says whether all of the file, as seen last, became events.
+func (f *file) readOut() bool {
+	if f.note.Packed {
+		return f.flushed
+	}
+	return f.rd.Off >= f.size
+}
+
+// remove deletes a file when all its events are acknowledged and it is still what was read.
+func (s *Source) remove(f *file, now, quiet time.Time) {
+	if now.Before(quiet) {
+		s.wake(quiet)
+		return
+	}
+	if !s.isDone(f.led) {
+		s.wake(now.Add(pollPause / 4))
+		return
+	}
+	info, err := f.dir.Dir.Stat(f.name)
+	if err != nil || watched.IDOf(info) != f.note.ID() || info.Size != f.size || !info.ModTime.Equal(f.mtime) {
+		return
+	}
+	if err := errors.Join(f.dir.Dir.Remove(f.name), f.dir.Dir.Sync()); err != nil {
+		s.report(f.path(), fmt.Errorf("delete after acknowledgement: %w", err))
+		s.wake(now.Add(pollPause))
+		return
+	}
+	f.links = 0
+	s.drop(f)
+}

@@ -1,0 +1,243 @@
+package tail
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"collect/providers/internal/watched"
+	"collect/runtime/flow"
+)
+
+// lostFile is what is known of a file that is not there, or not any more with that content. It may turn up again: renamed while
+// nobody looked, as the copy that a rotation made before it cut the file, or compressed.
+type lostFile struct {
+	key   string
+	note  *watched.Note
+	pos   int64
+	since time.Time
+	led   *ledger // its batches that are not acknowledged
+	keep  time.Duration
+}
+
+// How long an absent file is remembered: one that was deleted may turn up compressed, and the disk of another may not be
+// mounted for a while.
+const (
+	keepDeleted = 10 * time.Minute
+	keepAbsent  = 7 * 24 * time.Hour
+)
+
+// loadNotes reads what earlier runs left.
+func (s *Source) loadNotes() {
+	for _, key := range s.env.Positions.Keys() {
+		pos, raw, _ := s.env.Positions.Frontier(key)
+		note, err := watched.DecodeNote(raw)
+		if err != nil {
+			s.env.Log.Warn("the note of a position is not readable; its file is read from the beginning", "key", key, "err", err)
+			s.env.Positions.Forget(key)
+			continue
+		}
+		s.restart = true
+		since := time.Now()
+		if note.Gone > 0 {
+			since = time.Unix(note.Gone, 0)
+		}
+		s.lost = append(s.lost, &lostFile{key: key, note: note, pos: max(int64(pos), note.Start), since: since, led: &ledger{}, keep: keepAbsent})
+	}
+}
+
+// noted says whether a note of an earlier run names this file.
+func (s *Source) noted(f *file) bool {
+	return slices.ContainsFunc(s.lost, func(l *lostFile) bool { return l.names(f) && l.note.Packed == f.note.Packed })
+}
+
+// names says whether the note is about this file, as the file system calls it. Device numbers may change when a machine starts.
+func (l *lostFile) names(f *file) bool {
+	return l.note.Ino == f.note.Ino && (l.note.Dev == f.note.Dev || l.note.Path == f.note.Path)
+}
+
+// takeOver lets f go on where its content was read before: in an earlier run, under another name, or before it was
+// compressed. It takes the key, so that what was not acknowledged comes again.
+func (s *Source) takeOver(f *file) (bool, error) {
+	l, err := s.recognise(f)
+	if l == nil || err != nil {
+		return false, err
+	}
+	packed, path, id := f.note.Packed, f.note.Path, f.note.ID()
+	f.saved = l.names(f)
+	f.note, f.led, f.known, f.held = l.note, l.led, true, time.Time{}
+	f.note.Path, f.note.Dev, f.note.Ino, f.note.Packed, f.note.Gone = path, id.Dev, id.Ino, packed, 0
+	f.rd.Key = l.key
+	f.rd.Meta.File = l.note.Name
+	f.rd.Rewind(l.pos)
+	f.dirty = true
+	return true, s.resume(f)
+}
+
+// recognise finds the note whose content a file has, and removes it from the lost ones.
+func (s *Source) recognise(f *file) (*lostFile, error) {
+	content := watched.NewContent(f.src())
+	for i, l := range s.lost {
+		switch {
+		case l.names(f) && l.note.Packed != f.note.Packed:
+			continue
+		case !l.names(f) && !l.note.Distinctive():
+			continue
+		case !f.note.Packed && f.size < l.pos:
+			continue
+		}
+		same, err := content.Is(l.note)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			s.lost = slices.Delete(s.lost, i, i+1)
+			return l, nil
+		}
+	}
+	return nil, nil
+}
+
+// copyOf says whether a new file has the content of one in the same folder that is being followed. A rotation may be about to cut
+// that one: then the copy is the place to go on, and must not be read from its beginning.
+func (s *Source) copyOf(f *file) (bool, error) {
+	content := watched.NewContent(f.src())
+	for _, o := range s.order {
+		if o == f || o.dir != f.dir || !o.known || o.rd.Off == 0 || o.note.Packed {
+			continue
+		}
+		if o.learn(); !o.note.Distinctive() {
+			continue
+		}
+		same, err := content.Is(o.note)
+		if same || err != nil {
+			return same, err
+		}
+	}
+	return false, nil
+}
+
+// renew begins a file anew that was cut: its content so far may turn up in a copy.
+func (s *Source) renew(f *file) {
+	if f.tailAt == f.rd.Off {
+		f.note.SetTail(f.tail, f.tailAt)
+	}
+	s.env.Log.Info("file was cut and is read from its beginning", "file", f.path(), "position", f.rd.Off)
+	next := *f
+	next.note = &watched.Note{Name: f.note.Name, Path: f.note.Path, Dev: f.note.Dev, Ino: f.note.Ino}
+	next.rd.Key = watched.NewKey(s.env.Rand)
+	next.rd.Rewind(0)
+	next.tail, next.tailAt = nil, 0
+	next.waits, next.saved, next.dirty, next.flushed, next.held, next.known = false, false, false, false, time.Time{}, true
+	next.led = &ledger{}
+	meta := *f.rd.Meta
+	next.rd.Meta = &meta
+	s.files[f.note.ID()] = &next
+	s.order[slices.Index(s.order, f)] = &next
+	s.lose(f, keepAbsent)
+}
+
+// drop ends following a file.
+func (s *Source) drop(f *file) {
+	keep := keepAbsent
+	if f.links == 0 {
+		keep = keepDeleted
+	}
+	if f.saved {
+		f.learn()
+	}
+	f.closeHandle()
+	delete(s.files, f.note.ID())
+	s.order = slices.DeleteFunc(s.order, func(o *file) bool { return o == f })
+	s.lose(f, keep)
+}
+
+// lose remembers a file that is gone, and looks whether one that was held back is its copy.
+func (s *Source) lose(f *file, keep time.Duration) {
+	if !f.saved {
+		return
+	}
+	now := time.Now()
+	f.note.Gone = now.Unix()
+	s.env.Positions.Note(f.rd.Key, f.note.Encode())
+	s.lost = append(s.lost, &lostFile{key: f.rd.Key, note: f.note, pos: f.rd.Off, since: now, led: f.led, keep: keep})
+	for _, o := range s.order {
+		if o.held.IsZero() || o.known || o.note.Packed && now.Before(o.held) || s.openHandle(o) != nil {
+			continue
+		}
+		if _, err := s.takeOver(o); err != nil {
+			s.trouble(o, err)
+		}
+	}
+}
+
+// findRotated looks, once after a start, for files that were renamed out of the patterns while nobody followed them.
+func (s *Source) findRotated(now time.Time) {
+	for _, l := range slices.Clone(s.lost) {
+		folderName, _ := path.Split(l.note.Path)
+		d := s.tree.Get(path.Clean(folderName))
+		if d == nil || !s.included(l.note.Path) {
+			continue
+		}
+		for _, info := range d.List {
+			if watched.IDOf(info) != l.note.ID() || !info.Mode.IsRegular() {
+				continue
+			}
+			at := found{dir: d, info: info, caps: s.captures(l.note.Name)}
+			if info.Size > l.pos || l.note.Packed {
+				if err := s.adoptRotated(at, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					s.report(l.note.Path, err)
+				}
+			}
+		}
+	}
+}
+
+// adoptRotated follows a file to its end under a name that no pattern has.
+func (s *Source) adoptRotated(at found, now time.Time) error {
+	f, err := s.adopt(at, now)
+	if err != nil {
+		return err
+	}
+	f.rotated, f.present = now, false
+	if !f.saved { // another content: none of ours
+		s.drop(f)
+	}
+	return nil
+}
+
+func (s *Source) included(full string) bool {
+	for _, p := range s.exclude {
+		if p.matches(full) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(s.include, func(p pattern) bool { return p.matches(full) })
+}
+
+// captures gives the headers that the patterns take from a path.
+func (s *Source) captures(full string) []flow.Header {
+	for _, p := range s.include {
+		if caps, ok := p.captures(full); ok {
+			return caps
+		}
+	}
+	return nil
+}
+
+// forgetLost forgets files that will not come again, and remembers since when others are missed.
+func (s *Source) forgetLost(now time.Time) {
+	s.lost = slices.DeleteFunc(s.lost, func(l *lostFile) bool {
+		if l.note.Gone == 0 {
+			l.note.Gone = l.since.Unix()
+			s.env.Positions.Note(l.key, l.note.Encode())
+		}
+		if now.Sub(l.since) < l.keep || !s.isDone(l.led) {
+			return false
+		}
+		s.env.Positions.Forget(l.key)
+		return true
+	})
+}

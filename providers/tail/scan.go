@@ -1,0 +1,275 @@
+package tail
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"collect/providers/internal/lines"
+	"collect/providers/internal/watched"
+	"collect/runtime/flow"
+)
+
+// found is a file that a scan came upon.
+type found struct {
+	dir  *watched.Folder
+	info flow.Info
+	caps []flow.Header
+}
+
+// maxDepth bounds how deep ** goes.
+const maxDepth = 64
+
+// scanDue says whether names may have changed since the last scan.
+func (s *Source) scanDue() bool {
+	since := time.Since(s.scanned)
+	if since >= fullScanPause || s.tree.Missing() && since >= minScanPause {
+		return true
+	}
+	if since < max(minScanPause, 20*s.scanCost) {
+		s.wake(s.scanned.Add(max(minScanPause, 20*s.scanCost)))
+		return false
+	}
+	return s.tree.Changed()
+}
+
+// scan walks all patterns and brings the list of files up to date.
+func (s *Source) scan() {
+	start := time.Now()
+	s.tree.Begin()
+	seen := map[watched.ID]found{}
+	for _, p := range s.include {
+		if root := s.tree.Root(p.root); root != nil {
+			s.walk(root, p.segs, nil, 0, seen)
+		}
+	}
+	s.tree.End()
+	s.update(seen, start)
+	s.scanned, s.scanCost = time.Now(), time.Since(start)
+	s.began = true
+}
+
+// walk collects the files below d that match.
+func (s *Source) walk(d *watched.Folder, segs []segment, caps []flow.Header, depth int, seen map[watched.ID]found) {
+	if d == nil || depth > maxDepth {
+		return
+	}
+	deep, last := segs[0].deep, len(segs) == 1
+	if deep && !last {
+		s.walk(d, segs[1:], caps, depth, seen)
+	}
+	for _, info := range d.List {
+		got, ok := caps, true
+		if !deep {
+			got, ok = segs[0].match(info.Name, caps)
+		}
+		if !ok {
+			continue
+		}
+		switch {
+		case info.Mode.IsDir() && deep:
+			s.walk(s.tree.Sub(d, info.Name), segs, caps, depth+1, seen)
+		case info.Mode.IsDir() && !last:
+			s.walk(s.tree.Sub(d, info.Name), segs[1:], got, depth+1, seen)
+		case info.Mode.IsRegular() && last:
+			s.see(found{d, info, got}, seen)
+		}
+	}
+}
+
+func (s *Source) see(f found, seen map[watched.ID]found) {
+	full := path.Join(f.dir.Dir.Path(), f.info.Name)
+	for _, p := range s.exclude {
+		if p.matches(full) {
+			return
+		}
+	}
+	if _, twice := seen[watched.IDOf(f.info)]; !twice {
+		seen[watched.IDOf(f.info)] = f
+	}
+}
+
+// update compares what a scan saw with what is followed.
+func (s *Source) update(seen map[watched.ID]found, now time.Time) {
+	for _, f := range s.order {
+		at, ok := seen[f.note.ID()]
+		f.present = ok
+		if !ok {
+			if f.rotated.IsZero() {
+				f.rotated = now
+			}
+			continue
+		}
+		if at.dir != f.dir || at.info.Name != f.name {
+			f.dir, f.name, f.dirty = at.dir, at.info.Name, true
+			f.rotated = now
+		}
+	}
+	for _, at := range s.fresh(seen) {
+		if _, err := s.adopt(at, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.report(path.Join(at.dir.Dir.Path(), at.info.Name), err)
+		}
+	}
+	if !s.began {
+		s.findRotated(now)
+	}
+	s.forgetLost(now)
+}
+
+// fresh lists what is not followed yet: files that a note names first, so that no copy takes their place, then the oldest.
+func (s *Source) fresh(seen map[watched.ID]found) []found {
+	var fresh []found
+	noted := map[watched.ID]bool{}
+	for _, l := range s.lost {
+		noted[l.note.ID()] = true
+	}
+	for id, at := range seen {
+		if s.files[id] == nil {
+			fresh = append(fresh, at)
+		}
+	}
+	slices.SortFunc(fresh, func(a, b found) int {
+		if na, nb := noted[watched.IDOf(a.info)], noted[watched.IDOf(b.info)]; na != nb {
+			if na {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(a.info.ModTime.Compare(b.info.ModTime), cmp.Compare(a.dir.Dir.Path(), b.dir.Dir.Path()),
+			cmp.Compare(a.info.Name, b.info.Name))
+	})
+	return fresh
+}
+
+// adopt begins to follow a file: where an earlier run stopped, where its content was read under another name, or anew.
+func (s *Source) adopt(at found, now time.Time) (*file, error) {
+	h, info, err := s.guard.Open(at.dir.Dir, at.info.Name)
+	if err != nil {
+		return nil, err
+	}
+	full := path.Join(at.dir.Dir.Path(), at.info.Name)
+	f := &file{
+		dir: at.dir, name: at.info.Name, h: h, size: info.Size, mtime: info.ModTime, changed: now, links: info.Links, present: true,
+		note: &watched.Note{Name: full}, rd: lines.Reader{MaxLine: int(s.cfg.MaxLine), First: s.first}, led: &ledger{},
+	}
+	f.note.At(full, info)
+	f.rd.Meta = &flow.Meta{File: full}
+	if len(at.caps) > 0 {
+		f.rd.Meta.Headers = flow.AppendHeaderBlock(nil, at.caps)
+	}
+	if f.rd.Encoding, err = lines.NewEncoding(s.cfg.Encoding); err == nil {
+		err = s.identify(f, now)
+	}
+	if err != nil {
+		f.closeHandle()
+		return nil, err
+	}
+	delete(s.refused, full)
+	s.files[f.note.ID()] = f
+	s.order = append(s.order, f)
+	return f, nil
+}
+
+// identify gives a new file its key and position, or holds it back until that can be decided.
+func (s *Source) identify(f *file, now time.Time) error {
+	if s.cfg.Compression == "auto" {
+		var err error
+		if f.note.Packed, err = watched.IsPacked(f.name, f.h); err != nil {
+			return err
+		}
+	}
+	if err := s.openHandle(f); err != nil {
+		return err
+	}
+	if f.note.Packed && !s.noted(f) {
+		f.held = later(now, f.mtime.Add(s.cfg.RotateWait))
+		return nil
+	}
+	if took, err := s.takeOver(f); took || err != nil {
+		return err
+	}
+	if twin, err := s.copyOf(f); twin || err != nil {
+		f.held = now.Add(s.cfg.RotateWait)
+		return err
+	}
+	return s.anew(f)
+}
+
+// anew gives a file a key of its own.
+func (s *Source) anew(f *file) error {
+	f.known, f.held = true, time.Time{}
+	f.rd.Key = watched.NewKey(s.env.Rand)
+	if !s.began && !s.restart && s.cfg.StartAt == "end" && !f.note.Packed {
+		start, err := lastLineEnd(f.h, f.size)
+		if err != nil {
+			return err
+		}
+		f.note.Start = start
+		f.rd.Rewind(start)
+		return s.resume(f)
+	}
+	return nil
+}
+
+// decide ends the time for which a file was held back.
+func (s *Source) decide(f *file, now time.Time) error {
+	if f.known {
+		f.held = time.Time{}
+		return nil
+	}
+	if err := s.openHandle(f); err != nil {
+		return err
+	}
+	if took, err := s.takeOver(f); took || err != nil {
+		return err
+	}
+	if f.note.Packed { // as long as its content is followed in another file, there is nothing new in it
+		if twin, err := s.copyOf(f); twin || err != nil {
+			f.held = now.Add(s.cfg.RotateWait)
+			return err
+		}
+	}
+	return s.anew(f)
+}
+
+// resume prepares reading in the middle of a file.
+func (s *Source) resume(f *file) error {
+	if f.rd.Off == 0 {
+		return nil
+	}
+	if !f.note.Packed {
+		f.tailAt = f.rd.Off
+		var err error
+		if f.tail, err = watched.Tail(f.h, f.rd.Off); err != nil {
+			return err
+		}
+	}
+	last, err := watched.ReadFull(f.src(), f.rd.Off-1, 1)
+	if err == nil && s.first == nil && s.cfg.Encoding == "utf-8" && len(last) == 1 && last[0] != '\n' {
+		f.rd.ResumeMid()
+	}
+	return err
+}
+
+// lastLineEnd gives the position behind the last line end, so that reading does not begin in the middle of a line.
+func lastLineEnd(src io.ReaderAt, size int64) (int64, error) {
+	n := min(size, 64<<10)
+	p, err := watched.ReadFull(src, size-n, int(n))
+	if err != nil {
+		return 0, err
+	}
+	if i := slices.Index(reversed(p), '\n'); i >= 0 {
+		return size - n + int64(len(p)-i), nil
+	}
+	return size, nil
+}
+
+func reversed(p []byte) []byte {
+	r := slices.Clone(p)
+	slices.Reverse(r)
+	return r
+}

@@ -1,0 +1,353 @@
+package tail
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"collect/providers/internal/lines"
+	"collect/providers/internal/watched"
+	"collect/runtime/flow"
+)
+
+// Source follows files.
+type Source struct {
+	cfg      Config
+	env      flow.Env
+	include  []pattern
+	exclude  []pattern
+	first    *regexp.Regexp
+	flushing time.Duration // how long an event of several lines waits
+	guard    watched.Guard
+	limits   lines.Limits
+
+	tree    *watched.Tree
+	files   map[watched.ID]*file // what is followed
+	order   []*file              // the same, in order of discovery
+	lost    []*lostFile          // what was followed and is not there any more, or began anew
+	refused map[string]string    // why a file is not read, by path
+	began   bool                 // the first scan is over
+	restart bool                 // an earlier run left notes
+
+	scanned  time.Time
+	scanCost time.Duration
+	due      time.Time // something waits for this time; zero: nothing
+	notedAt  time.Time // when changed notes were handed over last
+
+	mu sync.Mutex // guards all ledgers
+}
+
+// ledger counts, for one position key, the batches that are not acknowledged.
+type ledger struct {
+	open      int
+	abandoned bool
+}
+
+var _ flow.Source = (*Source)(nil)
+
+// New makes the source.
+func New(cfg Config, env flow.Env) (flow.Source, error) {
+	s := &Source{
+		cfg: cfg, env: env, flushing: defaultMultilineTimeout,
+		limits: lines.Limits{Events: env.Batch.MaxEvents, Bytes: env.Batch.MaxBytes},
+	}
+	for _, text := range cfg.Include {
+		p, err := parsePattern(text)
+		if err != nil {
+			return nil, fmt.Errorf("include: %w", err)
+		}
+		s.include = append(s.include, p)
+	}
+	for _, text := range cfg.Exclude {
+		p, err := parseExclude(text)
+		if err != nil {
+			return nil, fmt.Errorf("exclude: %w", err)
+		}
+		s.exclude = append(s.exclude, p)
+	}
+	if m := cfg.Multiline; m != nil {
+		re, err := regexp.Compile(m.FirstLine)
+		if err != nil {
+			return nil, fmt.Errorf("multiline.first_line: %w", err)
+		}
+		s.first = re
+		if m.Timeout > 0 {
+			s.flushing = m.Timeout
+		}
+	}
+	return s, nil
+}
+
+// Run follows the files until ctx ends.
+func (s *Source) Run(ctx context.Context, out flow.Emitter) error {
+	s.guard = watched.NewGuard(s.env)
+	s.tree = watched.NewTree(s.env, s.report)
+	s.files, s.refused = map[watched.ID]*file{}, map[string]string{}
+	s.order, s.lost, s.began = nil, nil, false
+	defer s.close()
+	s.loadNotes()
+	s.scan()
+	s.env.Ready()
+	pause := shortPause
+	for ctx.Err() == nil {
+		start := time.Now()
+		progress, err := s.round(ctx, out)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if progress {
+			pause = shortPause
+		}
+		s.wait(ctx, start, progress, pause)
+		pause = min(pause*2, s.longPause())
+	}
+	return nil
+}
+
+// How long the source sleeps: briefly after something happened, then longer and longer. A watcher that works wakes it early.
+const (
+	shortPause    = 50 * time.Millisecond
+	pollPause     = time.Second      // longest, when nothing tells of changes
+	watchPause    = 10 * time.Second // longest, when the watcher works
+	gatherPause   = 25 * time.Millisecond
+	minScanPause  = 50 * time.Millisecond
+	fullScanPause = 10 * time.Second
+	noteEvery     = time.Second
+)
+
+func (s *Source) longPause() time.Duration {
+	if s.tree.Watched() {
+		return watchPause
+	}
+	return pollPause
+}
+
+// wait sleeps until something may have changed. Lines that trickle in are gathered for a moment, so that they share a batch, and a
+// round that costs much is repeated less often.
+func (s *Source) wait(ctx context.Context, start time.Time, progress bool, pause time.Duration) {
+	cost := time.Since(start)
+	if progress {
+		cost = 0
+	}
+	if gap := max(min(s.env.Batch.MaxWait/4, gatherPause), 10*cost); gap > 0 {
+		watched.Sleep(ctx, gap)
+		pause -= gap
+	}
+	if !s.due.IsZero() {
+		pause = min(pause, time.Until(s.due))
+	}
+	if pause <= 0 {
+		return
+	}
+	s.tree.Wait(ctx, pause)
+}
+
+// round looks once at everything and emits what is there.
+func (s *Source) round(ctx context.Context, out flow.Emitter) (progress bool, err error) {
+	s.due = time.Time{}
+	if s.scanDue() {
+		s.scan()
+	}
+	ready, bytes := s.poll()
+	if len(ready) > 0 {
+		if progress, err = s.read(ctx, out, ready, bytes); err != nil {
+			return progress, err
+		}
+	}
+	s.settle()
+	s.saveNotes(false)
+	return progress, nil
+}
+
+// poll finds the files that have something to read, and how many bytes about.
+func (s *Source) poll() (ready []*file, bytes int64) {
+	now := time.Now()
+	for _, f := range s.order {
+		n, err := s.look(f, now)
+		switch {
+		case err != nil:
+			s.trouble(f, err)
+		case n > 0:
+			ready = append(ready, f)
+			bytes += n
+		}
+	}
+	return ready, bytes
+}
+
+// wake asks for a round at a certain time.
+func (s *Source) wake(at time.Time) {
+	if s.due.IsZero() || at.Before(s.due) {
+		s.due = at
+	}
+}
+
+// read takes a batch from each file in turn until all that is ready was read. Small pieces of many files share a batch.
+func (s *Source) read(ctx context.Context, out flow.Emitter, ready []*file, bytes int64) (progress bool, err error) {
+	if err := s.introduce(ctx, ready); err != nil {
+		return false, err
+	}
+	var b *flow.Batch
+	var in []*ledger
+	for len(ready) > 0 {
+		rest := ready[:0]
+		for _, f := range ready {
+			if b == nil {
+				b, in = s.batch(bytes), nil
+			}
+			before := b.Len()
+			full, err := s.fill(b, f)
+			if b.Len() > before {
+				in = append(in, f.led)
+			}
+			if err != nil {
+				s.trouble(f, err)
+				full = false
+			}
+			if !full && b.Len() < s.limits.Events && len(b.Arena()) < s.limits.Bytes {
+				continue
+			}
+			if full {
+				rest = append(rest, f)
+			}
+			progress = true
+			if err := s.emit(ctx, out, b, in); err != nil {
+				return progress, err
+			}
+			b = nil
+		}
+		ready = rest
+	}
+	if b == nil {
+		return progress, nil
+	}
+	if b.Len() == 0 {
+		b.Release()
+		return progress, nil
+	}
+	return true, s.emit(ctx, out, b, in)
+}
+
+// batch gives a batch with room for what is ready: a trickle must not pin a large block.
+func (s *Source) batch(bytes int64) *flow.Batch {
+	room := min(bytes+bytes/8+4096, int64(s.limits.Bytes)+128<<10)
+	b := s.env.Pool.GetSized(int(room))
+	b.SetBase(time.Now().UnixNano())
+	return b
+}
+
+// emit hands a batch over and counts it as open for each of its keys.
+func (s *Source) emit(ctx context.Context, out flow.Emitter, b *flow.Batch, in []*ledger) error {
+	s.mu.Lock()
+	for _, l := range in {
+		l.open++
+	}
+	s.mu.Unlock()
+	b.OnAck(func(o flow.Outcome) { s.acked(in, o) })
+	return out.Emit(ctx, b)
+}
+
+func (s *Source) acked(in []*ledger, o flow.Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range in {
+		l.open--
+		l.abandoned = l.abandoned || o == flow.Abandoned
+	}
+}
+
+// isDone says whether all batches of a key are acknowledged for good.
+func (s *Source) isDone(l *ledger) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return l.open == 0 && !l.abandoned
+}
+
+// introduce makes the keys of new files durable before anything of them is emitted: else a crash would leave events in channels
+// whose key nobody knows, and the file would be read again under another one.
+func (s *Source) introduce(ctx context.Context, ready []*file) error {
+	fresh := false
+	for _, f := range ready {
+		if !f.saved {
+			f.learn()
+			s.env.Positions.Note(f.rd.Key, f.note.Encode())
+			fresh = true
+		}
+	}
+	if !fresh {
+		return nil
+	}
+	if err := s.env.Positions.Save(ctx); err != nil {
+		return fmt.Errorf("save the positions of new files: %w", err)
+	}
+	for _, f := range ready {
+		f.saved = true
+	}
+	return nil
+}
+
+// trouble reports an error of one file; the others go on. The file is opened anew at the next round.
+func (s *Source) trouble(f *file, err error) {
+	f.closeHandle()
+	f.waits = false // look again, also when it does not change
+	s.report(f.path(), err)
+	s.wake(time.Now().Add(pollPause))
+}
+
+// report tells of an error once, until it changes.
+func (s *Source) report(path string, err error) {
+	if s.refused[path] == err.Error() {
+		return
+	}
+	s.refused[path] = err.Error()
+	s.env.Stats.Error(err)
+	s.env.Log.Warn("file is not read", "file", path, "err", err)
+}
+
+// saveNotes hands changed notes over, at most once a second.
+func (s *Source) saveNotes(now bool) {
+	if !now && time.Since(s.notedAt) < noteEvery {
+		return
+	}
+	changed := false
+	for _, f := range s.order {
+		if !f.saved || !f.dirty {
+			continue
+		}
+		if f.learn(); f.dirty { // it could not be read just now
+			continue
+		}
+		s.env.Positions.Note(f.rd.Key, f.note.Encode())
+		changed = true
+	}
+	if changed {
+		s.notedAt = time.Now()
+	}
+	s.facts()
+}
+
+func (s *Source) facts() {
+	s.env.Stats.SetFacts(flow.Fact{Label: "files", Value: strconv.Itoa(len(s.files))})
+	if len(s.files) == 0 {
+		s.env.Stats.SetHealth(flow.Waiting, "no file matches include")
+	} else {
+		s.env.Stats.SetHealth(flow.OK, "")
+	}
+}
+
+// close ends a run.
+func (s *Source) close() {
+	s.saveNotes(true)
+	for _, f := range s.order {
+		f.closeHandle()
+	}
+	if err := s.tree.Close(); err != nil { // nothing is lost: only reading handles
+		s.env.Log.Debug("close", "err", err)
+	}
+}

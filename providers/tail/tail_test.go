@@ -1,0 +1,119 @@
+package tail
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"collect/providers/providertest"
+	"collect/runtime/flow"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func config(include ...string) Config {
+	c := Defaults()
+	c.Include = include
+	c.RotateWait = 100 * time.Millisecond
+	return c
+}
+
+func newSource(t testing.TB, c Config, env flow.Env) flow.Source {
+	t.Helper()
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(c, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func appendTo(t testing.TB, name, text string) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// numbered gives n lines that begin with a running number.
+func numbered(from, n int) (text string, bodies []string) {
+	var b strings.Builder
+	for i := from; i < from+n; i++ {
+		body := fmt.Sprintf("%06d %s", i, strings.Repeat("x", i%50))
+		bodies = append(bodies, body)
+		b.WriteString(body + "\n")
+	}
+	return b.String(), bodies
+}
+
+// follow starts a source on env and gives what it emits.
+func follow(t testing.TB, c Config, env flow.Env) (*providertest.Out, *providertest.Running) {
+	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
+	return out, providertest.Start(t, newSource(t, c, env), out)
+}
+
+// again prepares the environment of the next process after a clean stop.
+func again(env flow.Env) flow.Env {
+	env.Positions = env.Positions.(*providertest.Positions).Stopped()
+	env.Stats = &flow.Stats{}
+	return env
+}
+
+func equal(t testing.TB, want, got []string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events differ (-want +got):\n%.3000s", diff)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Run("one file", func(t *testing.T) {
+		providertest.Test(t, func(t *testing.T) providertest.Source {
+			name, next := filepath.Join(t.TempDir(), "app.log"), 0
+			return providertest.Source{
+				New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, config(name), env) },
+				Feed: func(t *testing.T, n int) []string {
+					text, bodies := numbered(next, n)
+					next += n
+					appendTo(t, name, text)
+					return bodies
+				},
+			}
+		})
+	})
+	t.Run("many files", func(t *testing.T) {
+		providertest.Test(t, func(t *testing.T) providertest.Source {
+			dir, next := t.TempDir(), 0
+			return providertest.Source{
+				Unordered: true,
+				New: func(t *testing.T, env flow.Env) flow.Source {
+					return newSource(t, config(filepath.Join(dir, "*.log")), env)
+				},
+				Feed: func(t *testing.T, n int) (all []string) {
+					for i := range 10 {
+						text, bodies := numbered(next, n/10)
+						next += n / 10
+						appendTo(t, filepath.Join(dir, fmt.Sprintf("%d.log", i)), text)
+						all = append(all, bodies...)
+					}
+					return all
+				},
+			}
+		})
+	})
+}
