@@ -22,7 +22,8 @@ func (k *consumer) store() {
 			c.mu.Lock()
 			continue
 		}
-		if !k.storeOnce() {
+		if c.renew || !k.storeOnce() {
+			c.touched(nil) // the new file will have it
 			return
 		}
 	}
@@ -111,11 +112,18 @@ func (c *Channel) syncCursors(closing bool) {
 		c.begin()
 		err = f.Sync()
 		c.finish()
+		if err != nil { // nothing is written to this file any more
+			c.env.Stats.Error(fmt.Errorf("sync cursors: %w", err))
+			c.mu.Lock()
+			c.renew = true
+			c.mu.Unlock()
+			covered, err = c.renewCursors(consumers)
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
-		c.lastErr, c.renew = fmt.Errorf("sync cursors: %w", err), true
+		c.lastErr, c.renew = fmt.Errorf("write cursors: %w", err), true
 		c.stale, c.staleAt = true, time.Now()
 		return
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	firstPause = 100 * time.Millisecond // after a disk error
+	firstPause = 10 * time.Millisecond // after a disk error
 	longPause  = 5 * time.Second
 	smallEnd   = 64 << 10 // an emptied segment below this size stays
 )
@@ -193,6 +193,9 @@ func (c *Channel) durable(files []target, upTo uint64) {
 	c.writing = slices.DeleteFunc(c.writing, func(w *segFile) bool { return slices.Contains(files, target{w, true}) })
 	c.noted = note{c.noted.generation + 1, c.synced, before, c.next}
 	n, f := c.noted, c.cursors
+	if c.renew {
+		f = nil // the new file will have it
+	}
 	c.show(c.synced)
 	c.mu.Unlock()
 	for _, w := range files {
