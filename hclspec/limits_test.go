@@ -66,15 +66,31 @@ func TestDeepTemplatesAreRefused(t *testing.T) {
 
 func TestLongChainsNeedNoDeepStack(t *testing.T) {
 	t.Parallel()
+	const n = 11000
 	var b strings.Builder
-	b.WriteString("locals {\n  l0 = 1\n")
-	for i := 1; i < 30000; i++ {
-		b.WriteString("  l" + itoa(i) + " = local.l" + itoa(i-1) + "\n")
+	b.WriteString("locals { l0 = 1 }\ntopic \"t0\" {}\n")
+	for i := 1; i < n; i++ {
+		b.WriteString("locals { l" + itoa(i) + " = topic.t" + itoa(i-1) + ".partitions }\n")
+		b.WriteString("topic \"t" + itoa(i) + "\" { partitions = local.l" + itoa(i) + " }\n")
 	}
-	b.WriteString("}\noutput \"x\" { value = \"n${local.l29999}\" }\n")
-	if got := outputText(t, mustLoad(t, b.String()), "x"); got != "n1" {
+	b.WriteString("output \"x\" { value = \"n${local.l" + itoa(n-1) + "}\" }\n")
+	var text strings.Builder
+	for i, part := range splitLines(b.String(), 900<<10) {
+		text.WriteString("-- f" + itoa(i) + ".hcl --\n" + part)
+	}
+	if got := outputText(t, mustLoad(t, text.String()), "x"); got != "n1" {
 		t.Errorf("got %q", got)
 	}
+}
+
+// splitLines cuts a text between lines so that no part is larger than max.
+func splitLines(text string, max int) []string {
+	var parts []string
+	for len(text) > max {
+		i := strings.LastIndexByte(text[:max], '\n') + 1
+		parts, text = append(parts, text[:i]), text[i:]
+	}
+	return append(parts, text)
 }
 
 func itoa(i int) string {

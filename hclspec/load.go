@@ -114,9 +114,7 @@ func (l *loader) evaluate() {
 	for _, name := range sortedKeys(l.vars) {
 		l.vars[name].get(l)
 	}
-	for _, name := range l.localOrder() {
-		l.locals[name].get(l)
-	}
+	l.inOrder()
 	for _, k := range sortedProviders(l.providers) {
 		l.providers[k].get(l)
 	}

@@ -55,49 +55,6 @@ func (v *local) get(l *loader) (cty.Value, bool) {
 	return val, true
 }
 
-// localOrder gives an order in which each local value comes after those it uses, so that long chains need no deep stack.
-func (l *loader) localOrder() []string {
-	order := make([]string, 0, len(l.locals))
-	type frame struct {
-		name string
-		uses []string
-	}
-	seen := map[string]bool{}
-	uses := func(name string) []string {
-		var out []string
-		for _, t := range l.locals[name].attr.Expr.Variables() {
-			if t.RootName() == "local" && len(t) > 1 {
-				if n, ok := stepName(t[1]); ok && l.locals[n] != nil {
-					out = append(out, n)
-				}
-			}
-		}
-		return out
-	}
-	for _, start := range sortedKeys(l.locals) {
-		if seen[start] {
-			continue
-		}
-		seen[start] = true
-		stack := []frame{{start, uses(start)}}
-		for len(stack) > 0 {
-			top := &stack[len(stack)-1]
-			if len(top.uses) == 0 {
-				order = append(order, top.name)
-				stack = stack[:len(stack)-1]
-				continue
-			}
-			next := top.uses[0]
-			top.uses = top.uses[1:]
-			if !seen[next] {
-				seen[next] = true
-				stack = append(stack, frame{next, uses(next)})
-			}
-		}
-	}
-	return order
-}
-
 var outputArgs = []string{"value", "description", "sensitive"}
 
 func (l *loader) evaluateOutputs() {
