@@ -50,6 +50,25 @@ func TestHostileFilesAreRefusedQuickly(t *testing.T) {
 	}
 }
 
+func TestParseChecksOneFileWithinTheLimits(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"agent \"a\" {}\n":            "",
+		"agent {":                     "Unclosed configuration block",
+		strings.Repeat("(", 1000):     "Nested too deeply",
+		strings.Repeat("# \n", 1<<20): "File cannot be read",
+	} {
+		f, diags := Parse("x.hcl", []byte(text))
+		got := ""
+		if len(diags) > 0 {
+			got = diags[0].Summary
+		}
+		if f == nil || got != want {
+			t.Errorf("%.20q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestDeepTemplatesAreRefused(t *testing.T) {
 	t.Parallel()
 	_, diags := load(t, "output \"x\" { value = templatefile(\"t.tmpl\", {}) }\n-- t.tmpl --\nx")

@@ -10,6 +10,10 @@ import (
 func Parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 	l := newLoader(Options{})
 	empty := &hcl.File{Bytes: src, Body: &hclsyntax.Body{}}
+	if len(src) > maxFileSize {
+		l.fail(hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}, "File cannot be read", "%s: %s.", name, errTooLarge)
+		return empty, l.diags
+	}
 	if deep := checkNesting(src); deep != nil {
 		l.fail(rangeAt(name, src, deep.offset), "Nested too deeply", "%s", deep.what)
 		return empty, l.diags
