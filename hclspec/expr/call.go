@@ -49,7 +49,7 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *node {
 		c.errorf(e.NameRange, "Function not available per event", "%s() can be used where the configuration is evaluated, but not on events.", e.Name)
 		return nil
 	}
-	typ, ok := c.check(f.Cty, e, args)
+	typ, ok := c.check(f, e, args)
 	if !ok {
 		return nil
 	}
@@ -178,7 +178,8 @@ func firstOf[F ~func(*Scratch) (T, *EventError), T any](args []*node, get func(*
 }
 
 // check holds the arguments against a function's parameters and finds the type of the result.
-func (c *compiler) check(f function.Function, e *hclsyntax.FunctionCallExpr, args []*node) (cty.Type, bool) {
+func (c *compiler) check(fn Function, e *hclsyntax.FunctionCallExpr, args []*node) (cty.Type, bool) {
+	f := fn.Cty
 	params, rest := f.Params(), f.VarParam()
 	if len(args) < len(params) || len(args) > len(params) && rest == nil {
 		c.arity(e, len(params), rest != nil)
@@ -196,6 +197,9 @@ func (c *compiler) check(f function.Function, e *hclsyntax.FunctionCallExpr, arg
 	}
 	if !ok {
 		return cty.NilType, false
+	}
+	if fn.typed {
+		return cty.DynamicPseudoType, true
 	}
 	t, err := f.ReturnTypeForValues(vals)
 	if err == nil {
@@ -278,9 +282,8 @@ func (c *compiler) viaCty(f function.Function, e *hclsyntax.FunctionCallExpr, ar
 			if v, err = v.plain(); err != nil {
 				return v, err
 			}
-			x := cty.NilVal
-			var cerr error
-			if x, cerr = convert.Convert(typed(v.toCty(), a.typ), types[i]); cerr != nil {
+			x, cerr := convert.Convert(typed(v.toCty(), a.typ), types[i])
+			if cerr != nil {
 				return value{}, fail
 			}
 			vals[i] = x

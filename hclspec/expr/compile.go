@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -255,30 +254,27 @@ func (c *compiler) fold(e hclsyntax.Expression, v cty.Value) *node {
 		c.unknown = true
 		return unknownNode(v.Type())
 	}
-	if err := usable(v); err != nil {
-		c.errorf(e.Range(), "Unsuitable value per event", "%s", err)
+	if why := usable(v); why != "" {
+		c.errorf(e.Range(), "Unsuitable value per event", "%s", why)
 		return nil
 	}
 	c.folded[e] = v
 	return constNode(v)
 }
 
-var (
-	errRefValue = errors.New("A reference cannot be used in an expression that depends on the event, since the connections of the configuration must be known beforehand. Use one of its attributes, such as topic.NAME.name.")
-	errNotUTF8  = errors.New("The value is not valid UTF-8 text.")
-)
-
-// usable says whether a constant can be written into a spec.
-func usable(v cty.Value) error {
-	return cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
-		if v.Type().IsCapsuleType() {
-			return false, errRefValue
+// usable says why a constant cannot be written into a spec, or "".
+func usable(v cty.Value) (why string) {
+	_ = cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
+		switch {
+		case v.Type().IsCapsuleType():
+			why = "A reference cannot be used in an expression that depends on the event, since the connections of the configuration must be " +
+				"known beforehand. Use one of its attributes, such as topic.NAME.name."
+		case v.Type() == cty.String && !v.IsNull() && !utf8.ValidString(v.AsString()):
+			why = "The value is not valid UTF-8 text."
 		}
-		if v.Type() == cty.String && !v.IsNull() && !utf8.ValidString(v.AsString()) {
-			return false, errNotUTF8
-		}
-		return true, nil
+		return why == "", nil
 	})
+	return why
 }
 
 // program gives the closures for all results that the type allows.

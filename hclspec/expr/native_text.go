@@ -47,15 +47,6 @@ func text2Builder(f func(s *Scratch, a, b []byte) ([]byte, *EventError)) builder
 	}
 }
 
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
 func buildUpper(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
 	return textBuilder(func(s *Scratch, b []byte) ([]byte, *EventError) {
 		return changeCase(s, b, 'a', 'z', bytes.ToUpper), nil
@@ -203,7 +194,7 @@ func buildRegexReplace(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node,
 }
 
 func (c *compiler) patternReplace(e *hclsyntax.FunctionCallExpr, args []*node, pattern string) *node {
-	re, err := smallRegexp(pattern)
+	m, _, err := compilePattern(pattern)
 	if err != nil {
 		c.errorf(e.Args[1].Range(), "Wrong pattern", "%s.", upperFirst(err.Error()))
 		return nil
@@ -218,13 +209,13 @@ func (c *compiler) patternReplace(e *hclsyntax.FunctionCallExpr, args []*node, p
 			return nil, err
 		}
 		by, err := y(s)
-		if err != nil || !re.Match(b) {
+		if err != nil || !m.match(b) {
 			return b, err
 		}
 		if (len(b)+1)*(len(by)+1) > maxScratch {
 			return nil, errTooLarge
 		}
-		return re.ReplaceAll(b, by), nil
+		return m.re().ReplaceAll(b, by), nil
 	})
 }
 
@@ -419,7 +410,7 @@ func buildJoin(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.T
 }
 
 // buildRegexAll compiles regexall(pattern, text): all matches as a list.
-func buildRegexAll(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
+func buildRegexAll(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
 	src, ok := args[0].text()
 	if !ok {
 		c.errorf(e.Args[0].Range(), "Pattern per event", "A pattern must not depend on the event: it is compiled once.")
@@ -442,12 +433,12 @@ func buildRegexAll(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t c
 		}
 		sh = newShape(keys)
 	}
-	n := valNode(t, func(s *Scratch) (value, *EventError) {
+	n := valNode(cty.List(typ), func(s *Scratch) (value, *EventError) {
 		b, err := in(s)
 		if err != nil {
 			return value{}, err
 		}
-		all := m.re.FindAllSubmatchIndex(b, -1)
+		all := m.re().FindAllSubmatchIndex(b, -1)
 		list := make([]value, len(all))
 		for i, at := range all {
 			list[i] = captures(m, b, at, sh, s)

@@ -108,7 +108,7 @@ func smallRegexp(p string) (*regexp.Regexp, error) {
 	if m == nil {
 		return nil, err
 	}
-	return m.re, nil
+	return m.re(), nil
 }
 
 // regexFunc is the library's with a bound on the pattern.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -13,59 +15,51 @@ import (
 // maxPattern bounds the source of a regular expression.
 const maxPattern = 4 << 10
 
-var errNoMatch = &EventError{Reason: "the pattern does not match"}
-
 // matcher is a compiled pattern: the standard library's, and for patterns that need no search among alternatives a quicker one.
 type matcher struct {
-	re    *regexp.Regexp
-	fast  *scanner // nil: re is used
+	re    func() *regexp.Regexp // compiled when it is needed for the first time: the quick way seldom needs it
+	fast  *scanner              // nil: re is used
 	names map[string]int
 	n     int // number of groups
 	err   *EventError
 }
 
 // compilePattern compiles a pattern and says what a match gives, as Terraform's regex: the text without groups, a tuple
-// with groups, an object with named ones.
+// with groups, an object with named ones. The matcher is also there when only the groups are wrong.
 func compilePattern(src string) (*matcher, cty.Type, error) {
 	if len(src) > maxPattern {
 		return nil, cty.NilType, fmt.Errorf("the pattern is longer than %d bytes", maxPattern)
 	}
-	re, err := regexp.Compile(src)
+	tree, err := syntax.Parse(src, syntax.Perl)
 	if err != nil {
 		var se *syntax.Error
 		if errors.As(err, &se) {
-			return nil, cty.NilType, fmt.Errorf("invalid pattern: %s: %s", se.Code, se.Expr)
+			return nil, cty.NilType, fmt.Errorf("invalid pattern: %s in %s", se.Code, se.Expr)
 		}
 		return nil, cty.NilType, fmt.Errorf("invalid pattern: %w", err)
 	}
-	m := &matcher{re: re, n: re.NumSubexp(), err: &EventError{Reason: fmt.Sprintf("the pattern %q does not match", src)}}
-	m.fast = newScanner(src)
-	t, err := m.groups()
+	m := &matcher{n: tree.MaxCap(), err: &EventError{Reason: fmt.Sprintf("the pattern %q does not match", src)}}
+	m.re = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(src) })
+	t, err := m.groups(tree.CapNames())
+	m.fast = newScanner(tree)
 	return m, t, err
 }
 
-func (m *matcher) groups() (cty.Type, error) {
+func (m *matcher) groups(names []string) (cty.Type, error) {
 	if m.n == 0 {
 		return cty.String, nil
 	}
 	m.names = map[string]int{}
-	for i, name := range m.re.SubexpNames() {
+	for i, name := range names {
 		if i > 0 && name != "" {
 			m.names[name] = i
 		}
 	}
 	if len(m.names) == 0 {
-		types := make([]cty.Type, m.n)
-		for i := range types {
-			types[i] = cty.String
-		}
-		return cty.Tuple(types), nil
+		return cty.Tuple(slices.Repeat([]cty.Type{cty.String}, m.n)), nil
 	}
 	types := map[string]cty.Type{}
-	for i, name := range m.re.SubexpNames() {
-		if i == 0 {
-			continue
-		}
+	for _, name := range names[1:] {
 		if name == "" {
 			return cty.NilType, errors.New("invalid pattern: cannot mix both named and unnamed capture groups")
 		}
@@ -89,7 +83,7 @@ func (m *matcher) match(b []byte) bool {
 			return ok
 		}
 	}
-	return m.re.Match(b)
+	return m.re().Match(b)
 }
 
 // find gives the places of the match and its groups, valid until the next call.
@@ -100,10 +94,10 @@ func (m *matcher) find(b []byte, s *Scratch) []int {
 		}
 	}
 	if m.n > 0 {
-		return m.re.FindSubmatchIndex(b)
+		return m.re().FindSubmatchIndex(b)
 	}
 	// Find does not allocate, FindIndex does.
-	t := m.re.Find(b)
+	t := m.re().Find(b)
 	if t == nil {
 		return nil
 	}

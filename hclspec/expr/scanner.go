@@ -43,12 +43,8 @@ type scanOp struct {
 // maxScanOps bounds the program, so that places fit a byte.
 const maxScanOps = 200
 
-// newScanner compiles a pattern, or gives nil when it needs the general way.
-func newScanner(src string) *scanner {
-	re, err := syntax.Parse(src, syntax.Perl)
-	if err != nil {
-		return nil
-	}
+// newScanner compiles a parsed pattern, or gives nil when it needs the general way.
+func newScanner(re *syntax.Regexp) *scanner {
 	slots := 2 * (re.MaxCap() + 1)
 	begin, end, body := trimAnchors(re)
 	p, ok := newPat(body)

@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -43,6 +44,10 @@ var ctyTable = sync.OnceValue(func() map[string]function.Function {
 func checkDepth(src string) error {
 	if len(src) > maxSource {
 		return errors.New("it is longer than 1 MiB")
+	}
+	if strings.Count(src, "(")+strings.Count(src, "[")+strings.Count(src, "{")+strings.Count(src, `"`) <= maxDepth &&
+		strings.Count(src, "!")+strings.Count(src, "-") <= maxDepth && strings.Count(src, "?") <= maxDepth && !strings.Contains(src, "<<") {
+		return nil // too few of them to nest deeply, whatever they mean
 	}
 	tokens, _ := hclsyntax.LexExpression([]byte(src), "", hcl.InitialPos)
 	depth, run, chain := 0, 0, 0

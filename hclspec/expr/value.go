@@ -55,22 +55,6 @@ func (v value) get(key []byte) (value, bool) {
 	return v.list[i], true
 }
 
-func (v value) what() string {
-	switch v.kind {
-	case kindNull:
-		return "null"
-	case kindBool:
-		return "a bool"
-	case kindNumber:
-		return "a number"
-	case kindString:
-		return "a text"
-	case kindList:
-		return "a list"
-	}
-	return "an object"
-}
-
 // fromCty turns a known value without marks into a value that needs no scratch memory.
 func fromCty(v cty.Value) value {
 	t := v.Type()
