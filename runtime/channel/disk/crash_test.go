@@ -111,7 +111,7 @@ func TestFlippedByteCostsAtMostItsFrame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for at := 0; at < min(len(whole), 9000); at += 1 + at%13 {
+		for at := 0; at < min(len(whole), 9000); at += 1 + at%29 {
 			if at > 200 && at < 2040 || at > 2200 && at < 4090 && file == seg {
 				continue // nothing stands there
 			}
@@ -185,7 +185,7 @@ func TestSyncErrorWritesToANewFile(t *testing.T) {
 func TestEveryOperationMayFail(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
-		for i := 1; i < 150; i++ {
+		for i := 1; i < 150; i += 1 + i/40 {
 			b := newBench(t)
 			b.cfg.SegmentSize = 4 << 10 // many segments
 			b.cfg.MaxSize = 32 << 10

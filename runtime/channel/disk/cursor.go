@@ -10,7 +10,10 @@ import (
 	"collect/runtime/flow"
 )
 
-var errExist = fs.ErrExist
+var (
+	errExist    = fs.ErrExist
+	errNotExist = fs.ErrNotExist
+)
 
 // The cursors file: a head (twice), a note of what is durable (twice, written in turn), and for each consumer a slot with three
 // sides. One side is what the last fdatasync made durable, one is perhaps being synced, one is being written; so a write that a

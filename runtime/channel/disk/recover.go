@@ -24,6 +24,7 @@ type found struct {
 // recovery is what an opening finds out.
 type recovery struct {
 	dir       flow.Dir
+	keep      bool // nothing may be changed
 	infos     []flow.Info
 	cursors   cursorState
 	hasCursor bool
@@ -100,7 +101,7 @@ func (r *recovery) durableLast() uint64 {
 	return r.last
 }
 
-// read reads all there is and decides what counts. It changes nothing.
+// read reads all there is and decides what counts. It changes nothing but the name of a segment that has no readable head.
 func (r *recovery) read() (err error) {
 	if r.infos, err = r.dir.ReadDir(); err != nil {
 		return fmt.Errorf("list channel: %w", err)
@@ -161,6 +162,9 @@ func (r *recovery) headless(f flow.File, info flow.Info) error {
 		return nil
 	}
 	r.lost++
+	if r.keep {
+		return nil
+	}
 	if err := r.dir.Rename(info.Name, r.dir, info.Name+badSuffix); err != nil {
 		return fmt.Errorf("set segment aside: %w", err)
 	}
