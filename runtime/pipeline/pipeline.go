@@ -48,7 +48,8 @@ type Pipeline struct {
 	sources  map[string]*sourceNode
 	pos      map[string]*positions
 	orphans  []orphan
-	gone     int64 // events abandoned
+	retired  []*window // of sources that were replaced and may have something in flight
+	gone     int64     // events abandoned
 	remains  []api.Orphan
 }
 
@@ -207,12 +208,14 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 		err = errors.Join(err, n.close(ctx))
 	}
 	p.mu.Lock()
-	sources := p.sources
+	windows := p.retired
+	for _, s := range sortedValues(p.sources) {
+		windows = append(windows, s.emitter.window)
+	}
 	pos := p.pos
 	p.mu.Unlock()
-	for _, name := range sortedKeys(sources) {
-		w := sources[name].emitter.window
-		w.abandonAll()
+	for _, w := range windows {
+		w.abandonAll() // what no channel answered for
 		_, _, _, n := w.load()
 		abandoned += n
 	}

@@ -11,9 +11,9 @@ import (
 )
 
 // Reload makes the pipeline another one while it runs. What the new spec does not change keeps its objects, sockets and files.
-// When anything of the new spec cannot be built, opened or bound, the old one goes on and the error says why. ctx bounds how long
-// replaced and removed components may drain, and how long new sources may take to be ready. drop names channels whose content
-// may be lost when they leave.
+// When anything of the new spec cannot be built, opened or bound, the old one goes on and the error says why. What is replaced or
+// removed may drain as long as the new spec's drain says; ctx bounds that and how long new sources may take to be ready. drop names
+// channels whose content may be lost when they leave.
 func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets schema.Secrets, drop ...string) error {
 	if err := p.life.lock(ctx); err != nil {
 		return err
@@ -90,8 +90,9 @@ func (p *Pipeline) waitReady(ctx context.Context) error {
 // converge makes what runs equal to a design: it stops what is not wanted or wanted otherwise, from the sources on, and starts
 // what is missing, from the sinks back.
 func (p *Pipeline) converge(ctx context.Context, d *design, drop []string) error {
-	keep := p.keep(d)
-	if err := p.stopOld(ctx, d, keep, drop); err != nil {
+	draining, cancel := context.WithTimeout(ctx, d.agent.Drain)
+	defer cancel()
+	if err := p.stopOld(draining, d, p.keep(d), drop); err != nil {
 		return err
 	}
 	if err := p.startNew(ctx, d); err != nil {
@@ -163,12 +164,11 @@ func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []str
 		s.acked(ctx)
 	}
 	err := p.closeChannels(ctx, d, leaving, drop)
-	for _, s := range sources {
-		s.emitter.window.abandonAll() // only what a closed channel did not answer for
-	}
 	p.mu.Lock()
+	p.retired = slices.DeleteFunc(p.retired, func(w *window) bool { n, _, _, gone := w.load(); return n == 0 && gone == 0 })
 	for _, s := range sources {
 		delete(p.sources, s.name)
+		p.retired = append(p.retired, s.emitter.window) // what is in flight is acknowledged by the channels that stay
 	}
 	for _, r := range runners {
 		delete(p.runners, r.name)

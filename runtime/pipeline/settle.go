@@ -87,6 +87,11 @@ func (r *runner) settle(w *work, n int) {
 		r.node.stats.EventsOut.Add(int64(w.events))
 		r.node.stats.BytesOut.Add(w.bytes)
 	}
+	if err == nil && len(w.deadKeys) > 0 {
+		r.mu.Lock()
+		r.forget = append(r.forget, w.deadKeys...)
+		r.mu.Unlock()
+	}
 	r.end(w)
 }
 
@@ -96,7 +101,6 @@ func (r *runner) end(w *work) {
 	delete(r.works, w)
 	r.inFlight -= int64(w.events)
 	r.inBytes -= w.bytes
-	r.forget = append(r.forget, w.deadKeys...)
 	stop := r.stopping && r.endTurn != nil
 	if stop {
 		r.endTurn()

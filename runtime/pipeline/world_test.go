@@ -47,7 +47,8 @@ func newWorld(t *testing.T) *world {
 // feed is what a fake source reads: numbered lines of one key.
 type feed struct {
 	lines   int
-	perRun  int // events a batch
+	perRun  int           // events a batch
+	pause   time.Duration // after each batch
 	fail    func() error
 	body    func(i int) string
 	acks    []flow.Outcome
@@ -174,6 +175,9 @@ func (s *fakeSource) Run(ctx context.Context, out flow.Emitter) error {
 			b.AddBody([]byte(s.feed.body(int(at))), at+1)
 			at++
 		}
+		if s.feed.pause > 0 {
+			time.Sleep(s.feed.pause)
+		}
 		b.OnAck(func(o flow.Outcome) { s.feed.acks = append(s.feed.acks, o) })
 		if err := out.Emit(ctx, b); err != nil {
 			return err
@@ -285,7 +289,7 @@ func (l *lockedRand) Uint64() uint64 { l.mu.Lock(); defer l.mu.Unlock(); return 
 func (l *lockedRand) Read(p []byte)  { l.mu.Lock(); defer l.mu.Unlock(); l.r.Read(p) }
 
 func (w *world) base() Base {
-	return Base{FS: host.FS(), Net: host.Net(), Rand: &lockedRand{r: seeded{rand.New(rand.NewPCG(1, 2))}}, Pool: w.pool, Dir: w.dir, Host: "h"}
+	return Base{FS: host.FS(), Net: host.Net(), Rand: &lockedRand{r: seeded{newPCG()}}, Pool: w.pool, Dir: w.dir, Host: "h"}
 }
 
 func (w *world) start(spec *schema.AgentSpec) *Pipeline {
@@ -516,3 +520,5 @@ func (l journalLease) Return() {
 	}
 	l.j.mu.Unlock()
 }
+
+func newPCG() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }

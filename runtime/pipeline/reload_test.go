@@ -1,0 +1,252 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"collect/hclspec/schema"
+)
+
+func reload(t *testing.T, p *Pipeline, s *schema.AgentSpec, drop ...string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	return p.Reload(ctx, s, nil, drop...)
+}
+
+// grow feeds more lines and waits until n are delivered to a sink.
+func grow(t *testing.T, w *world, sink string, n int) {
+	t.Helper()
+	w.feed("in").lines = n
+	eventually(t, "all is delivered", func() bool { return len(w.target(sink).lines()) >= n })
+}
+
+func TestReloadLeavesAloneWhatDidNotChange(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		two := func(s *schema.AgentSpec) {
+			s.Sources = append(s.Sources, schema.SourceSpec{Type: "fake", Name: "in2", Routes: []schema.RouteSpec{{Channels: []string{"d"}}}})
+			s.Channels = append(s.Channels, schema.ChannelSpec{Type: channel, Name: "d"})
+			s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "fake", Name: "out2", Channel: "d"})
+		}
+		w.feed("in2").lines = 30
+		p := w.start(spec(channel, two))
+		grow(t, w, "out", 50)
+		before := map[string]any{"source": p.sources["in2"], "channel": p.channels["d"], "sink": p.runners["sink.out2"].members[0].sink}
+		err := reload(t, p, spec(channel, func(s *schema.AgentSpec) {
+			two(s)
+			s.Sinks[0].Config = schema.Config{"arg": "other"}
+			s.Sinks[0].At = schema.Pos{File: "moved.hcl", Line: 7}
+			s.Sources[0].Settings = schema.Config{"in_flight": map[string]any{"max_batches": 7.0}}
+			s.Sinks[1].Settings = schema.Config{"retry": map[string]any{"max": "77s"}}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := map[string]any{"source": p.sources["in2"], "channel": p.channels["d"], "sink": p.runners["sink.out2"].members[0].sink}
+		for name := range before {
+			if before[name] != after[name] {
+				t.Errorf("the untouched %s was made anew", name)
+			}
+		}
+		if n := w.count(w.made, "sink.out"); n != 2 {
+			t.Errorf("the changed sink was made %d times", n)
+		}
+		if n := w.count(w.made, "source.in"); n != 1 {
+			t.Errorf("the source was made %d times for another in_flight", n)
+		}
+		if got := p.runners["sink.out2"].members[0].retry.max; got != 77*time.Second {
+			t.Errorf("retry.max is %v", got)
+		}
+		if got := p.sources["in"].emitter.window.maxBatches; channel == "journal" && got != 7 {
+			t.Errorf("max_batches is %d", got)
+		}
+		grow(t, w, "out", 100)
+		w.drain(p, time.Second)
+		if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
+			t.Errorf("delivered (-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestAReplacedSinkFlushesAndNothingIsDoubled(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		w.target("out").hold = true
+		w.feed("in").lines = 50
+		p := w.start(spec(channel, nil))
+		time.Sleep(time.Second)
+		err := reload(t, p, spec(channel, func(s *schema.AgentSpec) { s.Sinks[0].Name = "next" }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.feed("in").lines = 80
+		eventually(t, "the next has the rest", func() bool { return len(w.target("next").lines()) == 30 })
+		w.drain(p, time.Second)
+		if d := cmp.Diff(numbers(0, 50), w.target("out").lines()); d != "" {
+			t.Errorf("before (-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestAReplacedSourceGoesOnWhereTheOldOneStopped(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		p := w.start(spec(channel, nil))
+		grow(t, w, "out", 50)
+		w.target("out").hold = true // so that something is in flight
+		w.feed("in").lines = 90
+		time.Sleep(time.Second)
+		err := reload(t, p, spec(channel, func(s *schema.AgentSpec) {
+			s.Sources[0].Interceptors = []schema.InterceptorSpec{{Type: "fake", Config: schema.Config{"drop": "line 10"}}}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.feed("in").lines = 120
+		time.Sleep(time.Second)
+		w.drain(p, time.Second)
+		want := slices.DeleteFunc(numbers(0, 120), func(l string) bool { return strings.HasPrefix(l, "line 10") && l != "line 10" })
+		if d := cmp.Diff(want, w.target("out").lines()); d != "" {
+			t.Errorf("delivered (-want +got):\n%s", d)
+		}
+		if channel == "journal" {
+			j := w.journals["channel.c"]
+			if len(j.decided) != 1 || len(j.forgot) == 0 {
+				t.Errorf("keys of the old routing stay: %v", j.decided)
+			}
+		}
+	})
+}
+
+func TestAChannelThatLeavesDrainsThroughItsSink(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		slow := true
+		w.target("out").write = func([]string) error {
+			if slow {
+				return errors.New("away")
+			}
+			return nil
+		}
+		w.feed("in").lines = 50
+		p := w.start(spec(channel, nil))
+		time.Sleep(time.Second)
+		time.AfterFunc(5*time.Second, func() { slow = false })
+		err := reload(t, p, spec("memory", func(s *schema.AgentSpec) {
+			s.Channels[0].Name = "d"
+			s.Sources[0].Routes[0].Channels = []string{"d"}
+			s.Sinks[0].Name, s.Sinks[0].Channel = "next", "d"
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(numbers(0, 50), w.target("out").lines()); d != "" {
+			t.Errorf("old sink (-want +got):\n%s", d)
+		}
+		w.feed("in").lines = 70
+		eventually(t, "the new way is used", func() bool { return len(w.target("next").lines()) == 20 })
+		w.drain(p, time.Second)
+	})
+}
+
+func TestAChannelThatCannotDrainStaysAsAnOrphan(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		w.target("out").write = func([]string) error { return errors.New("away for ever") }
+		w.feed("in").lines = 50
+		p := w.start(spec(channel, nil))
+		time.Sleep(time.Second)
+		next := spec("memory", func(s *schema.AgentSpec) {
+			s.Channels[0].Name = "d"
+			s.Sources[0].Routes[0].Channels = []string{"d"}
+			s.Sinks[0].Name, s.Sinks[0].Channel = "next", "d"
+		})
+		if err := reload(t, p, next); err != nil {
+			t.Fatal(err)
+		}
+		orphans := p.Snapshot().Orphans
+		if channel == "journal" {
+			if len(orphans) != 1 || orphans[0].Channel != "c" || orphans[0].Events != 50 {
+				t.Errorf("orphans: %v", orphans)
+			}
+			w.target("out").write = nil
+			if err := reload(t, p, spec(channel, nil)); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "its events are delivered when it is declared again", func() bool { return len(w.target("out").lines()) == 50 })
+			if o := p.Snapshot().Orphans; len(o) != 0 {
+				t.Errorf("orphans: %v", o)
+			}
+		} else { // the source reads again what the channel lost
+			eventually(t, "nothing is lost", func() bool { return len(w.target("next").lines()) == 50 })
+		}
+		w.drain(p, time.Second)
+	})
+}
+
+func TestAReloadThatFailsLeavesTheOldRunning(t *testing.T) {
+	bad := map[string]func(*schema.AgentSpec){
+		"unknown type":       func(s *schema.AgentSpec) { s.Sinks[0].Type = "nothing" },
+		"a sink's argument":  func(s *schema.AgentSpec) { s.Sinks[0].Config = schema.Config{"arg": "broken"} },
+		"a dangling channel": func(s *schema.AgentSpec) { s.Sources[0].Routes[0].Channels = []string{"nowhere"} },
+		"a condition": func(s *schema.AgentSpec) {
+			s.Sources[0].Routes[0].When = map[string]any{"expr": "nothing(event.body)"}
+		},
+		"a source that cannot start": func(s *schema.AgentSpec) {
+			s.Sources = append(s.Sources, schema.SourceSpec{Type: "fake", Name: "bad", Routes: s.Sources[0].Routes})
+		},
+	}
+	for name, edit := range bad {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, channel string, w *world) {
+				w.feed("bad").fail = func() error { return errors.New("address already in use") }
+				p := w.start(spec(channel, nil))
+				grow(t, w, "out", 50)
+				hash := p.Snapshot().ConfigHash
+				if err := reload(t, p, spec(channel, edit)); err == nil {
+					t.Fatal("no error")
+				}
+				if got := p.Snapshot(); got.ConfigHash != hash || !got.Ready {
+					t.Errorf("snapshot: %+v", got)
+				}
+				grow(t, w, "out", 100)
+				w.drain(p, time.Second)
+				if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
+					t.Errorf("delivered (-want +got):\n%s", d)
+				}
+			})
+		})
+	}
+}
+
+func TestEveryReloadUnderLoadKeepsEveryEvent(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		f := w.feed("in")
+		f.lines, f.pause = 1<<30, time.Millisecond
+		p := w.start(spec(channel, nil))
+		for _, edit := range []func(*schema.AgentSpec){
+			func(s *schema.AgentSpec) { s.Sinks[0].Config = schema.Config{"arg": "1"} },
+			func(s *schema.AgentSpec) {
+				s.Sources[0].Interceptors = []schema.InterceptorSpec{{Type: "fake", Config: schema.Config{"drop": "nothing"}}}
+			},
+			func(s *schema.AgentSpec) {
+				s.Channels[0].Name, s.Sinks[0].Channel = "d", "d"
+				s.Sources[0].Routes[0].Channels = []string{"d"}
+			},
+			nil,
+		} {
+			before := len(w.target("out").lines())
+			eventually(t, "more is delivered", func() bool { return len(w.target("out").lines()) > before+20 })
+			if err := reload(t, p, spec(channel, edit)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.drain(p, 10*time.Second)
+		got := w.target("out").lines()
+		if d := cmp.Diff(numbers(0, len(got)), got); d != "" {
+			t.Errorf("delivered (-want +got):\n%s", d)
+		}
+	})
+}

@@ -1,0 +1,291 @@
+package pipeline
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"collect/hclspec/schema"
+	"collect/runtime/flow"
+)
+
+var channelTypes = []string{"memory", "journal"}
+
+// each runs a test in a bubble for each kind of channel.
+func each(t *testing.T, f func(t *testing.T, channel string, w *world)) {
+	for _, channel := range channelTypes {
+		t.Run(channel, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { f(t, channel, newWorld(t)) })
+		})
+	}
+}
+
+func health(p *Pipeline, kind schema.Kind, name string) (string, string) {
+	for _, c := range p.Snapshot().Components {
+		if c.Kind == kind && c.Name == name {
+			return c.Health, c.Why
+		}
+	}
+	return "", ""
+}
+
+func retries(p *Pipeline, name string) int64 {
+	for _, c := range p.Snapshot().Components {
+		if c.Kind == schema.Sink && c.Name == name {
+			return c.Retries
+		}
+	}
+	return 0
+}
+
+func TestFailuresAreTriedAgainInOrder(t *testing.T) {
+	times := func(n int, what error) func() error {
+		return func() error {
+			if n--; n >= 0 {
+				return what
+			}
+			return nil
+		}
+	}
+	failures := map[string]func(w *world, g *target){
+		"writes are refused": func(_ *world, g *target) {
+			fail := times(7, errors.New("away"))
+			g.write = func([]string) error { return fail() }
+		},
+		"every third batch fails at first": func(_ *world, g *target) {
+			seen := map[string]bool{}
+			g.answer = func(_ *flow.Batch, lines []string) flow.Result {
+				if len(lines) > 0 && strings.HasSuffix(lines[0], "0") && !seen[lines[0]] {
+					seen[lines[0]] = true
+					return flow.Result{Err: errors.New("lost"), Unknown: true}
+				}
+				return flow.Result{}
+			}
+		},
+		"single events fail at first": func(_ *world, g *target) {
+			seen := map[string]bool{}
+			g.answer = func(_ *flow.Batch, lines []string) flow.Result {
+				var res flow.Result
+				for i, l := range lines {
+					if strings.HasSuffix(l, "7") && !seen[l] {
+						seen[l] = true
+						res.Events = append(res.Events, flow.EventResult{Index: i, Err: errors.New("not now")})
+					}
+				}
+				return res
+			}
+		},
+		"the first failures come after the memory is gone": func(_ *world, g *target) {
+			fail := times(3, errors.New("away"))
+			g.unload = true
+			g.answer = func(*flow.Batch, []string) flow.Result { return flow.Result{Err: fail()} }
+		},
+		"the sink panics": func(_ *world, g *target) {
+			fail := times(2, errors.New("bug"))
+			g.write = func([]string) error {
+				if fail() != nil {
+					panic("a bug in the sink")
+				}
+				return nil
+			}
+		},
+		"it cannot open at first": func(_ *world, g *target) { g.open = times(4, errors.New("no route")) },
+	}
+	for name, arrange := range failures {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, channel string, w *world) {
+				w.feed("in").lines = 200
+				arrange(w, w.target("out"))
+				p := w.start(spec(channel, nil))
+				eventually(t, "all is delivered", func() bool { return len(w.target("out").lines()) >= 200 })
+				w.drain(p, time.Second)
+				got := w.target("out").lines()
+				if name != "single events fail at first" { // those come later by their nature
+					if d := cmp.Diff(numbers(0, 200), got); d != "" {
+						t.Errorf("delivered (-want +got):\n%s", d)
+					}
+				}
+				slices.Sort(got)
+				want := numbers(0, 200)
+				slices.Sort(want)
+				if d := cmp.Diff(want, got); d != "" {
+					t.Errorf("delivered, sorted (-want +got):\n%s", d)
+				}
+				addUp(t, p)
+			})
+		})
+	}
+}
+
+func TestASinkThatHoldsBatchesIsFlushedAtTheEnd(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		w.feed("in").lines = 100
+		w.target("out").hold = true
+		p := w.start(spec(channel, nil))
+		eventually(t, "all is accepted", func() bool {
+			g := w.target("out")
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return len(g.held) == 10
+		})
+		if n := w.drain(p, time.Second); n != 0 {
+			t.Errorf("abandoned %d", n)
+		}
+		if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
+			t.Errorf("delivered (-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestAFullChannelMakesTheSinkFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		f := w.feed("in")
+		f.lines, f.perRun = 400, 4
+		big := strings.Repeat("x", 100_000)
+		f.body = func(int) string { return big }
+		w.target("out").hold = true
+		p := w.start(spec("memory", func(s *schema.AgentSpec) { s.Channels[0].Config = schema.Config{"max_size": "4MiB"} }))
+		eventually(t, "all is delivered although the sink holds everything until it is flushed", func() bool {
+			return len(w.target("out").lines()) >= 380
+		})
+		w.drain(p, time.Second)
+		if n := len(w.target("out").lines()); n != 400 {
+			t.Errorf("delivered %d of 400", n)
+		}
+	})
+}
+
+func TestLargeBatchesAreSplitForTheSink(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		f := w.feed("in")
+		f.lines, f.perRun = 100, 50
+		largest := 0
+		w.target("out").answer = func(_ *flow.Batch, lines []string) flow.Result {
+			largest = max(largest, len(lines))
+			return flow.Result{}
+		}
+		p := w.start(spec(channel, func(s *schema.AgentSpec) {
+			s.Sinks[0].Settings = schema.Config{"batch": map[string]any{"max_events": 7.0}}
+		}))
+		eventually(t, "all is delivered", func() bool { return len(w.target("out").lines()) == 100 })
+		w.drain(p, time.Second)
+		if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" || largest != 7 {
+			t.Errorf("largest part %d; delivered (-want +got):\n%s", largest, d)
+		}
+	})
+}
+
+// withDead adds a dead-letter channel and a sink that reads it.
+func withDead(channel string) func(*schema.AgentSpec) {
+	return func(s *schema.AgentSpec) {
+		s.Settings = schema.Config{"dead_letter": map[string]any{"ref": "channel.dead"}}
+		s.Channels = append(s.Channels, schema.ChannelSpec{Type: channel, Name: "dead"})
+		s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "fake", Name: "morgue", Channel: "dead"})
+	}
+}
+
+// poison refuses lines that end in 7 for good.
+func poison(_ *flow.Batch, lines []string) flow.Result {
+	var res flow.Result
+	for i, l := range lines {
+		if strings.HasSuffix(l, "7") {
+			res.Events = append(res.Events, flow.EventResult{Index: i, Err: flow.Permanent(errors.New("malformed"))})
+		}
+	}
+	return res
+}
+
+func TestUndeliverableEventsGoToTheDeadLetterChannel(t *testing.T) {
+	for _, unload := range []bool{false, true} {
+		each(t, func(t *testing.T, channel string, w *world) {
+			w.feed("in").lines = 100
+			g := w.target("out")
+			g.unload, g.answer = unload, poison
+			heads := map[string]string{}
+			w.target("morgue").answer = func(b *flow.Batch, _ []string) flow.Result {
+				b.Headers(0, func(n, v []byte) bool { heads[string(n)] = string(v); return true })
+				return flow.Result{}
+			}
+			p := w.start(spec(channel, withDead("memory")))
+			eventually(t, "the dead are delivered", func() bool { return len(w.target("morgue").lines()) == 10 })
+			eventually(t, "nothing waits", func() bool {
+				return p.Snapshot().Components[1].BacklogEvents == 0
+			})
+			w.drain(p, time.Second)
+			alive := slices.DeleteFunc(numbers(0, 100), func(s string) bool { return strings.HasSuffix(s, "7") })
+			got := slices.Compact(slices.Sorted(slices.Values(g.lines())))
+			if d := cmp.Diff(slices.Sorted(slices.Values(alive)), got); d != "" {
+				t.Errorf("delivered (-want +got):\n%s", d)
+			}
+			if heads["collect.error"] != "malformed" || heads["collect.component"] != "sink.out" || heads["collect.time"] == "" {
+				t.Errorf("headers of the dead: %v", heads)
+			}
+		})
+	}
+}
+
+func TestWithoutADeadLetterChannelNothingIsDropped(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		w.feed("in").lines = 100
+		open := false
+		w.target("out").answer = func(b *flow.Batch, lines []string) flow.Result {
+			if open {
+				return flow.Result{}
+			}
+			return poison(b, lines)
+		}
+		p := w.start(spec(channel, nil))
+		eventually(t, "it is blocked", func() bool { h, _ := health(p, schema.Sink, "out"); return h == "blocked" })
+		if _, why := health(p, schema.Sink, "out"); !strings.Contains(why, "malformed") || !strings.Contains(why, "dead_letter") {
+			t.Errorf("why: %s", why)
+		}
+		if s := p.Snapshot().State; s != "blocked" {
+			t.Errorf("state %s", s)
+		}
+		open = true
+		eventually(t, "it goes on when the other side takes it", func() bool { return len(w.target("out").lines()) == 100 })
+		w.drain(p, time.Second)
+		if h, _ := health(p, schema.Sink, "out"); h != "ok" {
+			t.Errorf("health %s", h)
+		}
+	})
+}
+
+func TestADeadLetterIsNotDoubledByACrashBeforeTheCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.feed("in").lines = 10
+		fail := true
+		w.target("out").answer = func(b *flow.Batch, lines []string) flow.Result {
+			res := poison(b, lines)
+			if fail { // line 7 is dead, the others fail: the lease is not committed
+				for i, l := range lines {
+					if l != "line 7" {
+						res.Events = append(res.Events, flow.EventResult{Index: i, Err: errors.New("away")})
+					}
+				}
+			}
+			return res
+		}
+		p := w.start(spec("journal", withDead("journal")))
+		eventually(t, "the dead one is delivered", func() bool { return len(w.target("morgue").lines()) == 1 })
+		w.drain(p, time.Nanosecond)
+		fail = false
+		p = w.start(spec("journal", withDead("journal")))
+		eventually(t, "the rest is delivered", func() bool { return len(w.target("out").lines()) == 9 })
+		time.Sleep(time.Second)
+		w.drain(p, time.Second)
+		if got := w.target("morgue").lines(); len(got) != 1 {
+			t.Errorf("dead letters: %v", got)
+		}
+		if keys := w.journals["channel.dead"].decided; len(keys) != 0 {
+			t.Errorf("keys left in the dead-letter channel: %v", keys)
+		}
+	})
+}
