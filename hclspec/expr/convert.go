@@ -59,19 +59,18 @@ func toText(v value, s *Scratch) ([]byte, *EventError) {
 	case kindNumber:
 		return numberText(v.n, s), nil
 	case kindBool:
-		return boolText(v.b), nil
+		return boolText(v.b, s), nil
 	case kindNull:
 		return nil, errNull
 	}
 	return nil, errKind
 }
 
-// The texts are made anew: they may not be package-level slices, which a caller could overwrite.
-func boolText(b bool) []byte {
+func boolText(b bool, s *Scratch) []byte {
 	if b {
-		return []byte("true")
+		return s.text("true")
 	}
-	return []byte("false")
+	return s.text("false")
 }
 
 func numberText(f float64, s *Scratch) []byte {
@@ -165,6 +164,9 @@ func finite(f float64) (float64, *EventError) {
 
 // asBool gives a closure for a bool, or reports why there is none.
 func (c *compiler) asBool(n *node, at hcl.Range) boolFn {
+	if c.isNull(n, at) {
+		return nil
+	}
 	switch n.typ {
 	case cty.Bool:
 		return n.b
@@ -195,6 +197,9 @@ func (c *compiler) asBool(n *node, at hcl.Range) boolFn {
 }
 
 func (c *compiler) asNumber(n *node, at hcl.Range) numFn {
+	if c.isNull(n, at) {
+		return nil
+	}
 	switch n.typ {
 	case cty.Number:
 		return n.n
@@ -225,6 +230,9 @@ func (c *compiler) asNumber(n *node, at hcl.Range) numFn {
 }
 
 func (c *compiler) asText(n *node, at hcl.Range) strFn {
+	if c.isNull(n, at) {
+		return nil
+	}
 	switch n.typ {
 	case cty.String:
 		return n.s
@@ -244,7 +252,7 @@ func (c *compiler) asText(n *node, at hcl.Range) strFn {
 			if err != nil {
 				return nil, err
 			}
-			return boolText(x), nil
+			return boolText(x, s), nil
 		}
 	case cty.DynamicPseudoType:
 		f := n.v
@@ -284,6 +292,15 @@ func (c *compiler) asTime(n *node, at hcl.Range) timeFn {
 		}
 		return parseInstant(b)
 	}
+}
+
+// isNull reports a constant that is null where a value is needed.
+func (c *compiler) isNull(n *node, at hcl.Range) bool {
+	if !n.konst || !n.ck.IsNull() {
+		return false
+	}
+	c.errorf(at, "No value", "The value is null.")
+	return true
 }
 
 // constBad reports a constant text that cannot be converted.

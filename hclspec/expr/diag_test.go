@@ -86,6 +86,8 @@ func wrongExpressions() map[string]string {
 		`event.body[0]`:                                   `which has no elements`,
 		`split(",", event.body)[-1]`:                      `An index is a whole number from 0.`,
 		`split(",", event.body)["x"]`:                     `A number is needed here`,
+		`event.headers.speed > var.none`:                  `The value is null.`,
+		`"${var.none}${event.body}"`:                      `The value is null.`,
 		`null`:                                            `The value is null.`,
 		`jsondecode(event.body)[event.headers]`:           `a text or number is needed`,
 	}

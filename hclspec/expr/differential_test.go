@@ -395,7 +395,7 @@ func TestAgainstHCL(t *testing.T) {
 func TestDeliberateDifferences(t *testing.T) {
 	t.Parallel()
 	ev := newEvent("e\u0301\xff", map[string]string{
-		"n": "5", "hex": "0x1p4", "inf": "inf", "big": "9007199254740993", "e": "e\u0301", "bad": "\xff", "b64": "/w==",
+		"n": "5", "hex": "0x1p4", "inf": "inf", "big": "9007199254740993", "e": "e\u0301", "bad": "\xff", "b64": "/w==", "json": `{ "a" : 1.0 }`,
 	})
 	for src, want := range map[string]struct{ hcl, closure, why string }{
 		`event.headers.n % 0`:                                                         {"5", "error", "a remainder by zero is an error, not the number itself"},
@@ -403,6 +403,7 @@ func TestDeliberateDifferences(t *testing.T) {
 		`coalesce(event.headers.n, event.headers.none)`:                               {"error", "5", "coalesce stops at the first value"},
 		`lookup(event.headers, "n", event.headers.none)`:                              {"error", "5", "a default is evaluated only when it is needed"},
 		`"${length([for x in [] : x if event.headers.none == x])}${event.headers.n}"`: {"error", "05", "a condition of no element is not evaluated"},
+		`jsonencode(jsondecode(event.headers.json))`:                                  {`{"a":1}`, `{ "a" : 1.0 }`, "JSON that is only passed on stays as it was written"},
 		`event.headers.n / 3`:                                                         {"", "1.6666666666666667", "float64 has 17 digits, not 150"},
 		`event.headers.big == event.headers.big ? event.headers.big + 0 : 0`:          {"9007199254740993", "9007199254740992", "numbers are float64"},
 		`event.headers.e == "\u00e9"`:                                                 {"true", "false", "bytes are not normalised"},

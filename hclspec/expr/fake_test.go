@@ -67,6 +67,7 @@ func testContext() *hcl.EvalContext {
 				"limit":  cty.NumberIntVal(120),
 				"cars":   cty.ListVal([]cty.Value{cty.StringVal("A1"), cty.StringVal("B2")}),
 				"zone":   cty.StringVal("Asia/Seoul"),
+				"none":   cty.NullVal(cty.Number),
 				"secret": cty.StringVal("x").Mark(Sensitive),
 				"later":  cty.UnknownVal(cty.String),
 				"long":   cty.StringVal(longText()),

@@ -184,7 +184,7 @@ func (c *compiler) formatOp(op formatOp, e *hclsyntax.FunctionCallExpr, args []*
 		}
 		return func(s *Scratch) ([]byte, *EventError) {
 			b, err := f(s)
-			return boolText(b), err
+			return boolText(b, s), err
 		}
 	}
 	f := c.asNumber(n, at)

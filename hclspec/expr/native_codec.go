@@ -2,6 +2,7 @@ package expr
 
 import (
 	"encoding/base64"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -72,7 +73,7 @@ func buildJSONEncode(_ *compiler, _ *hclsyntax.FunctionCallExpr, args []*node, _
 func appendJSON(out []byte, v value) []byte {
 	switch v.kind {
 	case kindBool:
-		return append(out, boolText(v.b)...)
+		return strconv.AppendBool(out, v.b)
 	case kindNumber:
 		return appendNumber(out, v.n)
 	case kindString:

@@ -246,10 +246,11 @@ func plainText(b []byte) bool {
 	return true
 }
 
-// prefix gives the first n characters' length in bytes.
+// prefix gives the length in bytes of the first n characters. The byte behind them is looked at as well: it could belong to the
+// last one.
 func prefix(b []byte, n int) int {
-	if plainText(b) {
-		return min(n, len(b))
+	if n <= 0 || plainText(b[:min(n+1, len(b))]) {
+		return max(min(n, len(b)), 0)
 	}
 	at := 0
 	for ; n > 0 && at < len(b); n-- {
