@@ -107,6 +107,20 @@ func (c Codec) Append(dst []byte, b *flow.Batch, i int) []byte {
 	}
 }
 
+// Value gives event i as a record on its own, without a line end: what it appends to dst, or, where that is just the body, the body.
+func (c Codec) Value(dst []byte, b *flow.Batch, i int) (value, grown []byte) {
+	start := len(dst)
+	switch c.format {
+	case JSON:
+		dst = appendJSON(dst, b, i)
+	case Flume:
+		dst = appendFlume(dst, b, i)
+	default:
+		return b.Body(i), dst
+	}
+	return dst[start:], dst
+}
+
 // AppendBody appends a body as a line without its end.
 func (c Codec) AppendBody(dst, body []byte) []byte {
 	switch c.newline {

@@ -1,0 +1,492 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"collect/hclspec/schema"
+	"collect/providers/internal/kafkaclient"
+	"collect/providers/providertest"
+	"collect/runtime/flow"
+	"collect/testdata/servertest"
+)
+
+func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
+
+var engines = []string{"librdkafka", "franz"}
+
+// cluster starts a broker in this process with a topic of one partition, "one", and one of four, "four".
+func cluster(t *testing.T) *kfake.Cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "one"), kfake.SeedTopics(4, "four"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func topicRef(name string) schema.Expr {
+	return schema.Expr{Ref: &schema.Ref{Address: "topic.t", Attrs: map[string]string{"name": name}}}
+}
+
+func config(engine, topic string, brokers []string) Config {
+	c := Defaults()
+	c.Client, c.Topic, c.Provider.Brokers = engine, topicRef(topic), brokers
+	c.Linger = time.Millisecond
+	return c
+}
+
+func make1(t testing.TB, cfg Config, env flow.Env) flow.Sink {
+	t.Helper()
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func start(t *testing.T, cfg Config, env flow.Env) *providertest.Delivery {
+	t.Helper()
+	s := make1(t, cfg, env)
+	if err := s.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return providertest.NewDelivery(t, s, env)
+}
+
+// consume reads what a topic holds.
+func consume(t testing.TB, brokers []string, topic string) []*kgo.Record {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var out []*kgo.Record
+	for idle := 0; idle < 2; {
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+		f := c.PollFetches(ctx)
+		cancel()
+		n := len(out)
+		f.EachRecord(func(r *kgo.Record) { out = append(out, r) })
+		if len(out) == n {
+			idle++
+		}
+	}
+	return out
+}
+
+func values(recs []*kgo.Record) []string {
+	var out []string
+	for _, r := range recs {
+		out = append(out, string(r.Value))
+	}
+	return out
+}
+
+// broken makes a broker cut each connection that produces.
+func broken(c *kfake.Cluster) (mend func()) {
+	var off atomic.Bool
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if off.Load() {
+			return nil, nil, false
+		}
+		c.KeepControl()
+		return nil, errors.New("cut"), true
+	})
+	return func() { off.Store(true) }
+}
+
+func TestConformance(t *testing.T) {
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			providertest.TestSink(t, func(t *testing.T) providertest.Sink {
+				c := cluster(t)
+				return providertest.Sink{
+					New: func(t *testing.T, env flow.Env) flow.Sink {
+						return make1(t, config(engine, "one", c.ListenAddrs()), env)
+					},
+					Received: func(t *testing.T) []string { return values(consume(t, c.ListenAddrs(), "one")) },
+					Break:    func(*testing.T) func() { return broken(c) },
+				}
+			})
+		})
+	}
+}
+
+func each(t *testing.T, f func(t *testing.T, engine string)) {
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			f(t, engine)
+		})
+	}
+}
+
+func TestKeysKeepTheirOrderAndChooseThePartitionAsJavaDoes(t *testing.T) {
+	each(t, func(t *testing.T, engine string) {
+		c := cluster(t)
+		cfg := config(engine, "four", c.ListenAddrs())
+		cfg.Key = schema.Expr{Src: "event.headers.car"}
+		d := start(t, cfg, providertest.Env(t))
+		for i := range 300 {
+			d.Must([]string{strconv.Itoa(i)}, flow.Header{Name: "car", Value: []byte{'B', byte('0' + i%7)}})
+		}
+		d.Flush()
+		d.Close()
+		// Utils.toPositive(Utils.murmur2(key)) % 4, as Java computes it.
+		want := kgo.StickyKeyPartitioner(nil).ForTopic("four")
+		last := map[string]int{}
+		recs := consume(t, c.ListenAddrs(), "four")
+		for _, r := range recs {
+			n, _ := strconv.Atoi(string(r.Value))
+			if prev, ok := last[string(r.Key)]; ok && n <= prev {
+				t.Errorf("key %s: %d comes after %d", r.Key, n, prev)
+			}
+			last[string(r.Key)] = n
+			if p := want.Partition(r, 4); int32(p) != r.Partition {
+				t.Errorf("key %s is in partition %d, Java puts it into %d", r.Key, r.Partition, p)
+			}
+		}
+		if len(recs) != 300 {
+			t.Errorf("%d records", len(recs))
+		}
+	})
+}
+
+func TestRecordsCarryKeyPartitionTimeAndHeaders(t *testing.T) {
+	each(t, func(t *testing.T, engine string) {
+		c := cluster(t)
+		cfg := config(engine, "four", c.ListenAddrs())
+		cfg.Key = schema.Expr{Src: "event.headers.car"}
+		cfg.Partition = schema.Expr{Src: "event.headers.p"}
+		cfg.Timestamp = schema.Expr{Src: "event.headers.ms"}
+		d := start(t, cfg, providertest.Env(t))
+		d.Must([]string{"x"}, flow.Header{Name: "car", Value: []byte("B1")}, flow.Header{Name: "p", Value: []byte("3")}, flow.Header{Name: "ms", Value: []byte("1700000000123")})
+		d.Flush()
+		d.Close()
+		recs := consume(t, c.ListenAddrs(), "four")
+		if len(recs) != 1 {
+			t.Fatalf("%d records", len(recs))
+		}
+		r := recs[0]
+		if string(r.Key) != "B1" || r.Partition != 3 || r.Timestamp.UnixMilli() != 1700000000123 || len(r.Headers) != 3 || r.Headers[0].Key != "car" || string(r.Headers[2].Value) != "1700000000123" {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
+
+func TestFormats(t *testing.T) {
+	each(t, func(t *testing.T, engine string) {
+		for format, want := range map[string]string{
+			"raw":   "x",
+			"json":  `{"time":"2026-01-01T00:00:00Z","headers":{"car":"B1"},"body":"x"}`,
+			"flume": "\x02\x06car\x04B1\x00\x02x",
+		} {
+			c := cluster(t)
+			cfg := config(engine, "one", c.ListenAddrs())
+			cfg.Format = format
+			d := start(t, cfg, providertest.Env(t))
+			d.Must([]string{"x"}, flow.Header{Name: "car", Value: []byte("B1")})
+			d.Flush()
+			d.Close()
+			recs := consume(t, c.ListenAddrs(), "one")
+			if len(recs) != 1 || string(recs[0].Value) != want {
+				t.Errorf("%s: got %q, want %q", format, values(recs), want)
+			}
+			if n := len(recs[0].Headers); (n == 0) != (format != "raw") {
+				t.Errorf("%s: %d headers", format, n)
+			}
+		}
+	})
+}
+
+func TestAnEventThatCanNeverBeDeliveredHoldsNobody(t *testing.T) {
+	each(t, func(t *testing.T, engine string) {
+		c := cluster(t)
+		cfg := config(engine, "", c.ListenAddrs())
+		cfg.Topic = schema.Expr{Src: "event.headers.topic"}
+		cfg.Topics = []schema.Ref{*topicRef("one").Ref, *topicRef("four").Ref}
+		cfg.Partition = schema.Expr{Src: "try(event.headers.p, 0)"}
+		d := start(t, cfg, providertest.Env(t))
+		h := func(k, v string) flow.Header { return flow.Header{Name: k, Value: []byte(v)} }
+		d.Must([]string{"good"}, h("topic", "one"))
+		d.Must([]string{"other topic"}, h("topic", "two"))
+		d.Must([]string{"internal"}, h("topic", "__consumer_offsets"))
+		d.Must([]string{"no topic"})
+		d.Must([]string{"no such partition"}, h("topic", "one"), h("p", "99"))
+		d.Must([]string{"no number"}, h("topic", "one"), h("p", "x"))
+		d.Must([]string{strings.Repeat("large", 300_000), "small"}, h("topic", "one"))
+		d.Must([]string{"good too"}, h("topic", "four"))
+		d.Flush()
+		for seq, want := range map[uint64]int{1: 0, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 0} {
+			r, ok := d.Result(seq)
+			if !ok || r.Err != nil || len(r.Events) != want {
+				t.Errorf("batch %d: %+v", seq, r)
+			}
+			for _, e := range r.Events {
+				if !flow.IsPermanent(e.Err) || e.Index != 0 {
+					t.Errorf("batch %d: %v", seq, e)
+				}
+			}
+		}
+		d.Close()
+		if got := values(consume(t, c.ListenAddrs(), "one")); !slices.Equal(got, []string{"good", "small"}) {
+			t.Errorf("one holds %.50q", got)
+		}
+	})
+}
+
+func TestAnUnknownTopicAndAnUnreachableBrokerAreNamed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := l.Addr().String()
+	l.Close()
+	each(t, func(t *testing.T, engine string) {
+		c := cluster(t)
+		s := make1(t, config(engine, "missing", c.ListenAddrs()), providertest.Env(t))
+		err := s.Open(t.Context())
+		if err == nil || flow.IsPermanent(err) || !strings.Contains(err.Error(), "missing") || !strings.Contains(err.Error(), c.ListenAddrs()[0]) {
+			t.Errorf("got %v", err)
+		}
+		_ = s.Close(t.Context())
+		s = make1(t, config(engine, "one", []string{dead}), providertest.Env(t))
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		err = s.Open(ctx)
+		if err == nil || !strings.Contains(err.Error(), dead) || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("got %v", err)
+		}
+		_ = s.Close(t.Context())
+	})
+}
+
+func TestAfterAFailureTheOrderIsKept(t *testing.T) {
+	c := cluster(t)
+	cfg := config("librdkafka", "one", c.ListenAddrs())
+	cfg.Provider.Properties = map[string]string{"delivery.timeout.ms": "600", "socket.timeout.ms": "300"}
+	cfg.Idempotent = true
+	d := start(t, cfg, providertest.Env(t))
+	d.Must([]string{"0"})
+	d.Flush()
+	mend := broken(c)
+	n := 1
+	for ; n < 10; n++ {
+		if err := d.Write(t.Context(), []string{strconv.Itoa(n)}); err != nil {
+			r, _ := d.Result(2)
+			t.Fatalf("%v, %+v", err, r)
+		}
+	}
+	providertest.Eventually(t, "the batches fail", func() bool { return len(d.Failed()) == 9 })
+	for seq := uint64(2); seq <= 10; seq++ {
+		if r, _ := d.Result(seq); r.Err == nil || !r.Unknown {
+			t.Errorf("batch %d: %+v", seq, r)
+		}
+	}
+	mend()
+	d.Retry()
+	for ; n < 30; n++ {
+		d.Must([]string{strconv.Itoa(n)})
+	}
+	d.Flush()
+	d.Close()
+	var got []string
+	for _, v := range values(consume(t, c.ListenAddrs(), "one")) {
+		if !slices.Contains(got, v) {
+			got = append(got, v)
+		}
+	}
+	var want []string
+	for i := range 30 {
+		want = append(want, strconv.Itoa(i))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheDevelopmentBrokerIsResolved(t *testing.T) {
+	c := cluster(t)
+	env := providertest.Env(t)
+	env.Resolve = func(token string) (string, error) {
+		if token != kafkaclient.DevelopmentBroker {
+			return "", fmt.Errorf("unknown token %s", token)
+		}
+		return c.ListenAddrs()[0], nil
+	}
+	d := start(t, config("librdkafka", "one", []string{kafkaclient.DevelopmentBroker}), env)
+	d.Must([]string{"x"})
+	d.Flush()
+	d.Close()
+}
+
+func TestWrongArgumentsAreRefused(t *testing.T) {
+	ok := config("librdkafka", "one", []string{"h:1"})
+	with := func(f func(*Config)) Config { c := ok; f(&c); return c }
+	for name, tc := range map[string]struct {
+		cfg  Config
+		want string
+	}{
+		"no topic":              {with(func(c *Config) { c.Topic = schema.Expr{} }), "topic is missing"},
+		"internal topic":        {with(func(c *Config) { c.Topic = topicRef("__consumer_offsets") }), "brokers' own"},
+		"bad name":              {with(func(c *Config) { c.Topic = topicRef("a b") }), "letters, digits"},
+		"long name":             {with(func(c *Config) { c.Topic = topicRef(strings.Repeat("x", 250)) }), "249"},
+		"per event, no list":    {with(func(c *Config) { c.Topic = schema.Expr{Src: "event.headers.t"} }), "needs topics"},
+		"idempotent and acks 1": {with(func(c *Config) { c.Acks = "1" }), "idempotent needs"},
+		"linger":                {with(func(c *Config) { c.Linger = time.Hour }), "linger"},
+		"franz and properties":  {with(func(c *Config) { c.Client, c.Provider.Properties = "franz", map[string]string{"client.rack": "x"} }), "franz"},
+		"franz and partitioner": {with(func(c *Config) { c.Client, c.Partitioner = "franz", "random" }), "partitioner"},
+		"property":              {with(func(c *Config) { c.Provider.Properties = map[string]string{"plugin.library.paths": "x"} }), "loads code"},
+		"bad key":               {with(func(c *Config) { c.Key = schema.Expr{Src: "event.heders.x"} }), "key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := tc.cfg.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+	if b := schema.Of(Defaults()); len(b.Attrs) < 10 {
+		t.Error("schema is short")
+	}
+}
+
+func TestTimestamps(t *testing.T) {
+	for in, want := range map[string]int64{"1700000000123": 1700000000123e6, "2023-11-14T22:13:20.5Z": 1700000000500e6, "x": -1, "-5": -1, "9999-01-01T00:00:00Z": -1, "": -1} {
+		got, err := parseTime(in)
+		if (err != nil) != (want < 0) || err == nil && got != want {
+			t.Errorf("%q: got %d, %v", in, got, err)
+		}
+	}
+}
+
+// ---- with a real Kafka ----
+
+func TestConformanceOnKafka(t *testing.T) {
+	bootstrap := servertest.Kafka(t)
+	admin, err := kafkaclient.NewAdmin(kafkaclient.Defaults(), []string{bootstrap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			n := 0
+			providertest.TestSink(t, func(t *testing.T) providertest.Sink {
+				n++
+				topic := fmt.Sprintf("conformance-%s-%d-%s", engine, n, strings.ReplaceAll(t.Name(), "/", "-")[:20])
+				if err := admin.Create(t.Context(), kafkaclient.Spec{Name: topic, Partitions: 1}); err != nil {
+					t.Fatal(err)
+				}
+				return providertest.Sink{
+					New: func(t *testing.T, env flow.Env) flow.Sink {
+						return make1(t, config(engine, topic, []string{bootstrap}), env)
+					},
+					Received: func(t *testing.T) []string { return values(consume(t, []string{bootstrap}, topic)) },
+				}
+			})
+		})
+	}
+}
+
+func TestABrokerThatIsKilledLosesNothing(t *testing.T) {
+	b := servertest.NewKafka(t)
+	admin, err := kafkaclient.NewAdmin(kafkaclient.Defaults(), []string{b.Bootstrap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Create(t.Context(), kafkaclient.Spec{Name: "killed", Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	admin.Close()
+	d := start(t, config("librdkafka", "killed", []string{b.Bootstrap}), providertest.Env(t))
+	var want []string
+	write := func(n int) {
+		for range n {
+			bodies := []string{}
+			for range 100 {
+				bodies = append(bodies, strconv.Itoa(len(want)))
+				want = append(want, bodies[len(bodies)-1])
+			}
+			if err := d.Write(t.Context(), bodies); err != nil {
+				d.Requeue()
+			}
+		}
+	}
+	write(50)
+	b.Kill()
+	write(50)
+	b.Start(t)
+	d.Flush()
+	d.Retry()
+	d.Close()
+	got := values(consume(t, []string{b.Bootstrap}, "killed"))
+	seen := map[string]bool{}
+	order := got[:0:0]
+	for _, v := range got {
+		if !seen[v] {
+			seen[v] = true
+			order = append(order, v)
+		}
+	}
+	if !slices.Equal(order, want) {
+		t.Errorf("%d records, %d different, of %d", len(got), len(order), len(want))
+	}
+	t.Logf("%d records for %d events", len(got), len(want))
+}
+
+func BenchmarkProduce(b *testing.B) {
+	for _, engine := range engines {
+		b.Run(engine, func(b *testing.B) {
+			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, "bench"), kfake.BlackholeProduce())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			env := providertest.Env(b)
+			env.Pool = flow.NewPool(64 << 20)
+			cfg := config(engine, "bench", c.ListenAddrs())
+			cfg.Linger = 10 * time.Millisecond
+			s := make1(b, cfg, env)
+			if err := s.Open(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			bodies := make([]string, 4096)
+			for i := range bodies {
+				bodies[i] = fmt.Sprintf("%0175d", i*7919)
+			}
+			src := providertest.SinkBatch(env.Pool, 1, bodies)
+			b.SetBytes(src.Bytes())
+			for b.Loop() {
+				v := src.Share()
+				v.SetDone(func(v *flow.Batch, _ flow.Result) { v.Release() })
+				if err := s.Write(b.Context(), v); err != nil {
+					b.Fatal(err)
+				}
+			}
+			_ = s.Flush(b.Context())
+			b.ReportMetric(float64(4096*b.N)/b.Elapsed().Seconds(), "events/s")
+			_ = s.Close(b.Context())
+		})
+	}
+}

@@ -1,0 +1,207 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"collect/providers/internal/kafkaclient"
+	"collect/runtime/flow"
+)
+
+// librdkafka is the engine on confluent-kafka-go. Produce copies each record; its report comes through one channel, with nothing
+// of the record in it but the tag.
+type librdkafka struct {
+	s       *Sink
+	brokers []string
+	p       *kafka.Producer
+	cause   *kafkaclient.Cause
+	loops   sync.WaitGroup
+	msg     kafka.Message // reused: the library keeps nothing of it
+	headers []kafka.Header
+}
+
+// deliveryTimeout bounds how long a record may be under way. Brokers that fail over need about twelve seconds.
+const deliveryTimeout = time.Minute
+
+// checkTimeout bounds how long the brokers have for their first answer.
+const checkTimeout = 8 * time.Second
+
+func connectLibrdkafka(s *Sink, brokers []string) (client, error) {
+	m := s.cfg.Provider.Map(brokers)
+	for name, v := range (kafka.ConfigMap{
+		"acks":                         s.cfg.Acks,
+		"enable.idempotence":           s.cfg.Idempotent,
+		"compression.type":             s.cfg.Compression,
+		"linger.ms":                    strconv.FormatFloat(float64(s.cfg.Linger)/1e6, 'f', -1, 64),
+		"partitioner":                  s.cfg.Partitioner,
+		"queue.buffering.max.kbytes":   window >> 10,
+		"queue.buffering.max.messages": 200_000,
+		"batch.num.messages":           50_000,
+		"statistics.interval.ms":       0,
+		"go.delivery.report.fields":    "none",
+		"go.events.channel.size":       1 << 14,
+		"go.produce.channel.size":      1,
+	}) {
+		m[name] = v
+	}
+	if _, set := m["delivery.timeout.ms"]; !set {
+		m["delivery.timeout.ms"] = int(deliveryTimeout / time.Millisecond)
+	}
+	p, err := kafka.NewProducer(&m)
+	if err != nil {
+		return nil, err
+	}
+	l := &librdkafka{s: s, brokers: brokers, p: p, cause: &kafkaclient.Cause{}}
+	l.loops.Go(l.reports)
+	l.loops.Go(func() { l.cause.Follow(p.Logs(), l.log) })
+	return l, nil
+}
+
+// log passes what the library has to say on; failures to connect are told with the errors they cause.
+func (l *librdkafka) log(e kafka.LogEvent) {
+	switch {
+	case e.Tag == "FAIL" || e.Tag == "ERROR":
+		l.s.env.Log.Debug("kafka client", "tag", e.Tag, "text", e.Message)
+	case e.Level <= 4:
+		l.s.env.Log.Warn("kafka client", "tag", e.Tag, "text", e.Message)
+	default:
+		l.s.env.Log.Debug("kafka client", "tag", e.Tag, "text", e.Message)
+	}
+}
+
+// reports hands reports to their batches until the client is closed.
+func (l *librdkafka) reports() {
+	for e := range l.p.Events() {
+		switch e := e.(type) {
+		case *kafka.Message:
+			t, ok := e.Opaque.(*tag)
+			if !ok {
+				continue
+			}
+			if e.TopicPartition.Error == nil {
+				t.reported(nil)
+				continue
+			}
+			t.reported(l.explain(e.TopicPartition.Error, l.nameOf(e)))
+		case kafka.Error:
+			l.trouble(e)
+		}
+	}
+}
+
+// nameOf gives the topic of a report, where it has one.
+func (l *librdkafka) nameOf(m *kafka.Message) string {
+	if m.TopicPartition.Topic != nil {
+		return *m.TopicPartition.Topic
+	}
+	if l.s.records.topic != nil {
+		return *l.s.records.topic
+	}
+	return ""
+}
+
+// trouble handles what is about the client and not about a record.
+func (l *librdkafka) trouble(e kafka.Error) {
+	if e.IsFatal() {
+		l.s.fault(fmt.Errorf("kafka client failed: %w", e))
+		return
+	}
+	err := l.cause.Wrap(l.brokers, "produce", e)
+	if st := l.s.env.Stats; st != nil {
+		st.Error(err)
+	}
+}
+
+// explain says whether trying again is useless, and names broker and cause.
+func (l *librdkafka) explain(err error, topic string) error {
+	var k kafka.Error
+	if !errors.As(err, &k) {
+		return err
+	}
+	switch k.Code() {
+	case kafka.ErrMsgSizeTooLarge, kafka.ErrInvalidMsg, kafka.ErrInvalidMsgSize, kafka.ErrTopicException, kafka.ErrInvalidPartitions,
+		kafka.ErrRecordListTooLarge, kafka.ErrPolicyViolation, kafka.ErrInvalidTimestamp, kafka.ErrInvalidRecord, kafka.ErrUnknownPartition:
+		return flow.Permanent(fmt.Errorf("kafka topic %s: %w", topic, err))
+	case kafka.ErrPurgeQueue, kafka.ErrPurgeInflight:
+		return errGivenUp
+	case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
+		return l.cause.Wrap(l.brokers, "produce to topic "+topic+", which does not exist", err)
+	}
+	return l.cause.Wrap(l.brokers, "produce to topic "+topic, err)
+}
+
+// errGivenUp is the fate of records that were under way when another one failed.
+var errGivenUp = errors.New("given up after a failure of the client, and sent again")
+
+func (l *librdkafka) send(r *record, t *tag) error {
+	m := &l.msg
+	m.TopicPartition = kafka.TopicPartition{Topic: r.topic, Partition: r.partition}
+	if r.partition < 0 {
+		m.TopicPartition.Partition = kafka.PartitionAny
+	}
+	m.Key, m.Value, m.Opaque = r.key, r.value, t
+	m.Timestamp = time.Time{}
+	if r.time > 0 {
+		m.Timestamp = time.Unix(0, r.time)
+	}
+	l.headers = l.headers[:0]
+	for _, h := range r.headers {
+		l.headers = append(l.headers, kafka.Header{Key: h.name, Value: h.value})
+	}
+	m.Headers = l.headers
+	err := l.p.Produce(m, nil)
+	if err == nil {
+		return nil
+	}
+	if k, ok := err.(kafka.Error); ok && k.Code() == kafka.ErrQueueFull {
+		return errFull
+	}
+	return l.explain(err, *r.topic)
+}
+
+func (l *librdkafka) check(ctx context.Context, topic string) error {
+	timeout := checkTimeout
+	if end, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, time.Until(end))
+	}
+	var name *string
+	if topic != "" {
+		name = &topic
+	}
+	md, err := l.p.GetMetadata(name, false, int(max(timeout, time.Millisecond)/time.Millisecond))
+	if err != nil {
+		return l.cause.Wrap(l.brokers, "ask for topics", err)
+	}
+	if topic == "" {
+		return nil
+	}
+	if err := md.Topics[topic].Error; err.Code() != kafka.ErrNoError {
+		return l.explain(err, topic)
+	}
+	return nil
+}
+
+// flush ends a long wait for company. Flush may still be at work inside the library for the time given when it returns, so that is
+// short, and nothing closes the client within it.
+func (l *librdkafka) flush() {
+	if l.s.cfg.Linger > 50*time.Millisecond {
+		l.p.Flush(1)
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func (l *librdkafka) abandon() {
+	// Purging fails what is queued and what is on the way; their reports come soon.
+	_ = l.p.Purge(kafka.PurgeQueue | kafka.PurgeInFlight) // it only fails on a closed client
+	for end := time.Now().Add(5 * time.Second); l.p.Len() > 0 && time.Now().Before(end); {
+		time.Sleep(2 * time.Millisecond)
+	}
+	l.p.Close()
+	l.loops.Wait()
+}
