@@ -2,6 +2,7 @@
 package providers
 
 import (
+	"collect/hclspec/schema"
 	"collect/providers/console"
 	"collect/providers/csv"
 	"collect/providers/file"
@@ -9,7 +10,9 @@ import (
 	"collect/providers/generator"
 	"collect/providers/hdfs"
 	"collect/providers/host"
+	"collect/providers/internal/kafkaclient"
 	"collect/providers/json"
+	"collect/providers/kafka"
 	"collect/providers/null"
 	"collect/providers/regexextract"
 	"collect/providers/removeheader"
@@ -20,6 +23,8 @@ import (
 	"collect/providers/tail"
 	"collect/providers/timestamp"
 	"collect/providers/uuid"
+	"collect/runtime/channel/disk"
+	"collect/runtime/channel/memory"
 	"collect/runtime/pipeline"
 )
 
@@ -40,9 +45,13 @@ func Registry() *pipeline.Registry {
 		pipeline.Interceptor("set", set.Defaults, set.About(), set.New),
 		pipeline.Interceptor("timestamp", timestamp.Defaults, timestamp.About(), timestamp.New),
 		pipeline.Interceptor("uuid", uuid.Defaults, uuid.About(), uuid.New),
+		pipeline.Channel("disk", disk.Defaults, disk.About, disk.New),
+		pipeline.Channel("memory", memory.Defaults, memory.About, memory.New),
 		pipeline.Sink("console", console.Defaults, console.About(), console.New),
 		pipeline.Sink("file", file.Defaults, file.About(), file.New),
 		pipeline.Sink("hdfs", hdfs.Defaults, hdfs.About(), hdfs.New),
+		pipeline.Sink("kafka", kafka.Defaults, kafka.About(), kafka.New),
 		pipeline.Sink("null", null.Defaults, null.About(), null.New),
+		pipeline.Declared(schema.Provider, "kafka", kafkaclient.Defaults, kafkaclient.About()),
 	)
 }
