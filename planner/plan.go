@@ -123,13 +123,14 @@ func (c *Counts) count(a resource.Action) {
 	}
 }
 
-// Differs says whether reality, or an output, differs from the configuration. Adopting something that is as wanted is
-// no difference.
+// Differs says whether reality, or an output, differs from the configuration. What changes only what is remembered is no
+// difference: adopting something that is as wanted, forgetting something that stays, and outputs where no state is left.
 func (p *Plan) Differs() bool {
 	c := p.Count()
-	if c.Add+c.Change+c.Destroy+c.Forget > 0 {
-		return true
-	}
+	return c.Add+c.Change+c.Destroy > 0 || p.Serial > 0 && p.outputsDiffer()
+}
+
+func (p *Plan) outputsDiffer() bool {
 	for _, o := range p.Outputs {
 		if o.Action != resource.NoOp {
 			return true
@@ -139,7 +140,7 @@ func (p *Plan) Differs() bool {
 }
 
 // Empty says that there is nothing to carry out, not even to remember.
-func (p *Plan) Empty() bool { return len(p.Steps) == 0 && !p.Differs() }
+func (p *Plan) Empty() bool { return len(p.Steps) == 0 && !p.outputsDiffer() }
 
 // Losses are all losses of the plan.
 func (p *Plan) Losses() []resource.Loss {

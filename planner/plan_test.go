@@ -193,7 +193,7 @@ func TestOutputs(t *testing.T) {
 	cfg := configOf()
 	cfg.Outputs = []hclspec.Output{{Name: "a", Value: cty.StringVal("x")}, {Name: "secret", Value: cty.StringVal("hunter2"), Sensitive: true}}
 	p := r.mustPlan(cfg, Options{})
-	if !p.Differs() || p.Outputs[0].Action != resource.Create || p.Outputs[1].Value != nil {
+	if p.Differs() || p.Empty() || p.Outputs[0].Action != resource.Create || p.Outputs[1].Value != nil {
 		t.Errorf("outputs %+v", p.Outputs)
 	}
 	r.apply(p, ApplyOptions{})
@@ -201,7 +201,7 @@ func TestOutputs(t *testing.T) {
 		t.Errorf("again: %+v", p.Outputs)
 	}
 	cfg.Outputs[0].Value = cty.NumberIntVal(3)
-	if p = r.mustPlan(cfg, Options{}); p.Outputs[0].Action != resource.Update {
+	if p = r.mustPlan(cfg, Options{}); !p.Differs() || p.Outputs[0].Action != resource.Update {
 		t.Errorf("changed: %+v", p.Outputs)
 	}
 	cfg.Outputs = nil

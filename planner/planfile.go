@@ -115,12 +115,20 @@ func damaged(name string) error {
 // ErrOtherInstallation says that a plan was made for another installation.
 var ErrOtherInstallation = errors.New("made for another installation")
 
-// Open authenticates the plan for an installation and gives it with its secrets.
-func (f *PlanFile) Open(here Installation, key *state.Key) (*Plan, error) {
+// Fits says whether the plan was made for an installation.
+func (f *PlanFile) Fits(here Installation) error {
 	was := f.Plan.Installation
 	if was.Machine != here.Machine || was.DataDir != here.DataDir || was.Name != here.Name {
-		return nil, fmt.Errorf("plan file %s was %w: %q in %s%s, and this is %q in %s. Make a plan here", f.name, ErrOtherInstallation,
+		return fmt.Errorf("plan file %s was %w: %q in %s%s, and this is %q in %s. Make a plan here", f.name, ErrOtherInstallation,
 			was.Name, was.DataDir, elsewhere(was.Machine != here.Machine), here.Name, here.DataDir)
+	}
+	return nil
+}
+
+// Open authenticates the plan for an installation and gives it with its secrets.
+func (f *PlanFile) Open(here Installation, key *state.Key) (*Plan, error) {
+	if err := f.Fits(here); err != nil {
+		return nil, err
 	}
 	if !key.Authentic(f.raw, f.code) {
 		return nil, damaged(f.name)

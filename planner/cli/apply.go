@@ -289,7 +289,7 @@ func (c *command) applySaved(ctx *cli.Context, name string) error {
 	if err != nil {
 		return refuse("Plan cannot be applied", "%s", sentence(err.Error()))
 	}
-	s, err := c.sessionOf(file.Plan.Installation)
+	s, err := c.sessionOf(file)
 	if err != nil {
 		return err
 	}
@@ -321,13 +321,17 @@ func (c *command) applySaved(ctx *cli.Context, name string) error {
 
 // sessionOf makes the session of a saved plan. The plan holds its own copy of the configuration; the files here only say
 // which installation this is, where there are any.
-func (c *command) sessionOf(was planner.Installation) (*session, error) {
+func (c *command) sessionOf(file *planner.PlanFile) (*session, error) {
 	s := &session{command: c}
-	here := planner.Installation{Name: was.Name, NameDeclared: was.NameDeclared, Root: was.Root, DataDir: was.DataDir}
+	was := file.Plan.Installation
+	here := planner.Installation{Name: was.Name, NameDeclared: was.NameDeclared, Root: was.Root, DataDir: was.DataDir, Machine: state.Machine()}
 	if p, err := c.find(); err == nil {
 		here.Name, here.DataDir = p.name, p.layout.Data
 	} else if dir := c.getenv("COLLECT_DATA_DIR"); dir != "" {
 		return nil, err
+	}
+	if err := file.Fits(here); err != nil {
+		return nil, refuse("Plan cannot be applied", "%s", sentence(err.Error()))
 	}
 	s.cfg = &hclspec.Config{Name: here.Name, NameDeclared: here.NameDeclared, Root: here.Root, DataDir: here.DataDir}
 	s.layout = api.NewLayout(here.DataDir, c.getenv("XDG_RUNTIME_DIR"))

@@ -1,0 +1,457 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"collect/planner/state"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestPlanTouchesNothing(t *testing.T) {
+	r := newRig(t, oneAgent)
+	r.want(0, "Plan: 1 to add, 0 to change, 0 to destroy.", "plan")
+	if _, err := os.Stat(r.data); !os.IsNotExist(err) {
+		t.Errorf("plan made the data directory: %v", err)
+	}
+	r.want(0, "", "validate")
+	r.want(0, "flowchart", "graph")
+	r.want(0, "Nothing was applied yet", "show")
+	r.want(0, "", "status")
+	r.want(0, "Plan: 0 to add, 0 to change, 0 to destroy.", "destroy", "-auto-approve", "-json")
+	if _, err := os.Stat(r.data); !os.IsNotExist(err) {
+		t.Errorf("looking made the data directory: %v", err)
+	}
+}
+
+func TestApplyThenNoChangesThenDestroy(t *testing.T) {
+	r := newRig(t, oneAgent)
+	got := r.want(0, "Applied: 1 added, 0 changed, 0 destroyed. Revision 1.", "apply", "-auto-approve")
+	if !strings.Contains(got.out, "size = 1") || !strings.Contains(got.out, "Try:  collect -chdir="+r.dir+" status") {
+		t.Errorf("after apply:\n%s", got.out)
+	}
+	r.want(0, "No changes.", "plan", "-detailed-exitcode")
+	r.want(2, "update agent.a", "plan", "-detailed-exitcode", "-var", "size=2")
+	r.want(0, "0 added, 1 changed", "apply", "-auto-approve", "-var=size=2")
+	r.want(0, "agent.a", "state", "list")
+	r.want(0, "origin       created", "state", "show", "agent.a")
+	r.want(1, "Did you mean agent.a?", "state", "show", "agent.b")
+	r.want(0, "revision 2", "show")
+	r.want(0, "delete agent.a", "destroy", "-auto-approve")
+	if len(r.w.things) > 0 {
+		t.Errorf("left: %v", r.w.things)
+	}
+	if _, err := os.Stat(filepath.Join(r.data, "lock")); !os.IsNotExist(err) {
+		t.Errorf("the lock file is left: %v", err)
+	}
+	for _, name := range []string{"state.journal"} {
+		if _, err := os.Stat(filepath.Join(r.data, name)); !os.IsNotExist(err) {
+			t.Errorf("%s is left: %v", name, err)
+		}
+	}
+}
+
+func TestOnlyYesApproves(t *testing.T) {
+	r := newRig(t, oneAgent)
+	got := r.want(1, "There is no terminal to ask on: add -auto-approve", "apply")
+	if strings.Contains(got.out, "create") || r.w.reads > 0 {
+		t.Errorf("planned before refusing:\n%s", got.out)
+	}
+	r.want(1, "-json asks no question", "apply", "-json")
+	r.tty = true
+	r.want(1, "There is no terminal", "apply", "-input=false")
+	for _, answer := range []string{"no\n", "y\n", "YES\n", "", "\n"} {
+		r.in = answer
+		r.want(1, "Nothing was changed.", "apply")
+	}
+	if len(r.w.things) > 0 {
+		t.Fatalf("made without a yes: %v", r.w.things)
+	}
+	r.in = "yes\n"
+	r.want(0, "Applied: 1 added", "apply")
+}
+
+func TestOptionsMayStandAnywhere(t *testing.T) {
+	r := newRig(t, oneAgent)
+	plan := filepath.Join(t.TempDir(), "plan")
+	r.want(0, "Saved the plan", "plan", "-out", plan)
+	r.want(1, "belongs to plan", "apply", plan, "-target=agent.a")
+	r.want(0, "Applied: 1 added", "apply", plan, "-parallelism", "2")
+	r.want(0, "0 to add", "plan", "-var", `names=["a","b"]`, "-var", "size=3")
+}
+
+func TestMistakesOnTheCommandLine(t *testing.T) {
+	r := newRig(t, oneAgent)
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":           {[]string{"aply"}, `no command "aply". Did you mean "apply"?`},
+		"unknown subcommand":        {[]string{"state", "lst"}, `Did you mean "list"?`},
+		"unknown option":            {[]string{"plan", "-detailed-exitcod"}, "Did you mean -detailed-exitcode?"},
+		"unknown option, no guess":  {[]string{"plan", "-quux"}, `"collect plan -help" lists the options`},
+		"option without its value":  {[]string{"plan", "-out"}, "Wrong option"},
+		"bad value":                 {[]string{"apply", "-parallelism=x"}, "Wrong option"},
+		"-var without =":            {[]string{"plan", "-var", "size"}, "-var takes NAME=VALUE"},
+		"an argument too many":      {[]string{"plan", "detailed-exitcode"}, "does not take"},
+		"-chdir behind the command": {[]string{"plan", "-chdir=x"}, "stands before the command"},
+		"unknown variable":          {[]string{"plan", "-var", "sise=1"}, "size"},
+		"unknown target":            {[]string{"plan", "-target=agent.b"}, "Did you mean agent.a?"},
+		"unknown agent to run":      {[]string{"run", "agent.b"}, "Did you mean agent.a?"},
+		"unknown agent for logs":    {[]string{"logs", "agent.a"}, "Nothing was applied yet"},
+		"logs of nobody":            {[]string{"logs"}, "Give the address of an agent"},
+		"output before apply":       {[]string{"output", "size"}, "nothing was applied yet"},
+		"not a plan file":           {[]string{"apply", os.Args[0]}, "is not a plan file"},
+		"no such plan file":         {[]string{"apply", "nosuch"}, "no such file"},
+		"wrong directory":           {[]string{"-chdir=/nonexistent", "plan"}, "nonexistent"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { r.want(1, tt.want, tt.args...) })
+	}
+}
+
+func TestSavedPlans(t *testing.T) {
+	r := newRig(t, oneAgent)
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	r.want(0, "", "plan", "-out="+first)
+	r.want(0, "create agent.a", "show", first)
+	r.config("") // later edits do not count
+	r.want(0, "Applied: 1 added", "apply", first)
+	r.want(1, "stale: agent.a changed after it was made. Make a new plan", "apply", first)
+	r.config(oneAgent)
+	r.want(0, "", "plan", "-out="+second, "-var=size=9")
+	raw, err := os.ReadFile(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)-20] ^= 1
+	if err := os.WriteFile(second, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.want(1, "is damaged", "apply", second)
+	r.want(1, "is damaged", "show", second)
+
+	other := newRig(t, oneAgent)
+	other.want(0, "", "plan", "-out="+second)
+	r.want(1, "made for another installation", "apply", second)
+}
+
+const secretAgent = `
+variable "password" {
+  type      = string
+  sensitive = true
+}
+agent "a" {
+  source "gen" "in" {
+    password = var.password
+    channels = [channel.all]
+  }
+  channel "mem" "all" {}
+  sink "out" "k" { channel = channel.all }
+}
+output "password" {
+  value     = var.password
+  sensitive = true
+}
+`
+
+func TestSecretsAppearNowhere(t *testing.T) {
+	r := newRig(t, secretAgent)
+	dir := t.TempDir()
+	plan := filepath.Join(dir, "plan")
+	var seen []string
+	r.env = append(r.env, "COLLECT_VAR_password=hunter2")
+	run := func(code int, args ...string) {
+		got := r.want(code, "", args...)
+		seen = append(seen, got.out, got.err)
+	}
+	run(0, "plan", "-out="+plan)
+	run(0, "plan", "-json")
+	run(0, "show", "-json", plan)
+	run(0, "apply", plan)
+	run(0, "show", "-json")
+	run(0, "output", "-json")
+	run(1, "output", "-raw", "password")
+	run(0, "state", "show", "agent.a")
+	r.want(0, "No changes", "plan", "-detailed-exitcode")
+	r.want(2, "update agent.a", "plan", "-detailed-exitcode", "-var", "password=changed")
+	for _, root := range []string{r.data, dir} {
+		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() {
+				raw, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				seen = append(seen, path+": "+string(raw))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range seen {
+		if strings.Contains(s, "hunter2") {
+			t.Errorf("the secret stands in:\n%s", s)
+		}
+	}
+}
+
+func TestLossNeedsItsWord(t *testing.T) {
+	r := newRig(t, oneAgent)
+	r.want(0, "", "apply", "-auto-approve")
+	r.w.loss = 1204
+	r.want(1, "1204 events in agent.a.channel.c would be lost: confirm with -confirm-loss=agent.a.channel.c", "destroy", "-auto-approve")
+	if len(r.w.things) != 1 {
+		t.Fatal("destroyed")
+	}
+	r.want(0, "delete agent.a", "destroy", "-auto-approve", "-confirm-loss=agent.a.channel.c")
+}
+
+func TestFailedApply(t *testing.T) {
+	r := newRig(t, oneAgent)
+	r.w.fail = errors.New("port is taken")
+	r.want(1, "failed agent.a port is taken", "apply", "-auto-approve")
+	r.w.fail = nil
+	r.want(0, "Applied: 1 added", "apply", "-auto-approve")
+}
+
+func TestUnreadableState(t *testing.T) {
+	r := newRig(t, oneAgent)
+	r.want(0, "", "apply", "-auto-approve")
+	for content, want := range map[string]string{"": "is empty (0 bytes)", "{": "is damaged", `{"version":9}`: "newer version"} {
+		if err := os.WriteFile(filepath.Join(r.data, "state.json"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"plan"}, {"apply", "-auto-approve"}, {"destroy", "-auto-approve"}, {"status"}, {"output"}} {
+			r.want(1, want, args...)
+		}
+	}
+	if err := os.Remove(filepath.Join(r.data, "state.json")); err != nil {
+		t.Fatal(err)
+	}
+	r.want(0, "No changes.", "plan", "-detailed-exitcode")
+	if len(r.w.things) != 1 {
+		t.Error("something was destroyed")
+	}
+}
+
+func TestTheSecondApplyAtTheSameTimeIsTold(t *testing.T) {
+	r := newRig(t, oneAgent)
+	var inner result
+	r.w.during = func(string) { inner = r.run("apply", "-auto-approve", "-var=size=2") }
+	r.want(0, "Applied: 1 added", "apply", "-auto-approve")
+	if inner.code != 1 || !strings.Contains(inner.err, "is locked by process") || !strings.Contains(inner.err, "collect apply") {
+		t.Errorf("second apply: %+v", inner)
+	}
+	r.w.during = func(string) { inner = r.run("plan") }
+	r.want(0, "1 changed", "apply", "-auto-approve", "-var=size=3")
+	if inner.code != 1 || !strings.Contains(inner.err, "is locked by process") {
+		t.Errorf("plan during an apply: %+v", inner)
+	}
+}
+
+func TestFirstInterruptFinishesTheRunningStep(t *testing.T) {
+	two := oneAgent + strings.NewReplacer(`agent "a"`, `agent "b"`).Replace(oneAgent[strings.Index(oneAgent, "agent \"a\""):strings.Index(oneAgent, "output")])
+	r := newRig(t, two)
+	r.w.during = func(string) {
+		r.signals <- syscall.SIGINT
+		for { // until the command has noticed
+			if len(r.signals) == 0 {
+				return
+			}
+		}
+	}
+	got := r.want(1, "Interrupt received", "apply", "-auto-approve", "-parallelism=1")
+	if len(r.w.things) != 1 || !strings.Contains(got.out, "skipped agent.b interrupted") {
+		t.Errorf("made %v\n%s", r.w.things, got.out)
+	}
+	r.w.during = nil
+	r.want(0, "Applied: 1 added", "apply", "-auto-approve")
+}
+
+func TestSecondInterruptEndsAtOnce(t *testing.T) {
+	r := newRig(t, oneAgent)
+	stuck := make(chan struct{})
+	defer close(stuck)
+	r.w.during = func(string) {
+		r.signals <- syscall.SIGINT
+		r.signals <- syscall.SIGINT
+		<-stuck
+	}
+	r.want(1, "Running steps were not waited for", "apply", "-auto-approve")
+	st, err := state.Load(r.data)
+	if err != nil || st.Known("agent.a") == nil || st.Known("agent.a").Intent == "" {
+		t.Errorf("the intent is not remembered: %+v, %v", st, err)
+	}
+}
+
+func TestProtectedExitsOne(t *testing.T) {
+	r := newRig(t, strings.Replace(oneAgent, `agent "a" {`, "agent \"a\" {\n  lifecycle {\n    prevent_destroy = true\n  }", 1))
+	r.want(0, "", "apply", "-auto-approve")
+	r.want(1, "protected agent.a", "destroy", "-auto-approve")
+	if len(r.w.things) != 1 {
+		t.Error("destroyed")
+	}
+}
+
+func TestOutputs(t *testing.T) {
+	r := newRig(t, oneAgent)
+	r.want(0, "", "apply", "-auto-approve")
+	if got := r.want(0, "", "output", "-raw", "size"); got.out != "1" {
+		t.Errorf("-raw: %q", got.out)
+	}
+	if got := r.want(0, "", "output", "-raw", "text"); got.out != "\x1b[31mred" {
+		t.Errorf("-raw into a pipe: %q", got.out)
+	}
+	r.tty = true
+	if got := r.want(0, "", "output", "-raw", "text"); strings.Contains(got.out, "\x1b") {
+		t.Errorf("-raw on a terminal: %q", got.out)
+	}
+	r.want(0, `"type": "number"`, "output", "-json")
+	r.want(1, `Did you mean "size"?`, "output", "sise")
+}
+
+func TestJSONStream(t *testing.T) {
+	r := newRig(t, oneAgent)
+	types := func(out string) []string {
+		var all []string
+		for line := range strings.Lines(out) {
+			var m map[string]any
+			if err := json.Unmarshal([]byte(line), &m); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			for _, k := range []string{"@level", "@message", "@module", "@timestamp", "type"} {
+				if m[k] == nil {
+					t.Errorf("no %s in %s", k, line)
+				}
+			}
+			all = append(all, m["type"].(string))
+		}
+		return all
+	}
+	got := r.want(0, `"action":"create"`, "plan", "-json")
+	if want := []string{"version", "planned_change", "change_summary", "outputs"}; !slices.Equal(types(got.out), want) {
+		t.Errorf("plan: %v", types(got.out))
+	}
+	got = r.want(0, `"operation":"apply"`, "apply", "-json", "-auto-approve")
+	want := []string{"version", "planned_change", "change_summary", "apply_start", "apply_progress", "apply_complete", "change_summary", "outputs"}
+	if !slices.Equal(types(got.out), want) {
+		t.Errorf("apply: %v", types(got.out))
+	}
+	r.w.fail = errors.New("no")
+	got = r.want(1, "apply_errored", "apply", "-json", "-auto-approve", "-var=size=4")
+	if !slices.Contains(types(got.out), "diagnostic") || got.err != "" {
+		t.Errorf("failed apply: %v, %q", types(got.out), got.err)
+	}
+	r.config("agent {")
+	if got = r.want(1, `"severity":"error"`, "plan", "-json"); types(got.out)[1] != "diagnostic" {
+		t.Errorf("wrong configuration: %v", types(got.out))
+	}
+}
+
+// terraformPlan is what terraform-json reads of a plan.
+type terraformPlan struct {
+	FormatVersion   string `json:"format_version"`
+	ResourceChanges []struct {
+		Address, Mode, Type, Name string
+		Index                     any
+		ProviderName              string `json:"provider_name"`
+		Change                    struct{ Actions []string }
+	} `json:"resource_changes"`
+	OutputChanges map[string]struct{ Actions []string } `json:"output_changes"`
+	PlannedValues struct {
+		RootModule struct {
+			Resources []struct {
+				Address string
+				Values  map[string]any
+			}
+		} `json:"root_module"`
+	} `json:"planned_values"`
+	Applyable bool
+}
+
+func TestShowPlanAsJSON(t *testing.T) {
+	r := newRig(t, strings.Replace(oneAgent, `agent "a" {`, "agent \"a\" {\n  for_each = toset([\"5\"])", 1))
+	plan := filepath.Join(t.TempDir(), "plan")
+	r.want(0, "", "plan", "-out="+plan)
+	var p terraformPlan
+	if err := json.Unmarshal([]byte(r.want(0, "", "show", "-json", plan).out), &p); err != nil {
+		t.Fatal(err)
+	}
+	c := p.ResourceChanges[0]
+	if p.FormatVersion != "1.2" || c.Address != `agent.a["5"]` || c.Mode != "managed" || c.Name != "a" || c.Index != "5" || c.Change.Actions[0] != "create" {
+		t.Errorf("%+v", p)
+	}
+	if !p.Applyable || p.OutputChanges["size"].Actions[0] != "create" || p.PlannedValues.RootModule.Resources[0].Values["sources"] == nil {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestValidateJSON(t *testing.T) {
+	r := newRig(t, oneAgent+"\nlocals {\n  x = var.sise\n}\n")
+	var out struct {
+		FormatVersion string `json:"format_version"`
+		Valid         bool
+		ErrorCount    int `json:"error_count"`
+		Diagnostics   []jsonDiagnostic
+	}
+	if err := json.Unmarshal([]byte(r.want(1, "", "validate", "-json").out), &out); err != nil {
+		t.Fatal(err)
+	}
+	d := out.Diagnostics[0]
+	if out.Valid || out.ErrorCount != 1 || d.Range.Filename != "main.hcl" || d.Snippet.Code != "  x = var.sise" || *d.Snippet.Context != "locals" ||
+		d.Snippet.Code[d.Snippet.HighlightStartOffset:d.Snippet.HighlightEndOffset] != "var.sise" {
+		t.Errorf("%+v %+v %+v", out, d.Range, d.Snippet)
+	}
+}
+
+func TestFmt(t *testing.T) {
+	r := newRig(t, "agent \"a\" {\n  # a comment\n    env={}\n}\n")
+	r.want(3, "main.hcl", "fmt", "-check")
+	r.want(3, "+  env = {}", "fmt", "-check", "-diff")
+	r.want(0, "main.hcl", "fmt")
+	r.want(0, "", "fmt", "-check")
+	raw, err := os.ReadFile(filepath.Join(r.dir, "main.hcl"))
+	if err != nil || !strings.Contains(string(raw), "# a comment") {
+		t.Errorf("%s %v", raw, err)
+	}
+	r.in = "x=1\n"
+	if got := r.want(0, "", "fmt", "-"); got.out != "x = 1\n" {
+		t.Errorf("from standard input: %q", got.out)
+	}
+	r.config("agent {{{")
+	r.want(1, "Error", "fmt")
+	if raw, err := os.ReadFile(filepath.Join(r.dir, "main.hcl")); err != nil || string(raw) != "agent {{{" {
+		t.Errorf("a broken file was changed: %q, %v", raw, err)
+	}
+	if err := os.Mkdir(filepath.Join(r.dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.config("x = 1\n")
+	if err := os.WriteFile(filepath.Join(r.dir, "sub", "b.hcl"), []byte("y=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.want(0, "", "fmt", "-check")
+	r.want(3, "b.hcl", "fmt", "-check", "-recursive")
+}
+
+func TestSmallCommands(t *testing.T) {
+	r := newRig(t, oneAgent)
+	r.want(0, "Nothing to initialise", "init")
+	r.want(0, "collect 1.2.3", "version")
+	r.want(0, `"librdkafka": "2.0"`, "version", "-json")
+	r.want(0, `"source.gen"`, "providers", "schema", "-json")
+	r.want(0, "gen", "providers")
+	r.want(0, "version of this program", "version", "-help")
+}
