@@ -63,9 +63,7 @@ func (p *Program) IsConst() bool { return p.konst }
 
 // Bool gives the result as a bool.
 func (p *Program) Bool(ev Event, s *Scratch) (bool, error) {
-	if s != nil {
-		s.ev = ev
-	}
+	s.begin(ev)
 	v, err := p.b(s)
 	if err != nil {
 		return false, err
@@ -75,9 +73,7 @@ func (p *Program) Bool(ev Event, s *Scratch) (bool, error) {
 
 // Bytes gives the result as text. It aliases the event or the scratch memory, and is valid until either moves on.
 func (p *Program) Bytes(ev Event, s *Scratch) ([]byte, error) {
-	if s != nil {
-		s.ev = ev
-	}
+	s.begin(ev)
 	v, err := p.s(s)
 	if err != nil {
 		return nil, err
@@ -87,9 +83,7 @@ func (p *Program) Bytes(ev Event, s *Scratch) ([]byte, error) {
 
 // Number gives the result as a number.
 func (p *Program) Number(ev Event, s *Scratch) (float64, error) {
-	if s != nil {
-		s.ev = ev
-	}
+	s.begin(ev)
 	v, err := p.n(s)
 	if err != nil {
 		return 0, err
@@ -99,9 +93,7 @@ func (p *Program) Number(ev Event, s *Scratch) (float64, error) {
 
 // Time gives the result, an RFC 3339 text, as nanoseconds since 1970 UTC.
 func (p *Program) Time(ev Event, s *Scratch) (int64, error) {
-	if s != nil {
-		s.ev = ev
-	}
+	s.begin(ev)
 	t, err := p.t(s)
 	if err != nil {
 		return 0, err

@@ -273,3 +273,17 @@ func TestScratchIsReusedAfterReset(t *testing.T) {
 		t.Errorf("the scratch memory grew to %d bytes", cap(s.buf))
 	}
 }
+
+func TestChangedMemoryIsCheckedAgain(t *testing.T) {
+	t.Parallel()
+	p, s, ev := compile(t, `jsondecode(event.body).a`, TypeString), new(Scratch), newEvent(`{"a":"x"}`, nil)
+	if b, err := p.Bytes(ev, s); err != nil || string(b) != "x" {
+		t.Fatal(string(b), err)
+	}
+	for _, bad := range []string{`{"a":"\\"`, `"""""""""`, `{"a":"x",`} {
+		copy(ev.body, bad+"         ")
+		if _, err := p.Bytes(ev, s); err == nil {
+			t.Errorf("%s in the same memory counts as valid", bad)
+		}
+	}
+}

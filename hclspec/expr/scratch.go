@@ -22,6 +22,13 @@ type Scratch struct {
 	json  jsonSeen
 }
 
+// begin sets the event. What is known of a text's JSON holds for one run only: its memory may hold another text the next time.
+func (s *Scratch) begin(ev Event) {
+	if s != nil {
+		s.ev, s.json = ev, jsonSeen{}
+	}
+}
+
 // Reset forgets the results of the last event.
 func (s *Scratch) Reset() {
 	s.ev = nil
@@ -33,7 +40,6 @@ func (s *Scratch) Reset() {
 	}
 	s.buf, s.parts = s.buf[:0], s.parts[:0]
 	s.vals = s.vals[:0]
-	s.json = jsonSeen{}
 }
 
 // fits says whether n more bytes may be made.
