@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"hash/crc32"
+	"strings"
 	"testing"
 
 	"collect/runtime/flow"
@@ -28,7 +29,7 @@ func sample(pool *flow.Pool, form byte) *flow.Batch {
 	b := pool.GetSized(1000)
 	b.Begin("key", 10, &flow.Meta{Headers: flow.AppendHeaderBlock(nil, []flow.Header{{Name: "h", Value: []byte("v")}})})
 	pos := uint64(10)
-	for _, s := range []string{"one", "", "three"} {
+	for _, s := range []string{"one", "", strings.Repeat("three ", 100)} {
 		pos += uint64(len(s)) + 1
 		if form == formPosition {
 			pos += 5
