@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,19 +28,20 @@ func group(strategy string, more schema.Config) func(*schema.AgentSpec) {
 func TestFailoverUsesTheSecondWhileTheFirstIsAwayAndReturns(t *testing.T) {
 	each(t, func(t *testing.T, channel string, w *world) {
 		f := w.feed("in")
-		f.lines = 30
-		away := true
+		f.lines.Store(30)
+		var away atomic.Bool
+		away.Store(true)
 		w.target("a").write = func([]string) error {
-			if away {
+			if away.Load() {
 				return errors.New("away")
 			}
 			return nil
 		}
 		p := w.start(spec(channel, group("failover", nil)))
 		eventually(t, "the second takes it", func() bool { return len(w.target("b").lines()) == 30 })
-		away = false
+		away.Store(false)
 		time.Sleep(time.Minute) // longer than the longest pause
-		f.lines = 60
+		f.lines.Store(60)
 		eventually(t, "the first has it back", func() bool { return len(w.target("a").lines()) == 30 })
 		w.drain(p, time.Second)
 		if d := cmp.Diff(numbers(30, 60), w.target("a").lines()); d != "" {
@@ -51,7 +53,7 @@ func TestFailoverUsesTheSecondWhileTheFirstIsAwayAndReturns(t *testing.T) {
 func TestLoadBalanceSharesTheBatches(t *testing.T) {
 	for _, policy := range []string{"round_robin", "random"} {
 		each(t, func(t *testing.T, channel string, w *world) {
-			w.feed("in").lines = 400
+			w.feed("in").lines.Store(400)
 			p := w.start(spec(channel, group("load_balance", schema.Config{"policy": policy})))
 			eventually(t, "all is delivered", func() bool {
 				return len(w.target("a").lines())+len(w.target("b").lines()) == 400
@@ -72,20 +74,21 @@ func TestLoadBalanceSharesTheBatches(t *testing.T) {
 func TestReplicateGivesEachMemberEverythingAtItsOwnPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.feed("in").lines = 50
-		away := true
+		w.feed("in").lines.Store(50)
+		var away atomic.Bool
+		away.Store(true)
 		w.target("b").write = func([]string) error {
-			if away {
+			if away.Load() {
 				return errors.New("away")
 			}
 			return nil
 		}
 		p := w.start(spec("memory", group("replicate", nil)))
 		eventually(t, "the first has all", func() bool { return len(w.target("a").lines()) == 50 })
-		if len(w.feed("in").acks) != 0 {
+		if len(w.feed("in").outcomes()) != 0 {
 			t.Error("acknowledged before the second has it")
 		}
-		away = false
+		away.Store(false)
 		eventually(t, "the second has all", func() bool { return len(w.target("b").lines()) == 50 })
 		w.drain(p, time.Second)
 		for _, name := range []string{"a", "b"} {
@@ -100,7 +103,7 @@ func TestABatchOfUnknownFateWaitsForTheSameMember(t *testing.T) {
 	for name, back := range map[string]bool{"it comes back in time": true, "it stays away": false} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, channel string, w *world) {
-				w.feed("in").lines = 10
+				w.feed("in").lines.Store(10)
 				start := time.Now()
 				w.target("a").answer = func(*flow.Batch, []string) flow.Result {
 					if back && time.Since(start) > 5*time.Second {

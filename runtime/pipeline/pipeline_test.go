@@ -15,7 +15,7 @@ func TestEventsReachTheSinkInOrder(t *testing.T) {
 		t.Run(channel, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.feed("in").lines = 95
+				w.feed("in").lines.Store(95)
 				p := w.start(spec(channel, nil))
 				eventually(t, "all lines are delivered", func() bool { return len(w.target("out").lines()) == 95 })
 				if n := w.drain(p, time.Second); n != 0 {
@@ -28,7 +28,7 @@ func TestEventsReachTheSinkInOrder(t *testing.T) {
 				if channel == "journal" {
 					want = flow.Durable
 				}
-				for _, o := range w.feed("in").acks {
+				for _, o := range w.feed("in").outcomes() {
 					if o != want {
 						t.Errorf("acknowledged %d, want %d", o, want)
 					}

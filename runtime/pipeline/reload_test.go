@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func reload(t *testing.T, p *Pipeline, s *schema.AgentSpec, drop ...string) erro
 // grow feeds more lines and waits until n are delivered to a sink.
 func grow(t *testing.T, w *world, sink string, n int) {
 	t.Helper()
-	w.feed("in").lines = n
+	w.feed("in").lines.Store(int64(n))
 	eventually(t, "all is delivered", func() bool { return len(w.target(sink).lines()) >= n })
 }
 
@@ -34,7 +35,7 @@ func TestReloadLeavesAloneWhatDidNotChange(t *testing.T) {
 			s.Channels = append(s.Channels, schema.ChannelSpec{Type: channel, Name: "d"})
 			s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "fake", Name: "out2", Channel: "d"})
 		}
-		w.feed("in2").lines = 30
+		w.feed("in2").lines.Store(30)
 		p := w.start(spec(channel, two))
 		grow(t, w, "out", 50)
 		before := map[string]any{"source": p.sources["in2"], "channel": p.channels["d"], "sink": p.runners["sink.out2"].members[0].sink}
@@ -77,14 +78,14 @@ func TestReloadLeavesAloneWhatDidNotChange(t *testing.T) {
 func TestAReplacedSinkFlushesAndNothingIsDoubled(t *testing.T) {
 	each(t, func(t *testing.T, channel string, w *world) {
 		w.target("out").hold = true
-		w.feed("in").lines = 50
+		w.feed("in").lines.Store(50)
 		p := w.start(spec(channel, nil))
 		time.Sleep(time.Second)
 		err := reload(t, p, spec(channel, func(s *schema.AgentSpec) { s.Sinks[0].Name = "next" }))
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.feed("in").lines = 80
+		w.feed("in").lines.Store(80)
 		eventually(t, "the next has the rest", func() bool { return len(w.target("next").lines()) == 30 })
 		w.drain(p, time.Second)
 		if d := cmp.Diff(numbers(0, 50), w.target("out").lines()); d != "" {
@@ -97,8 +98,8 @@ func TestAReplacedSourceGoesOnWhereTheOldOneStopped(t *testing.T) {
 	each(t, func(t *testing.T, channel string, w *world) {
 		p := w.start(spec(channel, nil))
 		grow(t, w, "out", 50)
-		w.target("out").hold = true // so that something is in flight
-		w.feed("in").lines = 90
+		w.target("out").holdFrom(true) // so that something is in flight
+		w.feed("in").lines.Store(90)
 		time.Sleep(time.Second)
 		err := reload(t, p, spec(channel, func(s *schema.AgentSpec) {
 			s.Sources[0].Interceptors = []schema.InterceptorSpec{{Type: "fake", Config: schema.Config{"drop": "line 10"}}}
@@ -106,7 +107,7 @@ func TestAReplacedSourceGoesOnWhereTheOldOneStopped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.feed("in").lines = 120
+		w.feed("in").lines.Store(120)
 		time.Sleep(time.Second)
 		w.drain(p, time.Second)
 		want := slices.DeleteFunc(numbers(0, 120), func(l string) bool { return strings.HasPrefix(l, "line 10") && l != "line 10" })
@@ -124,17 +125,18 @@ func TestAReplacedSourceGoesOnWhereTheOldOneStopped(t *testing.T) {
 
 func TestAChannelThatLeavesDrainsThroughItsSink(t *testing.T) {
 	each(t, func(t *testing.T, channel string, w *world) {
-		slow := true
+		var slow atomic.Bool
+		slow.Store(true)
 		w.target("out").write = func([]string) error {
-			if slow {
+			if slow.Load() {
 				return errors.New("away")
 			}
 			return nil
 		}
-		w.feed("in").lines = 50
+		w.feed("in").lines.Store(50)
 		p := w.start(spec(channel, nil))
 		time.Sleep(time.Second)
-		time.AfterFunc(5*time.Second, func() { slow = false })
+		time.AfterFunc(5*time.Second, func() { slow.Store(false) })
 		err := reload(t, p, spec("memory", func(s *schema.AgentSpec) {
 			s.Channels[0].Name = "d"
 			s.Sources[0].Routes[0].Channels = []string{"d"}
@@ -146,7 +148,7 @@ func TestAChannelThatLeavesDrainsThroughItsSink(t *testing.T) {
 		if d := cmp.Diff(numbers(0, 50), w.target("out").lines()); d != "" {
 			t.Errorf("old sink (-want +got):\n%s", d)
 		}
-		w.feed("in").lines = 70
+		w.feed("in").lines.Store(70)
 		eventually(t, "the new way is used", func() bool { return len(w.target("next").lines()) == 20 })
 		w.drain(p, time.Second)
 	})
@@ -154,8 +156,14 @@ func TestAChannelThatLeavesDrainsThroughItsSink(t *testing.T) {
 
 func TestAChannelThatCannotDrainStaysAsAnOrphan(t *testing.T) {
 	each(t, func(t *testing.T, channel string, w *world) {
-		w.target("out").write = func([]string) error { return errors.New("away for ever") }
-		w.feed("in").lines = 50
+		var back atomic.Bool
+		w.target("out").write = func([]string) error {
+			if back.Load() {
+				return nil
+			}
+			return errors.New("away")
+		}
+		w.feed("in").lines.Store(50)
 		p := w.start(spec(channel, nil))
 		time.Sleep(time.Second)
 		next := spec("memory", func(s *schema.AgentSpec) {
@@ -171,7 +179,7 @@ func TestAChannelThatCannotDrainStaysAsAnOrphan(t *testing.T) {
 			if len(orphans) != 1 || orphans[0].Channel != "c" || orphans[0].Events != 50 {
 				t.Errorf("orphans: %v", orphans)
 			}
-			w.target("out").write = nil
+			back.Store(true)
 			if err := reload(t, p, spec(channel, nil)); err != nil {
 				t.Fatal(err)
 			}
@@ -224,7 +232,8 @@ func TestAReloadThatFailsLeavesTheOldRunning(t *testing.T) {
 func TestEveryReloadUnderLoadKeepsEveryEvent(t *testing.T) {
 	each(t, func(t *testing.T, channel string, w *world) {
 		f := w.feed("in")
-		f.lines, f.pause = 1<<30, time.Millisecond
+		f.lines.Store(1 << 30)
+		f.pause = time.Millisecond
 		p := w.start(spec(channel, nil))
 		for _, edit := range []func(*schema.AgentSpec){
 			func(s *schema.AgentSpec) { s.Sinks[0].Config = schema.Config{"arg": "1"} },

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +25,7 @@ func TestASourceThatFailsIsStartedAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				f := w.feed("in")
-				f.lines = 50
+				f.lines.Store(50)
 				n := 3
 				f.fail = func() error {
 					if n--; n >= 0 {
@@ -50,10 +51,11 @@ func TestASourceThatFailsIsStartedAgain(t *testing.T) {
 func TestANewProcessGoesOnAtTheAcknowledgedFrontier(t *testing.T) {
 	each(t, func(t *testing.T, channel string, w *world) {
 		f := w.feed("in")
-		f.lines = 100
-		away := true
+		f.lines.Store(100)
+		var away atomic.Bool
+		away.Store(true)
 		w.target("out").write = func([]string) error {
-			if away {
+			if away.Load() {
 				return errors.New("away")
 			}
 			return nil
@@ -68,13 +70,13 @@ func TestANewProcessGoesOnAtTheAcknowledgedFrontier(t *testing.T) {
 			t.Errorf("left %v", left)
 		}
 		if channel == "memory" {
-			for _, o := range f.acks {
+			for _, o := range f.outcomes() {
 				if o != flow.Abandoned {
 					t.Errorf("acknowledged as %d", o)
 				}
 			}
 		}
-		away = false
+		away.Store(false)
 		p = w.start(spec(channel, nil))
 		eventually(t, "all is delivered", func() bool { return len(w.target("out").lines()) >= 100 })
 		time.Sleep(time.Second)
@@ -113,7 +115,7 @@ func TestInFlightLimitsWhatIsNotAcknowledged(t *testing.T) {
 
 func TestInterceptorsDropAndDeadLetter(t *testing.T) {
 	each(t, func(t *testing.T, channel string, w *world) {
-		w.feed("in").lines = 100
+		w.feed("in").lines.Store(100)
 		p := w.start(spec(channel, func(s *schema.AgentSpec) {
 			withDead(channel)(s)
 			s.Sources[0].Interceptors = []schema.InterceptorSpec{
@@ -149,7 +151,7 @@ func TestInterceptorsDropAndDeadLetter(t *testing.T) {
 func TestRoutesChooseChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.feed("in").lines = 100
+		w.feed("in").lines.Store(100)
 		when := func(src string) any { return map[string]any{"expr": src} }
 		p := w.start(spec("memory", func(s *schema.AgentSpec) {
 			for _, name := range []string{"d", "e"} {
@@ -188,7 +190,7 @@ func TestADurableChannelLearnsPositionsThatHoldNothingForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		f := w.feed("in")
-		f.lines = 50
+		f.lines.Store(50)
 		p := w.start(spec("memory", func(s *schema.AgentSpec) {
 			s.Channels = append(s.Channels, schema.ChannelSpec{Type: "journal", Name: "d"})
 			s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "fake", Name: "d", Channel: "d"})
@@ -198,7 +200,7 @@ func TestADurableChannelLearnsPositionsThatHoldNothingForIt(t *testing.T) {
 			}
 		}))
 		time.Sleep(5 * time.Second)
-		f.lines = 60
+		f.lines.Store(60)
 		time.Sleep(5 * time.Second)
 		w.drain(p, time.Second)
 		for _, pos := range w.journals["channel.d"].decided {
@@ -215,7 +217,7 @@ func TestADurableChannelLearnsPositionsThatHoldNothingForIt(t *testing.T) {
 func TestAPutThatFailsIsTriedAgainAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.feed("in").lines = 30
+		w.feed("in").lines.Store(30)
 		fail := 5
 		p, err := New(spec("memory", func(s *schema.AgentSpec) {
 			s.Channels = append(s.Channels, schema.ChannelSpec{Type: "journal", Name: "d"})
@@ -253,7 +255,8 @@ func TestAFullOptionalChannelDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		f := w.feed("in")
-		f.lines, f.perRun = 60, 1
+		f.lines.Store(60)
+		f.perRun = 1
 		big := strings.Repeat("x", 90_000)
 		f.body = func(int) string { return big }
 		w.target("slow").hold = true
@@ -264,7 +267,7 @@ func TestAFullOptionalChannelDelaysNobody(t *testing.T) {
 		}))
 		w.target("slow").write = func([]string) error { return errTest }
 		eventually(t, "all is delivered to the required one", func() bool { return len(w.target("out").lines()) == 60 })
-		if n := len(f.acks); n != 60 {
+		if n := len(f.outcomes()); n != 60 {
 			t.Errorf("acknowledged %d batches", n)
 		}
 		if c := p.Snapshot().Components[0]; c.DroppedBy["optional_full"] == 0 || c.DroppedBy["optional_full"] == 60 {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,13 +47,26 @@ func newWorld(t *testing.T) *world {
 
 // feed is what a fake source reads: numbered lines of one key.
 type feed struct {
-	lines   int
-	perRun  int           // events a batch
-	pause   time.Duration // after each batch
-	fail    func() error
-	body    func(i int) string
-	acks    []flow.Outcome
-	stopped bool
+	lines  atomic.Int64
+	perRun int           // events a batch
+	pause  time.Duration // after each batch
+	fail   func() error
+	body   func(i int) string
+
+	mu   sync.Mutex // guards acks
+	acks []flow.Outcome
+}
+
+func (f *feed) acked(o flow.Outcome) {
+	f.mu.Lock()
+	f.acks = append(f.acks, o)
+	f.mu.Unlock()
+}
+
+func (f *feed) outcomes() []flow.Outcome {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.acks)
 }
 
 // target is what a fake sink delivers to.
@@ -66,6 +80,12 @@ type target struct {
 	open    func() error
 	unload  bool
 	flushes int
+}
+
+func (g *target) holdFrom(hold bool) {
+	g.mu.Lock()
+	g.hold = hold
+	g.mu.Unlock()
 }
 
 func (g *target) lines() []string {
@@ -165,20 +185,20 @@ func (s *fakeSource) Run(ctx context.Context, out flow.Emitter) error {
 	s.env.Ready()
 	at, _, _ := s.env.Positions.Frontier("k")
 	for ctx.Err() == nil {
-		if int(at) >= s.feed.lines {
+		if int64(at) >= s.feed.lines.Load() {
 			_ = sleep(ctx, 10*time.Millisecond) // the loop looks at ctx
 			continue
 		}
 		b := s.env.Pool.Get()
 		b.Begin("k", at, &flow.Meta{Counted: true})
-		for n := 0; n < s.feed.perRun && int(at) < s.feed.lines; n++ {
+		for n := 0; n < s.feed.perRun && int64(at) < s.feed.lines.Load(); n++ {
 			b.AddBody([]byte(s.feed.body(int(at))), at+1)
 			at++
 		}
 		if s.feed.pause > 0 {
 			time.Sleep(s.feed.pause)
 		}
-		b.OnAck(func(o flow.Outcome) { s.feed.acks = append(s.feed.acks, o) })
+		b.OnAck(s.feed.acked)
 		if err := out.Emit(ctx, b); err != nil {
 			return err
 		}
