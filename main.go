@@ -1,4 +1,81 @@
-// Command collect declares, plans and applies data collection.
+// Command collect declares, plans and applies data collection. Everything it does is in the packages below; this file only joins
+// them.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	_ "time/tzdata" // intimezone works on machines without a time zone database
+
+	"collect/planner/agents"
+	"collect/planner/cli"
+	"collect/planner/render"
+	"collect/planner/resource"
+	"collect/providers"
+	"collect/providers/devbroker"
+	"collect/runtime/agent"
+	"collect/runtime/pipeline"
+	"collect/runtime/supervisor"
+	"collect/runtime/supervisor/api"
+)
+
+// version of the program.
+const version = "0.1.0"
+
+func main() {
+	reg := providers.Registry()
+	deps := cli.Deps{
+		Version: version,
+		Types:   reg,
+		Screen: func(w io.Writer, color bool, width int) cli.Screen {
+			return render.New(w, render.Options{Color: color, Width: width})
+		},
+		Kinds:     kinds,
+		RunAgent:  runAgent(reg),
+		RunBroker: runBroker,
+		Supervise: func(ctx context.Context, layout api.Layout, log *slog.Logger) error {
+			return supervisor.Run(ctx, supervisor.Options{Layout: layout, Log: log})
+		},
+	}
+	os.Exit(cli.Main(context.Background(), deps, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// kinds gives the kinds of objects that are planned.
+func kinds(env cli.KindEnv) []resource.Kind {
+	all := agents.Kinds(agents.Options{
+		Layout: env.Layout, Types: env.Types, Wait: env.Wait,
+		Ensure: func(ctx context.Context) (*api.Client, error) {
+			return supervisor.Ensure(ctx, env.Layout, env.Executable)
+		},
+	})
+	return all
+}
+
+func runAgent(reg *pipeline.Registry) func(context.Context, cli.AgentProcess) error {
+	return func(ctx context.Context, p cli.AgentProcess) error {
+		return agent.Run(ctx, agent.Options{
+			Layout: p.Layout, ID: p.ID, Registry: reg, Log: p.Log, Build: version, Alone: p.Alone, Abort: p.Abort,
+		})
+	}
+}
+
+func runBroker(ctx context.Context, layout api.Layout, log *slog.Logger, ready func(string)) error {
+	lock, address, err := supervisor.LockBroker(layout, version)
+	if err != nil {
+		return err
+	}
+	err = devbroker.Run(ctx, devbroker.Options{Dir: filepath.Join(layout.BrokerDir(), "data"), Listen: address, Ready: ready, Log: logWriter{log}})
+	return errors.Join(err, lock.Release())
+}
+
+// logWriter turns lines of text into log records.
+type logWriter struct{ log *slog.Logger }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.log.Warn("development broker", "says", string(p))
+	return len(p), nil
+}

@@ -28,26 +28,27 @@ import (
 
 func main() {
 	lines := flag.Int("lines", 1_000_000, "lines of input")
+	program := flag.String("program", "collect", "package of the program")
 	broker := flag.String("broker", "", "Kafka for w4; empty: the development broker")
 	flag.Parse()
 	names := flag.Args()
 	if len(names) == 0 {
 		names = []string{"w1", "w2", "w3", "w4", "w5", "w9", "idle", "first", "plan"}
 	}
-	if err := run(names, *lines, *broker); err != nil {
+	if err := run(names, *lines, *broker, *program); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(names []string, lines int, broker string) error {
+func run(names []string, lines int, broker, program string) error {
 	dir, err := os.MkdirTemp("", "collect-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, binary: filepath.Join(dir, "collect"), lines: lines, broker: broker}
-	build := exec.Command("go", "build", "-o", b.binary, "collect")
+	b := &bench{program: program, dir: dir, binary: filepath.Join(dir, "collect"), lines: lines, broker: broker}
+	build := exec.Command("go", "build", "-o", b.binary, b.program)
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build: %w", err)

@@ -24,6 +24,7 @@ import (
 
 type bench struct {
 	dir, binary string
+	program     string
 	lines       int
 	broker      string
 	runs        int
