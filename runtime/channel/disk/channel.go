@@ -63,6 +63,7 @@ type Channel struct {
 	stale     bool         // the cursors file has changes that are not durable
 	urgent    bool         // and somebody waits for them
 	renew     bool         // the cursors file must be written anew
+	paused    bool         // that failed; it is tried again after a while
 	staleAt   time.Time
 	noted     note
 	bad       map[string]bool // pieces that were set aside
@@ -167,7 +168,9 @@ func (c *Channel) release() {
 		_ = w.file.Close()
 	}
 	for _, k := range c.consumers {
+		k.turn <- struct{}{} // a Take that is under way sees that the channel is closed
 		k.r.close()
+		<-k.turn
 	}
 	for _, f := range []flow.File{c.cursors, c.lock} {
 		if f != nil {

@@ -198,10 +198,12 @@ func (k *consumer) try() (*lease, <-chan struct{}, error) {
 		return nil, nil, flow.ErrClosed
 	}
 	if k.synced == 0 { // others must not commit, and segments not go, before it is known that this one exists
-		c.urgent, c.stale = true, true
+		if !c.urgent {
+			c.urgent, c.stale = true, true
+			c.wake()
+		}
 		g := c.syncGate.Wait()
 		c.mu.Unlock()
-		c.wake()
 		return nil, g, nil
 	}
 	if len(k.returned) > 0 {

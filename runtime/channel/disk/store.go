@@ -75,6 +75,9 @@ func (c *Channel) cursorsDue(closing bool) bool {
 	if !c.stale {
 		return false
 	}
+	if c.paused && time.Since(c.staleAt) < cursorWait && !closing {
+		return false
+	}
 	if closing || c.urgent || time.Since(c.staleAt) >= cursorWait {
 		return true
 	}
@@ -97,6 +100,7 @@ func (c *Channel) syncCursors(closing bool) {
 		c.mu.Unlock()
 		return
 	}
+	urgent := c.urgent
 	c.stale, c.urgent = false, false
 	consumers, renew, f := slices.Clone(c.consumers), c.renew, c.cursors
 	c.mu.Unlock()
@@ -124,9 +128,10 @@ func (c *Channel) syncCursors(closing bool) {
 	defer c.mu.Unlock()
 	if err != nil {
 		c.lastErr, c.renew = fmt.Errorf("write cursors: %w", err), true
-		c.stale, c.staleAt = true, time.Now()
+		c.stale, c.staleAt, c.urgent, c.paused = true, time.Now(), urgent, true
 		return
 	}
+	c.paused = false
 	for _, s := range covered {
 		s.k.synced, s.k.syncedFrontier = max(s.k.synced, s.version), max(s.k.syncedFrontier, s.frontier)
 	}

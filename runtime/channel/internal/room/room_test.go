@@ -3,6 +3,7 @@ package room_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -18,24 +19,24 @@ func TestLaterReservationsDoNotOvertake(t *testing.T) {
 		if err := r.Reserve(t.Context(), 8, false, nothing); err != nil {
 			t.Fatal(err)
 		}
-		var order []int64
-		waited := 0
+		order := make(chan int64, 2)
+		var waited atomic.Int64
 		for _, n := range []int64{9, 1} {
 			go func() {
-				if err := r.Reserve(t.Context(), n, false, func() { waited++ }); err != nil {
+				if err := r.Reserve(t.Context(), n, false, func() { waited.Add(1) }); err != nil {
 					t.Error(err)
 				}
-				order = append(order, n)
+				order <- n
 			}()
 			synctest.Wait()
 		}
-		if len(order) != 0 || waited != 2 {
-			t.Errorf("%v served, %d told that they wait", order, waited)
+		if len(order) != 0 || waited.Load() != 2 {
+			t.Errorf("%d served, %d told that they wait", len(order), waited.Load())
 		}
 		r.Add(-8)
 		synctest.Wait()
 		if len(order) != 2 {
-			t.Errorf("served %v, want both", order)
+			t.Errorf("served %d, want both", len(order))
 		}
 		if used, waiting := r.State(); used != 10 || waiting {
 			t.Errorf("used %d, waiting %v", used, waiting)
