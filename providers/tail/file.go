@@ -72,8 +72,13 @@ func (f *file) learn() {
 		return
 	}
 	f.note.Path = f.path()
-	if f.note.LearnHead(f.src()) != nil || f.note.LearnTail(f.src(), f.rd.Off) != nil {
+	if f.note.LearnHead(f.src()) != nil {
 		return // an old note is right, too
+	}
+	if f.tailAt == f.rd.Off && !f.note.Packed { // as it was when it was read: the file may have been cut since
+		f.note.SetTail(f.tail, f.tailAt)
+	} else if f.note.LearnTail(f.src(), f.rd.Off) != nil {
+		return
 	}
 	f.dirty = false
 }
@@ -94,7 +99,8 @@ func (s *Source) look(f *file, now time.Time) (int64, error) {
 		return 0, err
 	}
 	f.links = info.Links
-	if info.Size != f.size || !info.ModTime.Equal(f.mtime) {
+	changed := info.Size != f.size || !info.ModTime.Equal(f.mtime)
+	if changed {
 		f.size, f.mtime, f.changed, f.flushed = info.Size, info.ModTime, now, false
 		if f.note.Packed { // still being written
 			f.closePack()
@@ -108,14 +114,17 @@ func (s *Source) look(f *file, now time.Time) (int64, error) {
 			return 0, err
 		}
 	}
-	if !f.held.IsZero() {
-		if now.Before(f.held) {
-			s.wake(f.held)
-			return 0, nil
-		}
-		if err := s.decide(f, now); err != nil || now.Before(f.held) {
+	if waits := now.Before(f.held); !f.known && !(waits && (f.note.Packed || !changed)) {
+		if err := s.decide(f, now, !changed && !f.held.IsZero()); err != nil {
 			return 0, err
 		}
+	}
+	if now.Before(f.held) {
+		s.wake(f.held)
+		return 0, nil
+	}
+	if !f.known {
+		return 0, nil
 	}
 	return s.available(f, now)
 }
@@ -264,7 +273,7 @@ func (s *Source) fillPacked(b *flow.Batch, f *file) (full bool, err error) {
 func (s *Source) settle() {
 	now := time.Now()
 	for _, f := range slices.Clone(s.order) {
-		if !f.known || !f.readOut() {
+		if (f.known || f.size > 0) && !(f.known && f.readOut()) {
 			continue
 		}
 		quiet := later(f.rotated, f.changed).Add(s.cfg.RotateWait)

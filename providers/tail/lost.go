@@ -100,23 +100,52 @@ func (s *Source) recognise(f *file) (*lostFile, error) {
 	return nil, nil
 }
 
-// copyOf says whether a new file has the content of one in the same folder that is being followed. A rotation may be about to cut
-// that one: then the copy is the place to go on, and must not be read from its beginning.
+// copyOf says whether a new file has the content of one in the same folder, or its beginning, as a copy that is still being
+// written has. A rotation may be about to cut the other one: then the copy is the place to go on, and must not be read from its
+// beginning.
 func (s *Source) copyOf(f *file) (bool, error) {
 	content := watched.NewContent(f.src())
 	for _, o := range s.order {
 		if o == f || o.dir != f.dir || !o.known || o.rd.Off == 0 || o.note.Packed {
 			continue
 		}
-		if o.learn(); !o.note.Distinctive() {
+		same, err := s.copies(f, o, content)
+		if same || err != nil {
+			return same, err
+		}
+	}
+	for _, l := range s.lost { // cut before the copy was complete
+		if f.note.Packed || f.size >= l.pos || time.Since(l.since) > s.cfg.RotateWait || !l.note.Distinctive() {
 			continue
 		}
-		same, err := content.Is(o.note)
+		if f.size < int64(l.note.HeadLen) {
+			return true, nil
+		}
+		same, err := content.Begins(l.note)
 		if same || err != nil {
 			return same, err
 		}
 	}
 	return false, nil
+}
+
+// copies compares f with a file that is being followed.
+func (s *Source) copies(f, o *file, content *watched.Content) (bool, error) {
+	if f.note.Packed || f.size >= o.rd.Off {
+		if o.learn(); !o.note.Distinctive() {
+			return false, nil
+		}
+		return content.Is(o.note)
+	}
+	if s.openHandle(o) != nil { // it is gone; the next scan sees that
+		return false, nil
+	}
+	same, err := watched.Prefix(o.h, f.h, f.size)
+	if err != nil || same {
+		return same, err
+	}
+	info, err := o.h.Stat()
+	return info.Size < o.rd.Off, err // cut while we compared: the next look knows more
 }
 
 // renew begins a file anew that was cut: its content so far may turn up in a copy.

@@ -189,12 +189,29 @@ func (s *Source) identify(f *file, now time.Time) error {
 		f.held = later(now, f.mtime.Add(s.cfg.RotateWait))
 		return nil
 	}
+	return s.decide(f, now, false)
+}
+
+// decide finds out what a file is: one that was read before under another name, one that may become the copy of another one and
+// waits, or a new one. patient says that it has waited long enough.
+func (s *Source) decide(f *file, now time.Time, patient bool) error {
+	if f.size == 0 {
+		return nil // there is nothing to tell it by, and nothing to read
+	}
+	if err := s.openHandle(f); err != nil {
+		return err
+	}
 	if took, err := s.takeOver(f); took || err != nil {
 		return err
 	}
-	if twin, err := s.copyOf(f); twin || err != nil {
-		f.held = now.Add(s.cfg.RotateWait)
+	twin, err := s.copyOf(f)
+	if err != nil {
 		return err
+	}
+	// As long as the content of a compressed file is followed in another file, there is nothing new in it.
+	if twin && (!patient || f.note.Packed) {
+		f.held = now.Add(s.cfg.RotateWait)
+		return nil
 	}
 	return s.anew(f)
 }
@@ -213,27 +230,6 @@ func (s *Source) anew(f *file) error {
 		return s.resume(f)
 	}
 	return nil
-}
-
-// decide ends the time for which a file was held back.
-func (s *Source) decide(f *file, now time.Time) error {
-	if f.known {
-		f.held = time.Time{}
-		return nil
-	}
-	if err := s.openHandle(f); err != nil {
-		return err
-	}
-	if took, err := s.takeOver(f); took || err != nil {
-		return err
-	}
-	if f.note.Packed { // as long as its content is followed in another file, there is nothing new in it
-		if twin, err := s.copyOf(f); twin || err != nil {
-			f.held = now.Add(s.cfg.RotateWait)
-			return err
-		}
-	}
-	return s.anew(f)
 }
 
 // resume prepares reading in the middle of a file.

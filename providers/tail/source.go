@@ -83,10 +83,7 @@ func New(cfg Config, env flow.Env) (flow.Source, error) {
 
 // Run follows the files until ctx ends.
 func (s *Source) Run(ctx context.Context, out flow.Emitter) error {
-	s.guard = watched.NewGuard(s.env)
-	s.tree = watched.NewTree(s.env, s.report)
-	s.files, s.refused = map[watched.ID]*file{}, map[string]string{}
-	s.order, s.lost, s.began = nil, nil, false
+	s.open()
 	defer s.close()
 	s.loadNotes()
 	s.scan()
@@ -108,6 +105,14 @@ func (s *Source) Run(ctx context.Context, out flow.Emitter) error {
 		pause = min(pause*2, s.longPause())
 	}
 	return nil
+}
+
+// open begins a run.
+func (s *Source) open() {
+	s.guard = watched.NewGuard(s.env)
+	s.tree = watched.NewTree(s.env, s.report)
+	s.files, s.refused = map[watched.ID]*file{}, map[string]string{}
+	s.order, s.lost, s.began, s.restart = nil, nil, false, false
 }
 
 // How long the source sleeps: briefly after something happened, then longer and longer. A watcher that works wakes it early.

@@ -1,6 +1,7 @@
 package watched
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -74,7 +75,9 @@ func (n *Note) LearnHead(src io.ReaderAt) error {
 	if err != nil {
 		return err
 	}
-	n.Head, n.HeadLen = hash(p), len(p)
+	if len(p) > n.HeadLen && (n.HeadLen == 0 || hash(p[:n.HeadLen]) == n.Head) { // else the file was cut meanwhile
+		n.Head, n.HeadLen = hash(p), len(p)
+	}
 	return nil
 }
 
@@ -100,27 +103,48 @@ type Content struct {
 // NewContent prepares a comparison.
 func NewContent(src io.ReaderAt) *Content { return &Content{src: src, heads: map[int]string{}} }
 
+// Begins says whether the content begins with the head that was noted.
+func (c *Content) Begins(n *Note) (bool, error) {
+	if n.HeadLen == 0 {
+		return true, nil
+	}
+	head, ok := c.heads[n.HeadLen]
+	if !ok {
+		p, err := ReadFull(c.src, 0, n.HeadLen)
+		if err != nil {
+			return false, err
+		}
+		if len(p) == n.HeadLen {
+			head = hash(p)
+		}
+		c.heads[n.HeadLen] = head
+	}
+	return head == n.Head, nil
+}
+
 // Is says whether the content begins with the head that was noted, and has the noted bytes before the noted position.
 func (c *Content) Is(n *Note) (bool, error) {
-	if n.HeadLen > 0 {
-		head, ok := c.heads[n.HeadLen]
-		if !ok {
-			p, err := ReadFull(c.src, 0, n.HeadLen)
-			if err != nil {
-				return false, err
-			}
-			if len(p) == n.HeadLen {
-				head = hash(p)
-			}
-			c.heads[n.HeadLen] = head
-		}
-		if head != n.Head {
-			return false, nil
-		}
+	if same, err := c.Begins(n); !same || err != nil {
+		return false, err
 	}
 	if n.TailAt > 0 && n.Tail != "" {
 		p, err := Tail(c.src, n.TailAt)
 		if err != nil || len(p) < int(min(n.TailAt, TailLen)) || hash(p) != n.Tail {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Prefix says whether the first size bytes of b are those of a, by their beginning and their end.
+func Prefix(a, b io.ReaderAt, size int64) (bool, error) {
+	for _, part := range [][2]int64{{0, min(size, HeadLen)}, {size - min(size, TailLen), min(size, TailLen)}} {
+		pa, err := ReadFull(a, part[0], int(part[1]))
+		if err != nil {
+			return false, err
+		}
+		pb, err := ReadFull(b, part[0], int(part[1]))
+		if err != nil || !bytes.Equal(pa, pb) {
 			return false, err
 		}
 	}

@@ -1,0 +1,607 @@
+package tail
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"collect/providers/providertest"
+	"collect/runtime/flow"
+)
+
+// The tests of this file are the rows about files in the matrix of faults that collectors must survive. Every line has a number,
+// so what is lost or doubled shows.
+
+func rename(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t testing.TB, name string) {
+	t.Helper()
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRenameRotationUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "app.log")
+	cfg := config(name)
+	out, r := follow(t, cfg, providertest.Env(t))
+	var want []string
+	for i := range 60 {
+		text, bodies := numbered(len(want), 50)
+		want = append(want, bodies...)
+		appendTo(t, name, text)
+		if i%3 == 2 {
+			rename(t, name, fmt.Sprintf("%s.%03d", name, i))
+		}
+		if i%10 == 9 { // a writer that goes on in the renamed file for a moment
+			text, bodies := numbered(len(want), 5)
+			want = append(want, bodies...)
+			out.Wait(len(want) - 5)
+			appendTo(t, fmt.Sprintf("%s.%03d", name, i-i%3-1), text)
+		}
+		out.Wait(len(want)) // a rotation that is quicker than the look at the folder loses its file for everybody
+	}
+	r.Stop()
+	equal(t, want, out.Bodies())
+}
+
+func TestRotatedFilesThatStayIncludedAreReadOnce(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "app.log")
+	out, r := follow(t, config(name+"*"), providertest.Env(t))
+	var want []string
+	for range 30 {
+		text, bodies := numbered(len(want), 20)
+		want = append(want, bodies...)
+		appendTo(t, name, text)
+		for n := 5; n > 0; n-- { // as logrotate does
+			if _, err := os.Stat(fmt.Sprintf("%s.%d", name, n)); err == nil {
+				rename(t, fmt.Sprintf("%s.%d", name, n), fmt.Sprintf("%s.%d", name, n+1))
+			}
+		}
+		rename(t, name, name+".1")
+		out.Wait(len(want))
+	}
+	r.Stop()
+	got := out.Bodies()
+	slices.Sort(got)
+	equal(t, want, got)
+}
+
+func TestCopyTruncate(t *testing.T) {
+	for _, included := range []bool{false, true} {
+		t.Run(fmt.Sprint("copy included ", included), func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "app.log")
+			cfg := config(name)
+			if included {
+				cfg = config(name + "*")
+			}
+			out, r := follow(t, cfg, providertest.Env(t))
+			var want []string
+			for i := range 5 {
+				text, bodies := numbered(len(want), 100)
+				want = append(want, bodies...)
+				appendTo(t, name, text)
+				out.Wait(len(want))
+				raw, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				appendTo(t, fmt.Sprintf("%s.%d", name, i), string(raw))
+				if err := os.Truncate(name, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(3 * cfg.RotateWait) // what should not come would come now
+			r.Stop()
+			equal(t, want, out.Bodies())
+		})
+	}
+}
+
+func TestLinesThatOnlyTheCopyHoldsAreRead(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	cfg := config(name + "*")
+	env := providertest.Env(t)
+	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
+	text, want := numbered(0, 100)
+	appendTo(t, name, text)
+	r := providertest.Start(t, newSource(t, cfg, env), out)
+	out.Wait(100)
+	r.Stop()
+	// While nobody reads, lines come, the file is copied and cut, and others come.
+	more, bodies := numbered(100, 50)
+	want = append(want, bodies...)
+	appendTo(t, name+".1", text+more)
+	if err := os.Truncate(name, 0); err != nil {
+		t.Fatal(err)
+	}
+	last, bodies := numbered(150, 50)
+	want = append(want, bodies...)
+	appendTo(t, name, last)
+	again, r := follow(t, cfg, again(env))
+	again.Wait(100)
+	time.Sleep(3 * cfg.RotateWait)
+	r.Stop()
+	got := append(out.Bodies(), again.Bodies()...)
+	slices.Sort(got)
+	equal(t, want, got)
+}
+
+func TestACutFileThatGrewAgainIsNoticed(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	head := strings.Repeat("equal head of all files\n", 100)
+	appendTo(t, name, head+"first\n")
+	out, r := follow(t, config(name), providertest.Env(t))
+	out.Wait(101)
+	// It is cut and grows beyond its old size before anybody looks.
+	if err := os.WriteFile(name, []byte(head+"other\nand more\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out.Wait(203)
+	r.Stop()
+	if got := out.Bodies(); len(got) != 203 || got[201] != "other" || got[202] != "and more" {
+		t.Errorf("%d events: %q", len(got), got[len(got)-2:])
+	}
+}
+
+func TestRotationWhileTheAgentIsDown(t *testing.T) {
+	for _, included := range []bool{false, true} {
+		t.Run(fmt.Sprint("rotated file included ", included), func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "app.log")
+			cfg := config(name)
+			if included {
+				cfg = config(name + "*")
+			}
+			env := providertest.Env(t)
+			text, _ := numbered(0, 100)
+			appendTo(t, name, text)
+			out, r := follow(t, cfg, env)
+			out.Wait(100)
+			r.Stop()
+			text, want := numbered(100, 50)
+			appendTo(t, name, text)
+			rename(t, name, name+".1")
+			text, bodies := numbered(150, 50)
+			want = append(want, bodies...)
+			appendTo(t, name, text)
+			out, r = follow(t, cfg, again(env))
+			out.Wait(100)
+			r.Stop()
+			got := out.Bodies()
+			slices.Sort(got)
+			equal(t, want, got)
+		})
+	}
+}
+
+func TestReusedInodesSkipNothing(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	env := providertest.Env(t)
+	head := strings.Repeat("equal head of all files\n", 100)
+	for i := range 15 {
+		out, r := follow(t, config(name), env)
+		appendTo(t, name, fmt.Sprint(head, i, "\n"))
+		out.Wait(101)
+		if i%2 == 0 { // deleted while it is followed, or while nobody looks
+			remove(t, name)
+			r.Stop()
+		} else {
+			r.Stop()
+			remove(t, name)
+		}
+		if got := out.Bodies(); len(got) != 101 || got[100] != fmt.Sprint(i) {
+			t.Fatalf("file %d gave %d events, the last one %q", i, len(got), got[len(got)-1])
+		}
+		env = again(env)
+	}
+}
+
+func TestManyFilesWithTheSameHead(t *testing.T) {
+	dir := t.TempDir()
+	head := strings.Repeat("SmartCar Status Information\n", 150)
+	var want []string
+	for i := range 100 {
+		body := fmt.Sprintf("car %03d", i)
+		want = append(want, body)
+		appendTo(t, filepath.Join(dir, fmt.Sprintf("%03d.log", i)), head+body+"\n")
+	}
+	out, r := follow(t, config(dir+"/*.log"), providertest.Env(t))
+	out.Wait(100 * 151)
+	r.Stop()
+	got := slices.DeleteFunc(out.Bodies(), func(b string) bool { return !strings.HasPrefix(b, "car") })
+	slices.Sort(got)
+	equal(t, want, got)
+}
+
+func TestAHalfLineWaitsForItsEndAlsoOverARestart(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	env := providertest.Env(t)
+	appendTo(t, name, "one\nhal")
+	out, r := follow(t, config(name), env)
+	out.Wait(1)
+	time.Sleep(200 * time.Millisecond)
+	r.Stop()
+	equal(t, []string{"one"}, out.Bodies())
+	out, r = follow(t, config(name), again(env))
+	appendTo(t, name, "f\ntwo\n")
+	out.Wait(2)
+	r.Stop()
+	equal(t, []string{"half", "two"}, out.Bodies())
+}
+
+func TestAHalfLineOfAFileThatIsGoneIsEmittedAndMarked(t *testing.T) {
+	for _, how := range []string{"renamed", "deleted"} {
+		t.Run(how, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "app.log")
+			appendTo(t, name, "one\nhalf")
+			out, r := follow(t, config(name), providertest.Env(t))
+			out.Wait(1)
+			if how == "renamed" {
+				rename(t, name, name+".old")
+			} else {
+				remove(t, name)
+			}
+			out.Wait(2)
+			r.Stop()
+			e := out.Events()[1]
+			if e.Body != "half" || e.Flags&flow.FlagSplit == 0 || e.Flags&flow.FlagNoLine == 0 {
+				t.Errorf("the half line came as %+v", e)
+			}
+		})
+	}
+}
+
+func TestAHugeLineIsSplitInBoundedMemory(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk := bytes.Repeat([]byte("x"), 1<<20)
+	for range 20 {
+		if _, err := f.Write(chunk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.WriteString("\nnext\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	out, r := follow(t, config(name), providertest.Env(t))
+	out.Wait(21)
+	r.Stop()
+	total := 0
+	events := out.Events()
+	for _, e := range events[:len(events)-1] {
+		total += len(e.Body)
+		if len(e.Body) > 1<<20 || e.Flags&flow.FlagSplit == 0 {
+			t.Errorf("a part of %d bytes, flags %x", len(e.Body), e.Flags)
+		}
+	}
+	if last := events[len(events)-1]; total != 20<<20 || last.Body != "next" || last.Flags&flow.FlagSplit != 0 {
+		t.Errorf("%d bytes in parts, then %q", total, last.Body)
+	}
+}
+
+func TestAnyBytesAreKept(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	var all []byte
+	for i := range 256 {
+		if i != '\n' {
+			all = append(all, byte(i))
+		}
+	}
+	appendTo(t, name, string(all)+"x\n\xff\xfe\n")
+	out, r := follow(t, config(name), providertest.Env(t))
+	out.Wait(2)
+	r.Stop()
+	equal(t, []string{string(all) + "x", "\xff\xfe"}, out.Bodies())
+}
+
+func pack(t testing.TB, name, text string) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	if strings.HasSuffix(name, ".gz") {
+		w := gzip.NewWriter(&buf)
+		_, err := w.Write([]byte(text))
+		if err = errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return buf.Bytes()
+	}
+	w, err := zstd.NewWriter(&buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write([]byte(text))
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func TestCompressedFilesAreRead(t *testing.T) {
+	for _, ext := range []string{".gz", ".zst"} {
+		t.Run(ext, func(t *testing.T) {
+			dir := t.TempDir()
+			text, want := numbered(0, 20000)
+			name := filepath.Join(dir, "old.log"+ext)
+			appendTo(t, name, string(pack(t, name, text[:100000]))+string(pack(t, name, text[100000:]))) // two members
+			env := providertest.Env(t)
+			env.Batch.MaxEvents = 1000
+			out, r := follow(t, config(dir+"/*"), env)
+			out.Wait(20000)
+			r.Stop()
+			equal(t, want, out.Bodies())
+			out, r = follow(t, config(dir+"/*"), again(env))
+			time.Sleep(300 * time.Millisecond)
+			r.Stop()
+			equal(t, []string{}, out.Bodies())
+		})
+	}
+}
+
+func TestCompressedConformance(t *testing.T) {
+	providertest.Test(t, func(t *testing.T) providertest.Source {
+		name, text, next := filepath.Join(t.TempDir(), "old.log.gz"), "", 0
+		return providertest.Source{
+			New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, config(name), env) },
+			Feed: func(t *testing.T, n int) []string {
+				more, bodies := numbered(next, n)
+				next += n
+				text += more
+				appendTo(t, name, string(pack(t, name, more)))
+				return bodies
+			},
+		}
+	})
+}
+
+func TestATruncatedCompressedFileGivesWhatItHolds(t *testing.T) {
+	dir := t.TempDir()
+	text, want := numbered(0, 5000)
+	raw := pack(t, ".gz", text)
+	appendTo(t, filepath.Join(dir, "old.log.gz"), string(raw[:len(raw)/2]))
+	env := providertest.Env(t)
+	out, r := follow(t, config(dir+"/*"), env)
+	providertest.Until(t, "the error is reported", func() bool { return env.Stats.Snapshot().LastError != "" })
+	r.Stop()
+	got := out.Bodies()
+	if len(got) < 100 {
+		t.Fatalf("%d lines of half a file", len(got))
+	}
+	equal(t, want[:len(got)-1], got[:len(got)-1]) // the last one is torn
+}
+
+func TestAFileThatIsCompressedAfterRotationIsNotReadAgain(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	cfg := config(name + "*")
+	env := providertest.Env(t)
+	text, want := numbered(0, 3000)
+	appendTo(t, name, text)
+	out, r := follow(t, cfg, env)
+	out.Wait(3000)
+	rename(t, name, name+".1")
+	appendTo(t, name+".1.gz", string(pack(t, ".gz", text))) // both are there for a while
+	text2, bodies := numbered(3000, 10)
+	appendTo(t, name, text2)
+	out.Wait(3010)
+	time.Sleep(5 * cfg.RotateWait)
+	remove(t, name+".1")
+	time.Sleep(5 * cfg.RotateWait)
+	r.Stop()
+	equal(t, append(want, bodies...), out.Bodies())
+	// The same while the agent is down.
+	rename(t, name, name+".2")
+	appendTo(t, name+".2.gz", string(pack(t, ".gz", text2)))
+	remove(t, name+".2")
+	appendTo(t, name, "new\n")
+	out, r = follow(t, cfg, again(env))
+	out.Wait(1)
+	time.Sleep(5 * cfg.RotateWait)
+	r.Stop()
+	equal(t, []string{"new"}, out.Bodies())
+}
+
+func TestWhatIsNoRegularFileIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(t.TempDir(), "secret")
+	appendTo(t, secret, "secret\n")
+	if err := os.Symlink(secret, filepath.Join(dir, "link.log")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo.log"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder.log"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, filepath.Join(dir, "a.log"), "good\n")
+	out, r := follow(t, config(dir+"/*.log"), providertest.Env(t))
+	out.Wait(1)
+	appendTo(t, filepath.Join(dir, "a.log"), "more\n")
+	out.Wait(2)
+	r.Stop()
+	equal(t, []string{"good", "more"}, out.Bodies())
+}
+
+func TestForeignFilesInSharedFoldersAreRefused(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // that is the case under test
+		t.Fatal(err)
+	}
+	secret := filepath.Join(t.TempDir(), "secret")
+	appendTo(t, secret, "secret\n")
+	if err := os.Link(secret, filepath.Join(dir, "hard.log")); err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, filepath.Join(dir, "foreign.log"), "foreign\n")
+	if err := os.Chown(filepath.Join(dir, "foreign.log"), 12345, 12345); err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, filepath.Join(dir, "own.log"), "own\n")
+	env := providertest.Env(t)
+	out, r := follow(t, config(dir+"/*.log"), env)
+	out.Wait(1)
+	providertest.Until(t, "both refusals are reported", func() bool { return env.Stats.Snapshot().Errors == 2 })
+	r.Stop()
+	equal(t, []string{"own"}, out.Bodies())
+}
+
+func TestAFileSwappedForALinkGivesNoForeignByte(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "app.log")
+	secret := filepath.Join(t.TempDir(), "secret")
+	appendTo(t, secret, "secret\n")
+	out, r := follow(t, config(dir+"/*.log"), providertest.Env(t))
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		appendTo(t, name, "own\n")
+		remove(t, name)
+		if err := os.Symlink(secret, name); err != nil {
+			t.Fatal(err)
+		}
+		remove(t, name)
+	}
+	r.Stop()
+	if slices.Contains(out.Bodies(), "secret") {
+		t.Error("the file behind the link was read")
+	}
+}
+
+// faultyFS fails some operations.
+type faultyFS struct {
+	flow.FS
+	open, read atomic.Int32 // how many more times they fail
+}
+
+func (f *faultyFS) OpenDir(name string) (flow.Dir, error) {
+	d, err := f.FS.OpenDir(name)
+	return &faultyDir{d, f}, err
+}
+
+type faultyDir struct {
+	flow.Dir
+	fs *faultyFS
+}
+
+func (d *faultyDir) Open(name string) (flow.File, error) {
+	if d.fs.open.Add(-1) >= 0 {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}
+	}
+	f, err := d.Dir.Open(name)
+	return &faultyFile{f, d.fs}, err
+}
+
+type faultyFile struct {
+	flow.File
+	fs *faultyFS
+}
+
+func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.fs.read.Add(-1) >= 0 {
+		return 0, &fs.PathError{Op: "read", Path: "x", Err: syscall.ESTALE}
+	}
+	return f.File.ReadAt(p, off)
+}
+
+func TestAFileThatCannotBeReadIsPickedUpLater(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "app.log")
+	env := providertest.Env(t)
+	faulty := &faultyFS{FS: env.FS}
+	env.FS = faulty
+	faulty.open.Store(3)
+	text, want := numbered(0, 100)
+	appendTo(t, name, text)
+	out, r := follow(t, config(name), env)
+	appendTo(t, filepath.Dir(name)+"/other", "") // so that the folder is looked at again
+	for i := range 3 {
+		time.Sleep(100 * time.Millisecond)
+		appendTo(t, fmt.Sprint(filepath.Dir(name), "/other", i), "")
+	}
+	out.Wait(100)
+	if n := env.Stats.Snapshot().Errors; n != 1 {
+		t.Errorf("%d errors were reported, want one", n)
+	}
+	faulty.read.Store(3)
+	text, bodies := numbered(100, 100)
+	appendTo(t, name, text)
+	out.Wait(200)
+	r.Stop()
+	equal(t, append(want, bodies...), out.Bodies())
+}
+
+func TestRandomKillsLoseNothing(t *testing.T) {
+	dir := t.TempDir()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	pos := providertest.NewPositions()
+	seen := map[string]int{}
+	var want []string
+	for round := range 60 {
+		env := providertest.Env(t)
+		env.Positions = pos
+		env.Batch.MaxEvents = 20
+		out := providertest.NewOut(t, pos).Hold(1 << 20)
+		r := providertest.Start(t, newSource(t, config(dir+"/*.log*"), env), out)
+		for range 4 {
+			name := filepath.Join(dir, fmt.Sprintf("%d.log", rnd.IntN(3)))
+			text, bodies := numbered(len(want), 1+rnd.IntN(60))
+			want = append(want, bodies...)
+			appendTo(t, name, text)
+			if rnd.IntN(4) == 0 {
+				rename(t, name, fmt.Sprintf("%s.%d", name, len(want)))
+			}
+			out.Ack(rnd.IntN(3), flow.Durable)
+		}
+		if rnd.IntN(2) == 0 {
+			_ = pos.Save(t.Context())
+		}
+		out.Ack(rnd.IntN(5), flow.Durable)
+		next := pos.Killed()
+		done := out.Acked()
+		r.Stop()
+		out.Ack(-1, flow.Abandoned)
+		for _, e := range done {
+			seen[e.Body]++
+		}
+		pos = next
+		if round%10 == 9 {
+			t.Logf("round %d: %d lines, %d acknowledged", round, len(want), len(seen))
+		}
+	}
+	env := providertest.Env(t)
+	env.Positions = pos
+	out, r := follow(t, config(dir+"/*.log*"), env)
+	providertest.Until(t, "every line came", func() bool {
+		all := map[string]bool{}
+		for _, b := range out.Bodies() {
+			all[b] = true
+		}
+		return !slices.ContainsFunc(want, func(b string) bool { return seen[b] == 0 && !all[b] })
+	})
+	r.Stop()
+}
