@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -263,11 +264,17 @@ func (s *session) showTries(p *planner.Plan) {
 	logs := ""
 	for _, st := range p.Steps {
 		if st.Kind == planner.KindAgent {
-			logs = fmt.Sprintf("     collect%s logs %s -f", chdir, shellQuote(st.Address))
+			logs = fmt.Sprintf("collect%s logs %s -f", chdir, shellQuote(st.Address))
 			break
 		}
 	}
-	fmt.Fprintf(s.out, "\nTry:  collect%s status%s     collect%s plan     collect%s destroy\n", chdir, logs, chdir, chdir)
+	tries := []string{fmt.Sprintf("collect%s status", chdir), logs, fmt.Sprintf("collect%s plan", chdir), fmt.Sprintf("collect%s destroy", chdir)}
+	tries = slices.DeleteFunc(tries, func(t string) bool { return t == "" })
+	between := "     "
+	if len("Try:  ")+len(strings.Join(tries, between)) > s.lookOf(s.stdout).width {
+		between = "\n      "
+	}
+	fmt.Fprintf(s.out, "\nTry:  %s\n", strings.Join(tries, between))
 }
 
 func shellQuote(a string) string {

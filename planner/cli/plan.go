@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/hashicorp/hcl/v2"
@@ -84,6 +87,9 @@ func (s *session) makePlan(ctx *cli.Context, st *state.State, destroy bool) (*pl
 		return nil, nil, &diagError{diags: diags, files: s.cfg.Files}
 	}
 	s.diagnostics(diags, s.cfg.Files)
+	if _, err := os.Stat(s.layout.AgentsDir()); errors.Is(err, fs.ErrNotExist) && st.Serial == 0 {
+		p.Installation.Fresh = true // a saved plan made the directory, and nothing more happened
+	}
 	if st.Root != "" && st.Root != s.cfg.Root {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("last applied from %s%s", st.Root, commitClause(st.Commit)))
 	}
