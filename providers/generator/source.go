@@ -2,9 +2,11 @@ package generator
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
+	"collect/hclspec/expr"
 	"collect/runtime/flow"
 )
 
@@ -20,13 +22,23 @@ type Source struct {
 	env  flow.Env
 	meta *flow.Meta
 	fill []byte
+
+	body    *expr.Program // nil: the default body
+	ev      flow.Event
+	scratch expr.Scratch
 }
 
 var _ flow.Source = (*Source)(nil)
 
 // New makes the source.
 func New(cfg Config, env flow.Env) (flow.Source, error) {
-	s := &Source{cfg: cfg, env: env, meta: &flow.Meta{Counted: true}}
+	s := &Source{cfg: cfg, env: env, meta: &flow.Meta{Counted: true}, ev: flow.Event{Host: env.Host}}
+	if cfg.Body.IsSet() {
+		var err error
+		if s.body, err = expr.Compile(cfg.Body, expr.TypeString); err != nil {
+			return nil, fmt.Errorf("body: %w", err)
+		}
+	}
 	s.fill = make([]byte, cfg.Size)
 	for i := range s.fill {
 		s.fill[i] = 'a' + byte(i%26)
@@ -51,7 +63,10 @@ func (s *Source) Run(ctx context.Context, out flow.Emitter) error {
 			s.pause(ctx, next-first, start)
 			continue
 		}
-		b := s.batch(next, n)
+		b, err := s.batch(next, n)
+		if err != nil {
+			return err
+		}
 		next += uint64(b.Len())
 		if err := out.Emit(ctx, b); err != nil {
 			return stopped(ctx, err)
@@ -94,7 +109,7 @@ func (s *Source) pause(ctx context.Context, made uint64, start time.Time) {
 }
 
 // batch makes up to n events that begin with number next.
-func (s *Source) batch(next uint64, n int) *flow.Batch {
+func (s *Source) batch(next uint64, n int) (*flow.Batch, error) {
 	if s.cfg.Count > 0 {
 		n = int(min(uint64(n), uint64(s.cfg.Count)-next))
 	}
@@ -104,8 +119,28 @@ func (s *Source) batch(next uint64, n int) *flow.Batch {
 	b.Begin(key, next, s.meta)
 	for i := uint64(0); i < uint64(n) && (i == 0 || len(b.Arena()) < limit); i++ {
 		s.add(b, next+i)
+		if err := s.replace(b, next+i); err != nil {
+			b.Release()
+			return nil, err
+		}
 	}
-	return b
+	return b, nil
+}
+
+// replace gives the newest event the configured body. One that cannot be computed is an error of the configuration, since there is
+// nothing in the event that could be wrong.
+func (s *Source) replace(b *flow.Batch, seq uint64) error {
+	if s.body == nil {
+		return nil
+	}
+	s.ev.Seek(b, b.Len()-1)
+	s.scratch.Reset()
+	body, err := s.body.Bytes(&s.ev, &s.scratch)
+	if err != nil {
+		return fmt.Errorf("body of event %d: %w", seq, err)
+	}
+	b.SetBody(b.Len()-1, body)
+	return nil
 }
 
 // add appends event number seq with the default body.
@@ -124,12 +159,13 @@ func (s *Source) add(b *flow.Batch, seq uint64) {
 // appendSeq appends "seq=" and at least ten digits.
 func appendSeq(dst []byte, seq uint64) []byte {
 	dst = append(dst, "seq="...)
-	at := len(dst)
-	dst = strconv.AppendUint(dst, seq, 10)
-	for digits := len(dst) - at; digits < 10; digits++ {
-		dst = append(dst, 0)
-		copy(dst[at+1:], dst[at:])
-		dst[at] = '0'
+	if seq >= 1e10 {
+		return strconv.AppendUint(dst, seq, 10)
+	}
+	dst = append(dst, "0000000000"...)
+	for at := len(dst) - 1; seq > 0; at-- {
+		dst[at] = byte('0' + seq%10)
+		seq /= 10
 	}
 	return dst
 }

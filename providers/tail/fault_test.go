@@ -40,6 +40,7 @@ func remove(t testing.TB, name string) {
 }
 
 func TestRenameRotationUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "app.log")
 	cfg := config(name)
@@ -65,6 +66,7 @@ func TestRenameRotationUnderLoad(t *testing.T) {
 }
 
 func TestRotatedFilesThatStayIncludedAreReadOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "app.log")
 	out, r := follow(t, config(name+"*"), providertest.Env(t))
@@ -88,6 +90,7 @@ func TestRotatedFilesThatStayIncludedAreReadOnce(t *testing.T) {
 }
 
 func TestCopyTruncate(t *testing.T) {
+	t.Parallel()
 	for _, included := range []bool{false, true} {
 		t.Run(fmt.Sprint("copy included ", included), func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "app.log")
@@ -119,6 +122,7 @@ func TestCopyTruncate(t *testing.T) {
 }
 
 func TestLinesThatOnlyTheCopyHoldsAreRead(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	cfg := config(name + "*")
 	env := providertest.Env(t)
@@ -148,6 +152,7 @@ func TestLinesThatOnlyTheCopyHoldsAreRead(t *testing.T) {
 }
 
 func TestACutFileThatGrewAgainIsNoticed(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	head := strings.Repeat("equal head of all files\n", 100)
 	appendTo(t, name, head+"first\n")
@@ -165,6 +170,7 @@ func TestACutFileThatGrewAgainIsNoticed(t *testing.T) {
 }
 
 func TestRotationWhileTheAgentIsDown(t *testing.T) {
+	t.Parallel()
 	for _, included := range []bool{false, true} {
 		t.Run(fmt.Sprint("rotated file included ", included), func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "app.log")
@@ -195,6 +201,7 @@ func TestRotationWhileTheAgentIsDown(t *testing.T) {
 }
 
 func TestReusedInodesSkipNothing(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	env := providertest.Env(t)
 	head := strings.Repeat("equal head of all files\n", 100)
@@ -217,6 +224,7 @@ func TestReusedInodesSkipNothing(t *testing.T) {
 }
 
 func TestManyFilesWithTheSameHead(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	head := strings.Repeat("SmartCar Status Information\n", 150)
 	var want []string
@@ -234,6 +242,7 @@ func TestManyFilesWithTheSameHead(t *testing.T) {
 }
 
 func TestAHalfLineWaitsForItsEndAlsoOverARestart(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	env := providertest.Env(t)
 	appendTo(t, name, "one\nhal")
@@ -250,6 +259,7 @@ func TestAHalfLineWaitsForItsEndAlsoOverARestart(t *testing.T) {
 }
 
 func TestAHalfLineOfAFileThatIsGoneIsEmittedAndMarked(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"renamed", "deleted"} {
 		t.Run(how, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "app.log")
@@ -272,6 +282,7 @@ func TestAHalfLineOfAFileThatIsGoneIsEmittedAndMarked(t *testing.T) {
 }
 
 func TestAHugeLineIsSplitInBoundedMemory(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	f, err := os.Create(name)
 	if err != nil {
@@ -306,6 +317,7 @@ func TestAHugeLineIsSplitInBoundedMemory(t *testing.T) {
 }
 
 func TestAnyBytesAreKept(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	var all []byte
 	for i := range 256 {
@@ -343,6 +355,7 @@ func pack(t testing.TB, name, text string) []byte {
 }
 
 func TestCompressedFilesAreRead(t *testing.T) {
+	t.Parallel()
 	for _, ext := range []string{".gz", ".zst"} {
 		t.Run(ext, func(t *testing.T) {
 			dir := t.TempDir()
@@ -364,6 +377,7 @@ func TestCompressedFilesAreRead(t *testing.T) {
 }
 
 func TestCompressedConformance(t *testing.T) {
+	t.Parallel()
 	providertest.Test(t, func(t *testing.T) providertest.Source {
 		name, text, next := filepath.Join(t.TempDir(), "old.log.gz"), "", 0
 		return providertest.Source{
@@ -380,6 +394,7 @@ func TestCompressedConformance(t *testing.T) {
 }
 
 func TestATruncatedCompressedFileGivesWhatItHolds(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	text, want := numbered(0, 5000)
 	raw := pack(t, ".gz", text)
@@ -396,6 +411,7 @@ func TestATruncatedCompressedFileGivesWhatItHolds(t *testing.T) {
 }
 
 func TestAFileThatIsCompressedAfterRotationIsNotReadAgain(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	cfg := config(name + "*")
 	env := providertest.Env(t)
@@ -426,6 +442,7 @@ func TestAFileThatIsCompressedAfterRotationIsNotReadAgain(t *testing.T) {
 }
 
 func TestWhatIsNoRegularFileIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	secret := filepath.Join(t.TempDir(), "secret")
 	appendTo(t, secret, "secret\n")
@@ -448,6 +465,7 @@ func TestWhatIsNoRegularFileIsLeftAlone(t *testing.T) {
 }
 
 func TestForeignFilesInSharedFoldersAreRefused(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root can give files away")
 	}
@@ -474,6 +492,7 @@ func TestForeignFilesInSharedFoldersAreRefused(t *testing.T) {
 }
 
 func TestAFileSwappedForALinkGivesNoForeignByte(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "app.log")
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -530,6 +549,7 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func TestAFileThatCannotBeReadIsPickedUpLater(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	env := providertest.Env(t)
 	faulty := &faultyFS{FS: env.FS}
@@ -556,6 +576,7 @@ func TestAFileThatCannotBeReadIsPickedUpLater(t *testing.T) {
 }
 
 func TestRandomKillsLoseNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	pos := providertest.NewPositions()

@@ -17,6 +17,7 @@ import (
 )
 
 func TestStartAtTheEnd(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "app.log")
 	env := providertest.Env(t)
@@ -45,6 +46,7 @@ func TestStartAtTheEnd(t *testing.T) {
 }
 
 func TestCapturesBecomeHeaders(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, car := range []string{"B0042", "C0007"} {
 		if err := os.MkdirAll(filepath.Join(dir, "korea", car), 0o700); err != nil {
@@ -68,6 +70,7 @@ func TestCapturesBecomeHeaders(t *testing.T) {
 }
 
 func TestNewFilesAndFoldersAreFound(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	out, r := follow(t, config(dir+"/**/*.log"), providertest.Env(t))
 	if err := os.MkdirAll(filepath.Join(dir, "x", "y"), 0o700); err != nil {
@@ -91,6 +94,7 @@ func TestNewFilesAndFoldersAreFound(t *testing.T) {
 }
 
 func TestEventsOfSeveralLines(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "app.log")
 	cfg := config(name)
 	cfg.Multiline = &Multiline{FirstLine: `^\d`, Timeout: 100 * time.Millisecond}
@@ -106,6 +110,7 @@ func TestEventsOfSeveralLines(t *testing.T) {
 }
 
 func TestDeleteAfterAcknowledgement(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	name := filepath.Join(dir, "a.log")
 	cfg := config(dir + "/*.log")
@@ -129,6 +134,7 @@ func TestDeleteAfterAcknowledgement(t *testing.T) {
 }
 
 func TestAnAbandonedFileIsNotDeleted(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "a.log")
 	cfg := config(name)
 	cfg.Delete = "after_ack"
@@ -146,6 +152,7 @@ func TestAnAbandonedFileIsNotDeleted(t *testing.T) {
 }
 
 func TestSlowFilesShareABatch(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for i := range 50 {
 		appendTo(t, filepath.Join(dir, fmt.Sprint(i, ".log")), "x\n")
@@ -162,6 +169,7 @@ func TestSlowFilesShareABatch(t *testing.T) {
 }
 
 func TestABusyFileDoesNotStarveOthers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	text, _ := numbered(0, 50000)
 	appendTo(t, filepath.Join(dir, "busy.log"), text)
@@ -181,6 +189,7 @@ func TestABusyFileDoesNotStarveOthers(t *testing.T) {
 }
 
 func TestPatterns(t *testing.T) {
+	t.Parallel()
 	for pattern, names := range map[string]map[string]bool{
 		"/a/*.log":         {"/a/x.log": true, "/a/b/x.log": false, "/a/.log": true, "/b/x.log": false},
 		"/a/**/x.log":      {"/a/x.log": true, "/a/b/c/x.log": true, "/x.log": false},
@@ -212,6 +221,7 @@ func TestPatterns(t *testing.T) {
 }
 
 func TestExclude(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"a.log", "b.log", "b.old"} {
 		appendTo(t, filepath.Join(dir, name), name+"\n")
@@ -226,6 +236,7 @@ func TestExclude(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*Config){
 		"no include": func(c *Config) { c.Include = nil },
 		"include":    func(c *Config) { c.Include = []string{"relative"} },
