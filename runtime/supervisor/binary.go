@@ -49,6 +49,9 @@ func installBinary(l api.Layout, program string) (path string, err error) {
 }
 
 func copyProgram(src io.Reader, path string) error {
+	// A process that another goroutine forks meanwhile would hold the file open for writing, and the system refuses to run such a file.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
