@@ -23,7 +23,7 @@ var layers = []struct {
 	may      []string
 }{
 	{"testdata/**", []string{"**"}},
-	{"", []string{"planner/cli", "planner/agents", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline"}},
+	{"", []string{"planner/cli", "planner/agents", "planner/render", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline"}},
 
 	{"hclspec/schema", nil},
 	{"hclspec/expr", []string{"hclspec/schema"}},
