@@ -253,6 +253,16 @@ func (b *bench) put(n int) {
 	b.pos = end
 }
 
+// settledNow fails when something is not acknowledged yet.
+func (b *bench) settledNow() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.acked != b.pos {
+		b.t.Errorf("acknowledged up to %d of %d", b.acked, b.pos)
+	}
+}
+
 func (b *bench) settled() {
 	b.t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {

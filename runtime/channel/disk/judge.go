@@ -13,11 +13,9 @@ func (r *recovery) judge() {
 		r.last, r.before = r.durable, r.cursors.note.before
 		return
 	}
-	first := r.segs[0]
+	first := r.segs[len(r.segs)-1]
 	if len(r.scanned) > 0 {
 		first = r.scanned[0].at.seg
-	} else {
-		first = r.segs[len(r.segs)-1]
 	}
 	r.last, r.before = first.base-1, first.head.before
 	if first.prev > 0 && first == r.segs[0] {
