@@ -24,7 +24,7 @@ type Deps struct {
 	Types     schema.Types      // the component types that exist
 	Libraries map[string]string // versions of what is linked in, such as librdkafka, for version
 
-	// Screen makes the writer of everything that people read.
+	// Screen replaces the writer of everything that people read (tests); nil: package render.
 	Screen func(w io.Writer, color bool, width int) Screen
 
 	// Kinds makes the kinds of resources of an installation: "kafka" (the development broker), "topic", "agent".

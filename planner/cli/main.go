@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"collect/planner"
+	"collect/planner/render"
 )
 
 // Main runs the command line and gives the exit code. args begins with the program's name; env holds NAME=value.
@@ -45,7 +46,10 @@ type command struct {
 
 func (c *command) screen(w io.Writer) Screen {
 	l := c.lookOf(w)
-	return c.deps.Screen(w, l.color, l.width)
+	if c.deps.Screen != nil {
+		return c.deps.Screen(w, l.color, l.width)
+	}
+	return render.New(w, render.Options{Color: l.color, Width: l.width})
 }
 
 // flush writes out what is still held back. A failure is a closed pipe: there is nobody left to tell.
