@@ -15,10 +15,12 @@ import (
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"collect/providers/internal/kafkaclient"
 )
 
 // ClusterID is what the development broker calls its cluster.
-const ClusterID = "collect-development"
+const ClusterID = kafkaclient.DevelopmentCluster
 
 // Options say how to run the broker.
 type Options struct {

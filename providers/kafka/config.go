@@ -87,24 +87,6 @@ func New(cfg Config, env flow.Env) (flow.Sink, error) {
 	return s, nil
 }
 
-// topicName checks a name as Kafka does, and refuses the brokers' own topics.
-func topicName(name string) error {
-	switch {
-	case name == "" || name == "." || name == "..":
-		return fmt.Errorf("%q is not a topic name", name)
-	case len(name) > 249:
-		return errors.New("a topic name has at most 249 characters")
-	case strings.HasPrefix(name, "__"):
-		return fmt.Errorf("topic %q is the brokers' own", name)
-	}
-	for _, c := range []byte(name) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
-			return fmt.Errorf("topic name %q may only have letters, digits, \".\", \"_\" and \"-\"", name)
-		}
-	}
-	return nil
-}
-
 // refName gives the name of a topic that is referred to.
 func refName(r schema.Ref) string {
 	if n := r.Attrs["name"]; n != "" {

@@ -435,7 +435,7 @@ func TestABrokerThatIsKilledLosesNothing(t *testing.T) {
 	}
 	write(50)
 	b.Kill()
-	write(50)
+	write(5)
 	b.Start(t)
 	d.Flush()
 	d.Retry()

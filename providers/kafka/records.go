@@ -9,6 +9,7 @@ import (
 	"collect/hclspec/expr"
 	"collect/hclspec/schema"
 	"collect/providers/internal/codec"
+	"collect/providers/internal/kafkaclient"
 	"collect/runtime/flow"
 )
 
@@ -68,7 +69,7 @@ func newRecords(c Config, env *flow.Env) (*records, error) {
 func (r *records) setTopic(c Config) error {
 	for _, ref := range c.Topics {
 		name := refName(ref)
-		if err := topicName(name); err != nil {
+		if err := kafkaclient.CheckTopicName(name); err != nil {
 			return fmt.Errorf("topics: %w", err)
 		}
 		r.topics[name] = &name
@@ -81,7 +82,7 @@ func (r *records) setTopic(c Config) error {
 		if c.Topic.Ref != nil {
 			name = refName(schema.Ref(*c.Topic.Ref))
 		}
-		if err := topicName(name); err != nil {
+		if err := kafkaclient.CheckTopicName(name); err != nil {
 			return fmt.Errorf("topic: %w", err)
 		}
 		r.topic = &name

@@ -26,8 +26,9 @@ type Topic struct {
 
 // Entry is one setting of a topic.
 type Entry struct {
-	Value string
-	Own   bool // set for this topic, not the broker's default
+	Value   string
+	Own     bool   // set for this topic, not the broker's default
+	Default string // what counts without Own; "" when the broker does not say
 }
 
 // Spec is a topic to be made.
@@ -146,11 +147,27 @@ func (a *Admin) describeConfigs(ctx context.Context, topics map[string]*Topic) e
 				return fmt.Errorf("topic %s: %w", r.Name, r.Error)
 			}
 			for name, e := range r.Config {
-				topics[r.Name].Config[name] = Entry{Value: e.Value, Own: e.Source == kafka.ConfigSourceDynamicTopic}
+				topics[r.Name].Config[name] = entry(e)
 			}
 		}
 		return nil
 	})
+}
+
+func entry(e kafka.ConfigEntryResult) Entry {
+	out := Entry{Value: e.Value, Own: e.Source == kafka.ConfigSourceDynamicTopic}
+	if !out.Own {
+		out.Default = e.Value
+		return out
+	}
+	for _, source := range []kafka.ConfigSource{kafka.ConfigSourceDynamicBroker, kafka.ConfigSourceDynamicDefaultBroker, kafka.ConfigSourceStaticBroker, kafka.ConfigSourceDefault} {
+		for _, s := range e.Synonyms {
+			if s.Source == source && out.Default == "" {
+				out.Default = s.Value
+			}
+		}
+	}
+	return out
 }
 
 // Create makes a topic. One that exists is kafka.ErrTopicAlreadyExists.

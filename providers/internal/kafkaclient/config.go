@@ -19,6 +19,9 @@ import (
 // DevelopmentBroker stands in a list of brokers for the address of the development broker.
 const DevelopmentBroker = "@development_broker"
 
+// DevelopmentCluster is what the development broker calls its cluster.
+const DevelopmentCluster = "collect-development"
+
 // Config is the configuration of provider "kafka".
 type Config struct {
 	Brokers          []string          `collect:"brokers" doc:"Bootstrap servers, host:port. Empty: the development broker, which runs on this machine and is not for production."`
@@ -161,6 +164,24 @@ func checkProperties(props map[string]string) error {
 		}
 		if !slices.Contains(allowed, name) {
 			return fmt.Errorf("properties: %q cannot be set: it is not one of the properties that are known to be harmless", name)
+		}
+	}
+	return nil
+}
+
+// CheckTopicName checks a name as Kafka does, and refuses the brokers' own topics.
+func CheckTopicName(name string) error {
+	switch {
+	case name == "" || name == "." || name == "..":
+		return fmt.Errorf("%q is not a topic name", name)
+	case len(name) > 249:
+		return errors.New("a topic name has at most 249 characters")
+	case strings.HasPrefix(name, "__"):
+		return fmt.Errorf("topic %q is the brokers' own", name)
+	}
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return fmt.Errorf("topic name %q may only have letters, digits, \".\", \"_\" and \"-\"", name)
 		}
 	}
 	return nil

@@ -54,7 +54,7 @@ func TestTopicsAreMadeReadChangedAndDeleted(t *testing.T) {
 		return ts["cars"]
 	}
 	cars := read()
-	if cars.Partitions != 3 || cars.Replicas != 1 || len(cars.ID) < 16 || cars.Config["retention.ms"] != (Entry{"1000", true}) {
+	if cars.Partitions != 3 || cars.Replicas != 1 || len(cars.ID) < 16 || cars.Config["retention.ms"].Value != "1000" || !cars.Config["retention.ms"].Own {
 		t.Errorf("read %+v", cars)
 	}
 	must(a.AddPartitions(ctx, "cars", 5))
