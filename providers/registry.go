@@ -22,6 +22,7 @@ import (
 	"collect/providers/spooldir"
 	"collect/providers/tail"
 	"collect/providers/timestamp"
+	"collect/providers/topic"
 	"collect/providers/uuid"
 	"collect/runtime/channel/disk"
 	"collect/runtime/channel/memory"
@@ -53,5 +54,6 @@ func Registry() *pipeline.Registry {
 		pipeline.Sink("kafka", kafka.Defaults, kafka.About(), kafka.New),
 		pipeline.Sink("null", null.Defaults, null.About(), null.New),
 		pipeline.Declared(schema.Provider, "kafka", kafkaclient.Defaults, kafkaclient.About()),
+		pipeline.Declared(schema.Topic, "topic", topic.Defaults, topic.About()),
 	)
 }
