@@ -184,6 +184,7 @@ type differ struct {
 	places  map[string]string
 	live    api.Agent
 	address string
+	figures map[string]*api.Component // of live, by kind and name
 
 	items   []resource.Item
 	loss    []resource.Loss

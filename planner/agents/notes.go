@@ -12,13 +12,15 @@ import (
 )
 
 // component finds the live figures of a part; nil when there are none.
-func component(a api.Agent, p part) *api.Component {
-	for i := range a.Components {
-		if c := &a.Components[i]; c.Kind == p.kind && c.Name == p.name {
-			return c
+func (d *differ) component(p part) *api.Component {
+	if d.figures == nil {
+		d.figures = make(map[string]*api.Component, len(d.live.Components))
+		for i := range d.live.Components {
+			c := &d.live.Components[i]
+			d.figures[string(c.Kind)+" "+c.Name] = c
 		}
 	}
-	return nil
+	return d.figures[string(p.kind)+" "+p.name]
 }
 
 // rate is how many events an agent takes in per second.
@@ -60,7 +62,7 @@ func about(events int64, perSecond float64) string {
 
 // swap tells what happens when a component is made anew inside the running agent, to it and to the data in flight.
 func (d *differ) swap(p part, e schema.Effect) string {
-	c := component(d.live, p)
+	c := d.component(p)
 	switch p.kind {
 	case schema.Source:
 		if c != nil && c.InFlight > 0 {
@@ -103,10 +105,8 @@ func (d *differ) durable(p part) bool { return d.kind.about(schema.Channel, p.ty
 // readers are the sinks and groups that the running agent empties a channel with.
 func readers(a anatomy, channel string) []part {
 	var out []part
-	for _, p := range a.parts {
-		if r, ok := p.args["channel"].(map[string]any); ok && r["ref"] == "channel."+channel {
-			out = append(out, p)
-		}
+	for _, i := range a.reads["channel."+channel] {
+		out = append(out, a.parts[i])
 	}
 	return out
 }
@@ -126,13 +126,13 @@ func (d *differ) emptiers(p part) string {
 
 // drainTime estimates how long a channel takes to be emptied.
 func (d *differ) drainTime(p part) string {
-	c := component(d.live, p)
+	c := d.component(p)
 	if c == nil {
 		return ""
 	}
 	r := 0.0
 	for _, s := range readers(d.was, p.name) {
-		if m := component(d.live, s); m != nil {
+		if m := d.component(s); m != nil {
 			r = max(r, m.EventsPerSec)
 		}
 	}
@@ -146,7 +146,7 @@ func (d *differ) stuck(channel string) bool {
 	}
 	all := readers(d.was, channel)
 	for _, s := range all {
-		m := component(d.live, s)
+		m := d.component(s)
 		if m == nil || m.Health == "ok" || m.Health == "idle" {
 			return false
 		}
@@ -179,7 +179,7 @@ func writes(source part, channel string) bool {
 // stuckLoss notes what is lost when a channel that outlives nothing is emptied while its destination takes nothing: what no source
 // would send again.
 func (d *differ) stuckLoss(p part) {
-	c := component(d.live, p)
+	c := d.component(p)
 	if c == nil || c.BacklogEvents == 0 || d.durable(p) || d.replayable(p.name) || !d.stuck(p.name) {
 		return
 	}
@@ -222,10 +222,8 @@ func covered(in, other anatomy, p part) bool {
 		_, there := other.find(text(r))
 		return !there
 	}
-	return slices.ContainsFunc(in.parts, func(g part) bool {
-		members, _ := g.args["sinks"].([]any)
-		return slices.ContainsFunc(members, func(v any) bool { return text(v) == p.path }) && covered(in, other, g)
-	})
+	g, ok := in.group[p.path]
+	return ok && covered(in, other, in.parts[g])
 }
 
 // retyped is a component under its old name with another type: another component.
@@ -262,7 +260,7 @@ func (d *differ) removed(p part) {
 // drains tells how a channel that leaves is emptied.
 func (d *differ) drains(p part) string {
 	d.stuckLoss(p)
-	c := component(d.live, p)
+	c := d.component(p)
 	if c == nil || c.BacklogEvents == 0 {
 		return "it is empty"
 	}

@@ -3,7 +3,6 @@ package agents
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"collect/hclspec/schema"
@@ -48,6 +47,9 @@ type anatomy struct {
 	agent  part
 	parts  []part // sources, channels, sinks, groups
 	labels map[string]string
+	at     map[string]int   // index of a part by its path
+	reads  map[string][]int // sinks and groups of a channel, by its path
+	group  map[string]int   // the group of a sink, by the sink's path
 }
 
 // commonBlocks are the arguments that every component of a kind has.
@@ -98,10 +100,23 @@ func (k *agentKind) anatomy(s *schema.AgentSpec) anatomy {
 		p.args["channel"], p.args["sinks"] = ref("channel."+x.Channel), refs("sink.", x.Sinks)
 		a.parts = append(a.parts, p)
 	}
-	for _, p := range a.parts {
-		a.labels[p.path] = p.label()
-	}
+	a.index()
 	return a
+}
+
+// index makes parts quick to find: an agent may have thousands.
+func (a *anatomy) index() {
+	a.at, a.reads, a.group = make(map[string]int, len(a.parts)), map[string][]int{}, map[string]int{}
+	for i, p := range a.parts {
+		a.labels[p.path], a.at[p.path] = p.label(), i
+		if r, ok := p.args["channel"].(map[string]any); ok {
+			a.reads[text(r)] = append(a.reads[text(r)], i)
+		}
+		members, _ := p.args["sinks"].([]any)
+		for _, m := range members {
+			a.group[text(m)] = i
+		}
+	}
 }
 
 func (k *agentKind) block(kind schema.Kind, typ string) []*schema.Block {
@@ -213,8 +228,8 @@ func effectIn(b *schema.Block, arg string) (schema.Effect, bool) {
 
 // find finds a part by its path.
 func (a anatomy) find(path string) (part, bool) {
-	i := slices.IndexFunc(a.parts, func(p part) bool { return p.path == path })
-	if i < 0 {
+	i, ok := a.at[path]
+	if !ok {
 		return part{}, false
 	}
 	return a.parts[i], true

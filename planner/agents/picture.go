@@ -40,7 +40,7 @@ func (k *agentKind) picture(a anatomy) []string {
 				continue
 			}
 		}
-		lines = append(lines, k.routed(a, head, routes)...)
+		lines = append(lines, routed(a, head, routes)...)
 	}
 	for _, p := range a.parts {
 		if p.kind == schema.Channel && !inline[p.name] {
@@ -62,9 +62,9 @@ func onlyChannel(routes []part) (string, bool) {
 	return strings.TrimPrefix(text(list[0]), "channel."), true
 }
 
-func (k *agentKind) routed(a anatomy, head string, routes []part) []string {
+func routed(a anatomy, head string, routes []part) []string {
 	if len(routes) == 1 && routes[0].args["when"] == nil {
-		return []string{head + k.named(a, describeTargets(routes[0]))}
+		return []string{head + targets(a, routes[0])}
 	}
 	lines := []string{head}
 	for _, r := range routes {
@@ -74,19 +74,19 @@ func (k *agentKind) routed(a anatomy, head string, routes []part) []string {
 		} else if len(routes) == 1 {
 			cond = "always"
 		}
-		lines = append(lines, "  "+cond+k.named(a, describeTargets(r)))
+		lines = append(lines, "  "+cond+targets(a, r))
 	}
 	return lines
 }
 
-// describeTargets writes where a route leads.
-func describeTargets(r part) string {
+// targets writes where a route leads.
+func targets(a anatomy, r part) string {
 	if r.args["drop"] == true {
 		return arrow + "dropped"
 	}
-	s := arrow + text(r.args["channels"])
+	s := arrow + named(a, r.args["channels"])
 	if o, ok := r.args["optional"]; ok {
-		s += " (" + text(o) + " when it has room)"
+		s += " (" + named(a, o) + " when it has room)"
 	}
 	if r.args["copy"] == true {
 		s += ", then on"
@@ -94,33 +94,16 @@ func describeTargets(r part) string {
 	return s
 }
 
-// named puts the types of channels into a text with their addresses.
-func (k *agentKind) named(a anatomy, s string) string {
-	for _, p := range a.parts {
-		if p.kind == schema.Channel {
-			s = replaceWord(s, "channel."+p.name, p.label())
+// named writes references with the types of what they point at.
+func named(a anatomy, refs any) string {
+	l, _ := refs.([]any)
+	out := make([]string, len(l))
+	for i, v := range l {
+		if out[i] = text(v); a.labels[out[i]] != "" {
+			out[i] = a.labels[out[i]]
 		}
 	}
-	return s
-}
-
-// replaceWord replaces whole addresses only: channel.a is not in channel.ab.
-func replaceWord(s, old, with string) string {
-	var b strings.Builder
-	for {
-		i := strings.Index(s, old)
-		if i < 0 {
-			return b.String() + s
-		}
-		end := i + len(old)
-		b.WriteString(s[:i])
-		if end < len(s) && strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", rune(s[end])) {
-			b.WriteString(old)
-		} else {
-			b.WriteString(with)
-		}
-		s = s[end:]
-	}
+	return strings.Join(out, ", ")
 }
 
 // tail draws what follows a component: a channel's size and its sinks, a sink's destination.

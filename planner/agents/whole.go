@@ -66,7 +66,7 @@ func (k *agentKind) diffDelete(live *resource.Live, opt resource.DiffOptions) (*
 			continue
 		}
 		durable = durable || d.durable(p)
-		m := component(a, p)
+		m := d.component(p)
 		if m == nil || m.BacklogEvents == 0 {
 			continue
 		}
@@ -111,7 +111,7 @@ func through(d *differ, p part) string {
 
 func cause(d *differ, p part) string {
 	for _, r := range readers(d.was, p.name) {
-		if m := component(d.live, r); m != nil && m.LastError != "" {
+		if m := d.component(r); m != nil && m.LastError != "" {
 			return ": " + m.LastError
 		}
 	}
