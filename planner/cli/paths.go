@@ -13,7 +13,7 @@ import (
 // writtenPaths lists the directories that an installation writes: its own, what sinks write to, and what sources rename or
 // delete in.
 func writtenPaths(cfg *hclspec.Config, types schema.Types, l api.Layout) []string {
-	set := map[string]bool{l.Data: true, l.Run: true}
+	set := map[string]bool{l.Data: true, atBoot(l.Run): true}
 	for _, a := range cfg.Agents {
 		for _, s := range a.Spec.Sinks {
 			if dir := constantDir(s.Config["path"]); dir != "" {
@@ -33,6 +33,16 @@ func writtenPaths(cfg *hclspec.Config, types schema.Types, l api.Layout) []strin
 		}
 	}
 	return withoutInner(sorted(set))
+}
+
+// atBoot gives the directory that is there after a boot and in which the runtime directory is made.
+func atBoot(run string) string {
+	for _, base := range []string{"/tmp", "/run"} {
+		if strings.HasPrefix(run, base+"/") {
+			return base
+		}
+	}
+	return run
 }
 
 // constantDir gives the directory that a sink's path always lies in, "" when that is not on this machine.

@@ -267,7 +267,7 @@ func (c *command) serviceCommand() *cli.Command {
 func (s *session) unit(program string) string {
 	var paths strings.Builder
 	for _, p := range writtenPaths(s.cfg, s.deps.Types, s.layout) {
-		fmt.Fprintf(&paths, "ReadWritePaths=-%s\n", unitQuote(p))
+		fmt.Fprintf(&paths, "ReadWritePaths=%s\n", unitQuote("-"+p))
 	}
 	return fmt.Sprintf(unitText, s.cfg.Name, s.own.User, unitQuote(program), unitQuote(s.layout.Data), paths.String(), s.now().UTC().Format(time.DateOnly))
 }
@@ -282,7 +282,7 @@ After=network-online.target
 Type=exec
 User=%[2]s
 ExecStart=%[3]s supervise --data-dir %[4]s
-KillMode=mixed
+KillMode=control-group
 Restart=on-failure
 TimeoutStopSec=90
 UMask=0077
@@ -292,9 +292,7 @@ AmbientCapabilities=
 ProtectSystem=strict
 ProtectHome=read-only
 ProtectProc=invisible
-ProcSubset=all
 PrivateDevices=yes
-PrivateUsers=no
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
@@ -307,7 +305,6 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
-RemoveIPC=no
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
