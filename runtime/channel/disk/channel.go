@@ -305,6 +305,7 @@ func (c *Channel) Close(ctx context.Context) error {
 	c.mu.Unlock()
 	c.room.Close()
 	c.turn <- struct{}{} // the last writer has finished, and none comes after
+	<-c.turn
 	c.mu.Lock()
 	c.closing = true
 	c.mu.Unlock()

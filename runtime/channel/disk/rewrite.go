@@ -9,10 +9,8 @@ import (
 // rewrite answers a disk that could not make frames durable: nobody knows what it has of them, so no file concerned is touched
 // any more, and all frames are written again, from memory, to a new segment. It takes their place only when it is durable.
 func (c *Channel) rewrite(cause error, closing bool) ([]target, uint64, error) {
-	if !closing { // Close holds the turn
-		c.turn <- struct{}{}
-		defer func() { <-c.turn }()
-	}
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	c.env.Stats.Error(cause)
 	c.mu.Lock()
 	upTo := c.next - 1

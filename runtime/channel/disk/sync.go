@@ -63,7 +63,6 @@ func (c *Channel) end() {
 		}
 	}
 	c.release()
-	<-c.turn // taken by Close; who comes now finds the channel closed
 }
 
 // schedule sets the timer for the next thing that is due by time alone. The caller holds the mutex.
@@ -249,10 +248,8 @@ func (c *Channel) savePositions(closing bool) {
 	if !due {
 		return
 	}
-	if !closing {
-		c.turn <- struct{}{}
-		defer func() { <-c.turn }()
-	}
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	c.mu.Lock()
 	extra, durable := c.takeDirty(), c.synced
 	h := frame{seq: c.next - 1, before: c.before, epoch: c.epoch, flags: flagPosition, seconds: uint32(time.Now().Unix())}
