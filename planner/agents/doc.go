@@ -5,6 +5,7 @@ package agents
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"collect/hclspec/schema"
@@ -39,7 +40,9 @@ func Kinds(o Options) []resource.Kind {
 // host is what both kinds share.
 type host struct {
 	Options
-	turn chan struct{} // one at a time makes sure that there is a supervisor
+	turn   chan struct{} // one at a time makes sure that there is a supervisor
+	once   sync.Once     // for common
+	common commonBlocks
 }
 
 // supervisor gives a client of a supervisor that is not ending.

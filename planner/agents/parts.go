@@ -57,15 +57,19 @@ type commonBlocks struct {
 	agent, source, sink, group *schema.Block
 }
 
-func common() commonBlocks {
-	return commonBlocks{
-		agent: schema.Of(schema.DefaultAgentSettings()), source: schema.Of(schema.DefaultSourceSettings()),
-		sink: schema.Of(schema.DefaultSinkSettings()), group: schema.Of(schema.DefaultGroupSettings()),
-	}
+// blocks gives them; they are read from their structs once.
+func (h *host) blocks() commonBlocks {
+	h.once.Do(func() {
+		h.common = commonBlocks{
+			agent: schema.Of(schema.DefaultAgentSettings()), source: schema.Of(schema.DefaultSourceSettings()),
+			sink: schema.Of(schema.DefaultSinkSettings()), group: schema.Of(schema.DefaultGroupSettings()),
+		}
+	})
+	return h.common
 }
 
 func (k *agentKind) anatomy(s *schema.AgentSpec) anatomy {
-	c := common()
+	c := k.blocks()
 	a := anatomy{agent: part{kind: schema.Agent, args: flat(s.Settings), at: s.At.String(), blocks: []*schema.Block{c.agent}}, labels: map[string]string{}}
 	for _, x := range s.Sources {
 		p := part{kind: schema.Source, typ: x.Type, name: x.Name, path: "source." + x.Name, args: flat(x.Config, x.Settings), at: x.At.String()}
