@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,10 +13,10 @@ import (
 
 	"collect/planner/agents"
 	"collect/planner/cli"
-	"collect/planner/render"
 	"collect/planner/resource"
 	"collect/providers"
 	"collect/providers/devbroker"
+	"collect/providers/topic"
 	"collect/runtime/agent"
 	"collect/runtime/pipeline"
 	"collect/runtime/supervisor"
@@ -29,11 +29,8 @@ const version = "0.1.0"
 func main() {
 	reg := providers.Registry()
 	deps := cli.Deps{
-		Version: version,
-		Types:   reg,
-		Screen: func(w io.Writer, color bool, width int) cli.Screen {
-			return render.New(w, render.Options{Color: color, Width: width})
-		},
+		Version:   version,
+		Types:     reg,
 		Kinds:     kinds,
 		RunAgent:  runAgent(reg),
 		RunBroker: runBroker,
@@ -52,7 +49,21 @@ func kinds(env cli.KindEnv) []resource.Kind {
 			return supervisor.Ensure(ctx, env.Layout, env.Executable)
 		},
 	})
-	return all
+	return append(all, topic.New(topic.Options{Resolve: resolver(env.Layout)}))
+}
+
+// resolver gives the values of tokens: where the development broker is.
+func resolver(layout api.Layout) func(token string) (string, error) {
+	return func(token string) (string, error) {
+		if token != "@development_broker" {
+			return "", fmt.Errorf("nothing is called %s", token)
+		}
+		address, ok, err := agents.DevelopmentBroker(layout)
+		if err == nil && !ok {
+			err = topic.ErrAbsent
+		}
+		return address, err
+	}
 }
 
 func runAgent(reg *pipeline.Registry) func(context.Context, cli.AgentProcess) error {

@@ -1,4 +1,4 @@
-# The name of this machine as a header.
+# Writes the machine's name into the header host.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]
@@ -9,8 +9,8 @@ agent "example" {
 
   channel "disk" "all" {}
 
-  sink "file" "out" {
+  sink "console" "out" {
     channel = channel.all
-    path    = "${path.data}/out.log"
+    format  = "json"
   }
 }

@@ -1,4 +1,4 @@
-# Fields of a JSON body become headers; what is no JSON goes on and says so in collect.error.
+# Takes two values out of JSON bodies; what is no JSON is dropped and counted.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]
@@ -6,16 +6,17 @@ agent "example" {
 
     interceptor "json" {
       fields = {
-        level = "level"
-        host  = "kubernetes.host"
+        car   = "car.number"
+        speed = "speed"
       }
+      on_error = "drop"
     }
   }
 
   channel "disk" "all" {}
 
-  sink "file" "out" {
+  sink "console" "out" {
     channel = channel.all
-    path    = "${path.data}/out.log"
+    format  = "json"
   }
 }

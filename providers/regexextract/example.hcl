@@ -1,18 +1,18 @@
-# Named groups of a pattern become headers.
+# Makes headers of parts of an access log.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]
     channels = [channel.all]
 
     interceptor "regex_extract" {
-      pattern = "^(?P<host>\\S+) .* (?P<status>\\d{3})$"
+      pattern = "\"(?P<method>[A-Z]+) (?P<path>\\S+)\" (?P<status>\\d{3})"
     }
   }
 
   channel "disk" "all" {}
 
-  sink "file" "out" {
+  sink "console" "out" {
     channel = channel.all
-    path    = "${path.data}/out.log"
+    format  = "json"
   }
 }

@@ -1,17 +1,20 @@
-# Headers that must not leave this machine are removed.
+# Removes headers that nobody behind needs.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]
     channels = [channel.all]
 
-    interceptor "set" { headers = { debug_id = "7", dc = "seoul" } }
-    interceptor "remove_header" { pattern = "^debug_" }
+    interceptor "host" {}
+    interceptor "remove_header" {
+      names   = ["host"]
+      pattern = "^tmp_"
+    }
   }
 
   channel "disk" "all" {}
 
-  sink "file" "out" {
+  sink "console" "out" {
     channel = channel.all
-    path    = "${path.data}/out.log"
+    format  = "json"
   }
 }

@@ -1,4 +1,4 @@
-# Numbers of cards are made unreadable before they are stored anywhere.
+# Hides all but the last four digits of card numbers.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]
@@ -12,8 +12,8 @@ agent "example" {
 
   channel "disk" "all" {}
 
-  sink "file" "out" {
+  sink "console" "out" {
     channel = channel.all
-    path    = "${path.data}/out.log"
+    format  = "json"
   }
 }

@@ -1,16 +1,18 @@
-# The time of collection as a header, unless the event has one.
+# Writes the time at which a line came in into a header.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]
     channels = [channel.all]
 
-    interceptor "timestamp" { preserve = true }
+    interceptor "timestamp" {
+      preserve = true
+    }
   }
 
   channel "disk" "all" {}
 
-  sink "file" "out" {
+  sink "console" "out" {
     channel = channel.all
-    path    = "${path.data}/out.log"
+    format  = "json"
   }
 }

@@ -1,16 +1,18 @@
-# An id that stays the same when the event is read again.
+# Gives each event a name that a replay does not change.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]
     channels = [channel.all]
 
-    interceptor "uuid" {}
+    interceptor "uuid" {
+      header = "event_id"
+    }
   }
 
   channel "disk" "all" {}
 
-  sink "file" "out" {
+  sink "console" "out" {
     channel = channel.all
-    path    = "${path.data}/out.log"
+    format  = "json"
   }
 }

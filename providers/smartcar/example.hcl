@@ -1,0 +1,17 @@
+# What 100 drivers do, written as it happens: 1,000 lines a second.
+agent "simulator" {
+  source "smartcar" "driving" {
+    kind     = "driving"
+    cars     = 100
+    date     = "20260101"
+    speed    = 20
+    channels = [channel.driving]
+  }
+
+  channel "memory" "driving" {}
+
+  sink "file" "log" {
+    channel = channel.driving
+    path    = "${path.data}/driver-realtime-log/SmartCarDriverInfo.log"
+  }
+}

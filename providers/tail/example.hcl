@@ -1,0 +1,20 @@
+# Follows the logs of all services, one folder for each, through rotation. The folder's name becomes the header service.
+agent "logs" {
+  source "tail" "services" {
+    include  = ["${path.data}/in/{service}/*.log*"]
+    exclude  = ["*.tmp"]
+    channels = [channel.all]
+
+    multiline {
+      first_line = "^\\d{4}-\\d{2}-\\d{2} "
+      timeout    = "2s"
+    }
+  }
+
+  channel "disk" "all" {}
+
+  sink "file" "out" {
+    channel = channel.all
+    path    = "${path.data}/out/${event.headers.service}.log"
+  }
+}
