@@ -135,7 +135,10 @@ func (k *fakeKind) Apply(_ context.Context, c *resource.Change, want *resource.O
 		delete(k.w.things, c.Address)
 		known = nil
 	case resource.Adopt:
-		known.Origin = resource.Adopted
+		if c.Known == nil {
+			known.Origin = resource.Adopted
+		}
+		known.Identity = map[string]string{"id": k.w.things[c.Address].id}
 	case resource.Create, resource.Update, resource.Replace:
 		k.w.things[c.Address] = thing{kind: k.name, value: want.Want["value"], id: fmt.Sprint(len(k.w.log))}
 	}

@@ -164,6 +164,14 @@ func TestKilledCreateIsStillOurs(t *testing.T) {
 	if k := st.Known("topic.t"); k == nil || k.Origin != resource.Created || k.Intent != resource.Create {
 		t.Fatalf("after a killed create: %+v", k)
 	}
+	p := r.mustPlan(cfg, Options{})
+	if c := p.Change("topic.t"); p.Differs() || c == nil || c.Action != resource.Adopt || c.Known.Identity["id"] == "" {
+		t.Fatalf("plan after it: %+v", p.Changes)
+	}
+	r.apply(p, ApplyOptions{})
+	if p = r.mustPlan(cfg, Options{}); !p.Empty() {
+		t.Fatalf("plan after the next apply: %+v", p.Changes)
+	}
 	r.apply(r.mustPlan(cfg, Options{Destroy: true}), ApplyOptions{})
 	if len(r.w.things) > 0 {
 		t.Errorf("left: %v", r.w.things)

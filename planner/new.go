@@ -152,11 +152,30 @@ func (b *builder) ofKind(name string) (want []*resource.Object, known []*resourc
 		}
 	}
 	for i := range b.st.Objects {
-		if k := &b.st.Objects[i].Known; k.Kind == name && b.sel.has(k.Address) {
-			known = append(known, k)
+		k := &b.st.Objects[i].Known
+		if k.Kind != name || !b.sel.has(k.Address) || b.wants[k.Address] == nil && nameless(k) {
+			continue
 		}
+		known = append(known, k)
 	}
 	return want, known
+}
+
+// nameless says that the creation of an object was begun, and that nobody could note what came of it.
+func nameless(k *resource.Known) bool {
+	return k != nil && k.Intent == resource.Create && len(k.Identity) == 0
+}
+
+// known gives what is remembered of an object. What exists where an apply was killed in the middle of making it is taken for what
+// that apply made: it did not exist when that apply was planned.
+func (b *builder) known(a string) *resource.Known {
+	k, live := b.st.Known(a), b.lives[a]
+	if !nameless(k) || live == nil || len(live.Identity) == 0 {
+		return k
+	}
+	ours := *k
+	ours.Identity = live.Identity
+	return &ours
 }
 
 // problem reports an error of a kind at the place that it is about.
@@ -228,7 +247,7 @@ func (b *builder) diff(ctx context.Context) {
 		switch {
 		case err != nil:
 			b.problem("Planning "+a, a, err)
-		case c == nil || c.Action == resource.NoOp || c.Action == "":
+		case unchanged(c):
 			if b.lives[a] != nil {
 				b.plan.Unchanged = append(b.plan.Unchanged, a)
 			}
@@ -244,7 +263,7 @@ func last(c *resource.Change) bool { return c.Action == resource.Delete || c.Act
 
 func (b *builder) compare(ctx context.Context, a, kind string) (*resource.Change, error) {
 	k := b.kinds[kind]
-	live, known := b.lives[a], b.st.Known(a)
+	live, known := b.lives[a], b.known(a)
 	var want *resource.Object
 	if w := b.wants[a]; w != nil && !b.opt.Destroy {
 		want = w.Object
@@ -253,19 +272,31 @@ func (b *builder) compare(ctx context.Context, a, kind string) (*resource.Change
 		if known == nil {
 			return nil, nil
 		}
-		return &resource.Change{Action: resource.Forget, Reason: "it does not exist any more"}, nil
+		reason := "it does not exist any more"
+		if nameless(known) {
+			reason = "its creation was interrupted"
+		}
+		return &resource.Change{Action: resource.Forget, Reason: reason}, nil
 	}
 	if k == nil {
 		return nil, fmt.Errorf("this program has no kind %q", kind)
 	}
-	return k.Diff(ctx, want, live, known, resource.DiffOptions{
+	c, err := k.Diff(ctx, want, live, known, resource.DiffOptions{
 		Replace: matchesAny(b.opt.Replace, a), Destroy: b.opt.Destroy, ForgetPositions: b.opt.ForgetPositions,
 	})
+	if err == nil && unchanged(c) && want != nil && nameless(b.st.Known(a)) && known != nil && len(known.Identity) > 0 {
+		return &resource.Change{Action: resource.Adopt, Reason: "an interrupted apply made it", Before: live.Have}, nil
+	}
+	return c, err
+}
+
+func unchanged(c *resource.Change) bool {
+	return c == nil || c.Action == resource.NoOp || c.Action == ""
 }
 
 func (b *builder) add(c *resource.Change, a, kind string) {
 	c.Address, c.Kind = a, kind
-	c.Known = b.st.Known(a)
+	c.Known = b.known(a)
 	c.Pulled = b.sel.pulledBy(a)
 	if l := b.lives[a]; l != nil {
 		c.Basis = l.Basis
