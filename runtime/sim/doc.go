@@ -1,0 +1,15 @@
+// Package sim is the machine on which the data plane is tested against crashes: a disk that loses what was not synced and fails
+// when it is told to, and random numbers that follow from a seed. Together with a testing/synctest bubble, whose clock only
+// moves when everything waits, years of faults pass in seconds, and a seed names a run.
+//
+// # The disk
+//
+// A file has blocks of 4 KiB. A write changes what everybody reads at once, but a block is durable only after Sync of its file. A
+// change of names (create, rename, remove) is durable only after Sync of its directory; a rename is one change, also between
+// directories. A power cut keeps any subset of the blocks, sizes and changes that were not durable; a kill of the process keeps
+// them all. After a Sync that failed, the blocks that it was to make durable may be gone at a power cut even if a later
+// Sync succeeds, as on Linux.
+//
+// Every operation takes a little time, drawn from the seed, so that goroutines meet in another order in each run. After a crash
+// all handles of before only give [ErrCrashed].
+package sim
