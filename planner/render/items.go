@@ -14,6 +14,7 @@ const (
 	placeIndent = "                   "
 	labelWidth  = 21
 	argWidth    = 9
+	nameWidth   = 12
 	diffWidth   = 38
 )
 
@@ -69,10 +70,10 @@ func (w *Writer) fact(label, arg string, it resource.Item, same bool) {
 			if s, isText := it.After.(string); isText { // config   retention.ms = 600000
 				what = safe(s)
 			}
-			w.line(itemIndent, pad(head, argWidth), rest, " = ", what)
+			w.line(itemIndent, pad(head, nameWidth), rest, " = ", what)
 			return
 		}
-		w.line(itemIndent, pad(safe(arg), argWidth), what)
+		w.line(itemIndent, pad(safe(arg), nameWidth), what)
 		return
 	}
 	if same {

@@ -186,10 +186,7 @@ func (w *Writer) component(c api.Component, now time.Time) {
 	case schema.SinkGroup:
 		kind = "group"
 	case schema.Interceptor:
-		kind = "filter"
-		if c.Type != "filter" {
-			kind = "step"
-		}
+		kind, name = "step", safe(c.Name) // SOURCE.TYPE[n]
 	}
 	w.line("  ", pad(safe(kind), 9), pad(name, 22), strings.TrimRight(figures(c), " "))
 	if trouble(c) {
