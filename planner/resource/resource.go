@@ -119,6 +119,7 @@ type Kind interface {
 	Diff(ctx context.Context, want *Object, live *Live, known *Known, opt DiffOptions) (*Change, error)
 	// Apply carries out a change and tells progress in short lines ("altering partitions 4 -> 8", "ready"). It must be
 	// repeatable: killed at any moment, the next plan and apply converge. It returns what state shall remember, nil to forget.
+	// With Delete want is the declared object where the whole configuration is being destroyed, and nil otherwise.
 	Apply(ctx context.Context, c *Change, want *Object, opt ApplyOptions) (*Known, error)
 }
 
@@ -143,6 +144,12 @@ type Finisher interface {
 	// Finish is called once after the last step. Emptied says that the apply destroyed the whole configuration and that
 	// every step was done.
 	Finish(ctx context.Context, emptied bool, opt ApplyOptions) error
+}
+
+// Counter is a Kind that can tell how much an object holds. It is asked by status, not by plan.
+type Counter interface {
+	// Count gives the records of an object that was read. want are the declared objects of the kind.
+	Count(ctx context.Context, live *Live, known *Known, want []*Object) (int64, error)
 }
 
 // DiffOptions carry the user's flags.
