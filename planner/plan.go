@@ -49,6 +49,9 @@ type Plan struct {
 	Warnings     []string `json:"warnings,omitempty"`
 	OutsideReads []string `json:"outside_reads,omitempty"` // files read outside the configuration's directory
 	Serial       int      `json:"serial"`                  // of the state it was made from
+
+	// Applying says that the plan is shown by what carries it out: then nobody needs to be told how to do that.
+	Applying bool `json:"-"`
 }
 
 // Installation says for which installation a plan is, and from where it was made.

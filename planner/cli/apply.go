@@ -83,6 +83,7 @@ func (c *command) apply(ctx *cli.Context, destroy bool) error {
 		if err != nil {
 			return nil, nil, err
 		}
+		p.Applying = true
 		s.showPlan(p, what)
 		return p, kinds, s.approve(ctx, p, what)
 	})

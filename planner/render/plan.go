@@ -181,7 +181,7 @@ func (w *Writer) planEnd(p *planner.Plan) {
 	switch {
 	case len(p.Losses()) > 0:
 		end = "  " + w.paint(red+";"+bold, lossNoun(p)+" would be lost.")
-	case p.Installation.Fresh:
+	case p.Installation.Fresh && !p.Applying:
 		end = "      collect apply   to carry it out"
 	case len(p.Changes) == 0:
 		end = "  Only outputs change."
