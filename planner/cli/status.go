@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
 
 	"collect/planner"
 	"collect/planner/resource"
@@ -67,41 +68,45 @@ func (c *command) topics(ctx context.Context, p *place, st *state.State) []api.T
 	if len(known) == 0 || c.deps.Kinds == nil {
 		return out
 	}
-	lives, err := c.readTopics(ctx, p, known)
-	for _, k := range known {
-		t := api.Topic{Address: k.Address, Name: k.Identity["name"]}
-		switch l := lives[k.Address]; {
-		case err != nil:
-			t.Error = err.Error()
-		case l == nil:
-			t.Error = "it does not exist any more"
-		case l.Unread != "":
-			t.Error = l.Unread
-		default:
-			t.Partitions = int(number(l.Have["partitions"]))
-			t.Records = int64(number(l.Figures["records"]))
-			if name, ok := l.Have["name"].(string); ok {
-				t.Name = name
-			}
+	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
+	defer cancel()
+	r, err := c.readTopics(ctx, p, known)
+	out = make([]api.Topic, len(known))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i, k := range known {
+		out[i] = api.Topic{Address: k.Address, Name: k.Identity["name"]}
+		if out[i].Name == "" {
+			out[i].Name, _ = nameOf(k.Address)
 		}
-		if t.Name == "" {
-			t.Name, _ = nameOf(k.Address)
+		if err != nil {
+			out[i].Error = err.Error()
+			continue
 		}
-		out = append(out, t)
+		group.Go(func() error {
+			r.fill(ctx, &out[i], k)
+			return nil
+		})
 	}
+	_ = group.Wait() // each topic holds its own error
 	return out
 }
 
-func (c *command) readTopics(ctx context.Context, p *place, known []*resource.Known) (map[string]*resource.Live, error) {
-	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
-	defer cancel()
+// topicReader is what was read of topics, and who can count their records.
+type topicReader struct {
+	lives   map[string]*resource.Live
+	want    []*resource.Object
+	counter resource.Counter
+}
+
+func (c *command) readTopics(ctx context.Context, p *place, known []*resource.Known) (*topicReader, error) {
 	kinds, err := c.kinds(p.name, p.layout, 0)
 	if err != nil {
 		return nil, err
 	}
-	want := []*resource.Object{}
+	r := &topicReader{lives: map[string]*resource.Live{}}
 	if p.cfg != nil && !p.diags.HasErrors() {
-		if want, err = planner.Topics(p.cfg); err != nil {
+		if r.want, err = planner.Topics(p.cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -109,17 +114,41 @@ func (c *command) readTopics(ctx context.Context, p *place, known []*resource.Kn
 		if k.Name() != planner.KindTopic {
 			continue
 		}
-		lives, err := k.Read(ctx, want, known)
+		lives, err := k.Read(ctx, r.want, known)
 		if err != nil {
 			return nil, err
 		}
-		found := map[string]*resource.Live{}
 		for _, l := range lives {
-			found[l.Address] = l
+			r.lives[l.Address] = l
 		}
-		return found, nil
+		r.counter, _ = k.(resource.Counter)
+		return r, nil
 	}
 	return nil, fmt.Errorf("this program has no kind %q", planner.KindTopic)
+}
+
+func (r *topicReader) fill(ctx context.Context, t *api.Topic, k *resource.Known) {
+	l := r.lives[k.Address]
+	switch {
+	case l == nil:
+		t.Error = "it does not exist any more"
+		return
+	case l.Unread != "":
+		t.Error = l.Unread
+		return
+	}
+	t.Partitions = int(number(l.Have["partitions"]))
+	if name, ok := l.Have["name"].(string); ok {
+		t.Name = name
+	}
+	if r.counter == nil {
+		return
+	}
+	n, err := r.counter.Count(ctx, l, k, r.want)
+	if err != nil {
+		t.Error = err.Error()
+	}
+	t.Records = n
 }
 
 func number(v any) float64 {
