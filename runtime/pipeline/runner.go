@@ -63,6 +63,7 @@ type work struct {
 	settled  int // events delivered or dead-lettered
 	deadKeys []string
 	ended    bool
+	returned bool // ended by going back to the channel
 }
 
 // part is what is written to a sink at once: a lease's batch, or some of its events.

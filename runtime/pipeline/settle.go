@@ -87,7 +87,7 @@ func (r *runner) settle(w *work, n int) {
 		r.node.stats.EventsOut.Add(int64(w.events))
 		r.node.stats.BytesOut.Add(w.bytes)
 	}
-	if err == nil && len(w.deadKeys) > 0 {
+	if err == nil && len(w.deadKeys) > 0 { // a copy after a crash is no danger any more
 		r.mu.Lock()
 		r.forget = append(r.forget, w.deadKeys...)
 		r.mu.Unlock()
@@ -125,7 +125,7 @@ func (r *runner) forgetDead() {
 func (r *runner) giveBack(w *work, keep *memo) {
 	r.mu.Lock()
 	over := w.ended
-	w.ended = true
+	w.ended, w.returned = true, true
 	if keep != nil && !over {
 		r.memos[w.id] = keep
 	}
@@ -169,8 +169,16 @@ func (r *runner) recover(ctx context.Context) {
 		return a.order - b.order
 	})
 	var again []*part
+	returned := false
 	for _, p := range failed {
-		again = append(again, r.examine(ctx, p)...)
+		left := r.examine(ctx, p)
+		returned = returned || p.work.returned
+		for _, q := range left {
+			if returned && r.follow(q) {
+				continue
+			}
+			again = append(again, q)
+		}
 	}
 	if r.leaving() {
 		r.mu.Lock()
@@ -179,6 +187,20 @@ func (r *runner) recover(ctx context.Context) {
 		return
 	}
 	r.writeAll(r.newTurn(), again)
+}
+
+// follow gives a lease back because an older one went back: it must not be written before that one comes again. A lease of
+// which something is delivered stays, since it would be delivered twice.
+func (r *runner) follow(p *part) bool {
+	r.mu.Lock()
+	whole := p.work.settled == 0 && len(p.work.deadKeys) == 0
+	r.mu.Unlock()
+	if !whole {
+		return false
+	}
+	r.setDown(p)
+	r.giveBack(p.work, &memo{stick: p.memo.stick, until: p.memo.until})
+	return true
 }
 
 func (r *runner) busy() bool {

@@ -36,6 +36,8 @@ type world struct {
 	disk *sim.Disk
 	pool *flow.Pool
 	bug  bug
+	// power says that there was a power cut
+	power bool
 
 	mu     sync.Mutex        // guards all below
 	limit  map[string]uint64 // numbers that the source may read so far
@@ -113,11 +115,23 @@ func (s *source) from(key string) uint64 {
 	return pos
 }
 
+func (s *source) more(at map[string]uint64) bool {
+	for _, k := range keys {
+		if at[k] < s.w.limit[k] {
+			return true
+		}
+	}
+	return false
+}
+
 // batch makes a batch of what may be read; nil: nothing.
 func (s *source) batch(at map[string]uint64) *flow.Batch {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	b := s.env.Pool.Get()
+	if !s.more(at) {
+		return nil
+	}
+	b := s.env.Pool.GetSized(16 << 10)
 	type run struct {
 		key      string
 		from, to uint64
@@ -285,6 +299,7 @@ func (w *world) run(ctx context.Context) []string {
 			cancel()
 			w.say("drained: %v", err)
 		}
+		w.power = w.power || power
 		w.disk.Crash(power)
 		if p != nil {
 			halt(p)
@@ -422,7 +437,9 @@ func (w *world) check() (wrong []string) {
 	for name, content := range w.disk.Files("/out") {
 		base := name[strings.LastIndexByte(name, '/')+1:]
 		if strings.HasPrefix(base, ".") {
-			wrong = append(wrong, "an unfinished file is left: "+name)
+			if !w.power { // after a power cut nobody may know of it any more
+				wrong = append(wrong, "an unfinished file is left: "+name)
+			}
 			continue
 		}
 		wrong = append(wrong, w.checkFile(name, base[:1], content, seen)...)
