@@ -16,7 +16,7 @@ agent "simulator" {
     channels = [channel.driving]
   }
 
-  channel "memory" "status" {}
+  channel "disk" "status" {} # survives a kill: the day is written once
   channel "memory" "driving" {}
 
   sink "file" "status" {
