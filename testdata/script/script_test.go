@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,6 +53,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 ".",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":       await,
@@ -69,6 +69,21 @@ func TestScripts(t *testing.T) {
 			"hdfslines":   hdfsLines,
 			"broker":      broker,
 			"repeat":      repeat,
+			"figure":      figure,
+			"state":       state,
+			"fds":         fds,
+			"samefds":     sameFds,
+			"jsonlines":   jsonLines,
+			"isjson":      isJSON,
+			"flip":        flip,
+			"onlysecret":  onlySecret,
+			"freeport":    freePort,
+			"signal":      signal,
+			"filehas":     fileHas,
+			"tmpfs":       tmpfs,
+			"grow":        grow,
+			"copydir":     copyDir,
+			"subst":       subst,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
@@ -76,6 +91,8 @@ func TestScripts(t *testing.T) {
 				return os.Getenv("COLLECT_SERVERS") == "require", nil
 			case "root":
 				return os.Getuid() == 0, nil
+			case "mount":
+				return canMount(), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
@@ -150,7 +167,7 @@ func limit(ts *testscript.TestScript, s string) time.Duration {
 	return d
 }
 
-// await LIMIT REGEXP COMMAND...: runs the command until what it prints matches.
+// await LIMIT REGEXP COMMAND...: runs the command until it succeeds and what it prints matches.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 3 || neg {
 		ts.Fatalf("usage: await LIMIT REGEXP COMMAND...")
@@ -290,7 +307,7 @@ func repeat(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// nothingleft: no process, socket or lock of the installation is left.
+// nothingleft: no process, socket, lock or temporary file of the installation is left.
 func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
 	data, run := ts.Getenv("DATA"), ts.Getenv("RUN")
 	if !poll(5*time.Second, func() bool { return len(processes(data)) == 0 }) {
@@ -300,18 +317,11 @@ func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 		ts.Fatalf("processes are left")
 	}
-	var left []string
-	for _, root := range []string{run, data} {
-		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && (d.Type()&fs.ModeSocket != 0 || strings.HasSuffix(path, ".sock")) {
-				left = append(left, path)
-			}
-			return nil
-		})
+	if left := leftovers(run, data); len(left) > 0 {
+		ts.Fatalf("left: %s", strings.Join(left, " "))
 	}
-	sort.Strings(left)
-	if len(left) > 0 {
-		ts.Fatalf("sockets are left: %s", strings.Join(left, " "))
+	if temp, err := os.ReadDir(ts.Getenv("TMPDIR")); err == nil && len(temp) > 0 {
+		ts.Fatalf("left in the temporary directory: %v", temp)
 	}
 }
 
