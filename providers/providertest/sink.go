@@ -414,16 +414,19 @@ func sinkFailure(t *testing.T, s Sink) {
 	d.Must(third)
 	d.Flush()
 	d.Retry()
-	var got []string // at least once: what is there twice is left out
-	for _, b := range s.Received(t) {
-		if !slices.Contains(got, b) {
-			got = append(got, b)
-		}
-	}
 	form := slices.Concat(first, second, third)
 	if s.Form != nil {
 		for i := range form {
 			form[i] = s.Form(form[i])
+		}
+	}
+	var got []string
+	for end := time.Now().Add(5 * time.Second); len(got) < len(form) && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		got = got[:0]
+		for _, b := range s.Received(t) { // at least once: what is there twice is left out
+			if !slices.Contains(got, b) {
+				got = append(got, b)
+			}
 		}
 	}
 	if diff := cmp.Diff(form, got); diff != "" {
