@@ -19,6 +19,7 @@ import (
 	"collect/providers/searchreplace"
 	"collect/providers/set"
 	"collect/providers/smartcar"
+	"collect/providers/socket"
 	"collect/providers/spooldir"
 	"collect/providers/tail"
 	"collect/providers/timestamp"
@@ -53,6 +54,7 @@ func Registry() *pipeline.Registry {
 		pipeline.Sink("hdfs", hdfs.Defaults, hdfs.About(), hdfs.New),
 		pipeline.Sink("kafka", kafka.Defaults, kafka.About(), kafka.New),
 		pipeline.Sink("null", null.Defaults, null.About(), null.New),
+		pipeline.Sink("socket", socket.Defaults, socket.About(), socket.New),
 		pipeline.Declared(schema.Provider, "kafka", kafkaclient.Defaults, kafkaclient.About()),
 		pipeline.Declared(schema.Topic, "topic", topic.Defaults, topic.About()),
 	)
