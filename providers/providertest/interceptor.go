@@ -204,6 +204,9 @@ func (s Interceptor) goneEvents(t *testing.T) {
 }
 
 func (s Interceptor) allocations(t *testing.T) {
+	if Race {
+		t.Skip("the race detector allocates, too")
+	}
 	const events = 200
 	pool := flow.NewPool(16 << 20)
 	env := Env(t)

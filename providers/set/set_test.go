@@ -58,23 +58,28 @@ func TestSet(t *testing.T) {
 		headers map[string]string
 	}{
 		"constants": {
-			Config{Headers: map[string]schema.Expr{"kind": text("new"), "x": text("y")}}, "body",
+			Config{Headers: map[string]schema.Expr{"kind": text("new"), "x": text("y")}},
+			"body",
 			map[string]string{"car": "B0042", "kind": "new", "x": "y"},
 		},
 		"body with the day appended": {
-			Config{Body: source(`"${event.body},${formatdate("YYYYMMDD", event.time)}"`)}, "body,20270115",
+			Config{Body: source(`"${event.body},${formatdate("YYYYMMDD", event.time)}"`)},
+			"body,20270115",
 			headers,
 		},
 		"values are those from before": {
-			Config{Body: source(`event.headers.kind`), Headers: map[string]schema.Expr{"kind": source(`event.body`)}}, "old",
+			Config{Body: source(`event.headers.kind`), Headers: map[string]schema.Expr{"kind": source(`event.body`)}},
+			"old",
 			map[string]string{"car": "B0042", "kind": "body"},
 		},
 		"meta becomes a header": {
-			Config{Headers: map[string]schema.Expr{"file": source(`event.meta.file`), "at": source(`event.meta.offset`)}}, "body",
+			Config{Headers: map[string]schema.Expr{"file": source(`event.meta.file`), "at": source(`event.meta.offset`)}},
+			"body",
 			map[string]string{"car": "B0042", "kind": "old", "file": "/var/log/x", "at": "0"},
 		},
 		"an error keeps the event as it was": {
-			Config{Body: text("x"), Headers: map[string]schema.Expr{"a": text("b"), "c": source(`event.headers.missing`)}}, "body",
+			Config{Body: text("x"), Headers: map[string]schema.Expr{"a": text("b"), "c": source(`event.headers.missing`)}},
+			"body",
 			map[string]string{"car": "B0042", "kind": "old", "collect.error": ""},
 		},
 	} {

@@ -84,12 +84,13 @@ func checkDepth(s avro.Schema, depth int, open map[string]bool) error {
 type records struct {
 	schema avro.Schema
 	r      *avro.Reader
+	size   int // of the block
 	out    []byte
 }
 
 func newRecords(schema avro.Schema, data []byte) *records {
 	api := avro.Config{MaxByteSliceSize: maxBlock}.Freeze()
-	return &records{schema: schema, r: avro.NewReader(nil, 0, avro.WithReaderConfig(api)).Reset(data)}
+	return &records{schema: schema, size: len(data), r: avro.NewReader(nil, 0, avro.WithReaderConfig(api)).Reset(data)}
 }
 
 // next gives the next record, in memory that the next call uses again.
@@ -167,6 +168,9 @@ func (d *records) comma(i int) {
 func (d *records) blocks(f func(i int)) {
 	for i := 0; ; {
 		n, _ := d.r.ReadBlockHeader()
+		if n > int64(d.size) { // items that take no bytes would cost much and say nothing
+			d.r.ReportError("list", "more items than bytes")
+		}
 		if n <= 0 || d.full() {
 			return
 		}
