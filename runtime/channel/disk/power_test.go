@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -40,7 +41,7 @@ type powerTest struct {
 	disk  *sim.Disk
 	pool  *flow.Pool
 	pos   uint64
-	acked uint64 // everything below was acknowledged
+	acked atomic.Uint64 // everything below was acknowledged
 	ids   map[uint64]flow.ID
 }
 
@@ -58,8 +59,9 @@ func (p *powerTest) run() {
 		k := c.Consumer("a")
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan struct{}, 2)
-		go func() { p.produce(ctx, c, last); ended <- struct{}{} }()
-		go func() { p.consume(ctx, c, k); ended <- struct{}{} }()
+		one, two := p.another(), p.another()
+		go func() { p.produce(ctx, c, one, last); ended <- struct{}{} }()
+		go func() { p.consume(ctx, c, k, two); ended <- struct{}{} }()
 		if last {
 			time.Sleep(time.Minute)
 			synctest.Wait()
@@ -75,12 +77,15 @@ func (p *powerTest) run() {
 		<-ended
 		_ = c.Close(context.Background())
 	}
-	for n := range p.acked {
+	for n := range p.acked.Load() {
 		if _, ok := p.ids[n]; !ok {
-			p.Fatalf("seed %d: event %d of %d was acknowledged and is lost", p.seed, n, p.acked)
+			p.Fatalf("seed %d: event %d of %d was acknowledged and is lost", p.seed, n, p.acked.Load())
 		}
 	}
 }
+
+// another gives random numbers for another goroutine.
+func (p *powerTest) another() *rand.Rand { return rand.New(rand.NewPCG(p.rnd.Uint64(), 2)) }
 
 // harm makes some operation fail once, twice or three times.
 func (p *powerTest) harm() {
@@ -118,10 +123,10 @@ func (p *powerTest) tryOpen(cfg disk.Config) (flow.Channel, error) {
 }
 
 // produce sends again from what was acknowledged, in batches cut anew, and goes on.
-func (p *powerTest) produce(ctx context.Context, c flow.Channel, last bool) {
-	p.pos = p.acked
-	for ctx.Err() == nil && (!last || p.pos < p.acked+1 || p.pos%500 != 0) {
-		n := uint64(1 + p.rnd.IntN(40))
+func (p *powerTest) produce(ctx context.Context, c flow.Channel, rnd *rand.Rand, last bool) {
+	p.pos = p.acked.Load()
+	for ctx.Err() == nil && (!last || p.pos < p.acked.Load()+1 || p.pos%500 != 0) {
+		n := uint64(1 + rnd.IntN(40))
 		if last {
 			n = min(n, 500-p.pos%500)
 		}
@@ -134,7 +139,7 @@ func (p *powerTest) produce(ctx context.Context, c flow.Channel, last bool) {
 		end := p.pos
 		b.OnAck(func(o flow.Outcome) {
 			if o == flow.Durable {
-				p.acked = max(p.acked, end)
+				p.acked.Store(max(p.acked.Load(), end)) // only the syncer calls this
 			}
 		})
 		slot, err := c.Reserve(ctx, b.Size())
@@ -149,11 +154,11 @@ func (p *powerTest) produce(ctx context.Context, c flow.Channel, last bool) {
 			b.Release()
 			return
 		}
-		time.Sleep(time.Duration(p.rnd.Int64N(int64(40 * time.Millisecond))))
+		time.Sleep(time.Duration(rnd.Int64N(int64(40 * time.Millisecond))))
 	}
 }
 
-func (p *powerTest) consume(ctx context.Context, c flow.Channel, k flow.Consumer) {
+func (p *powerTest) consume(ctx context.Context, c flow.Channel, k flow.Consumer, rnd *rand.Rand) {
 	var open []flow.Lease
 	newest := -1
 	defer func() {
@@ -162,8 +167,8 @@ func (p *powerTest) consume(ctx context.Context, c flow.Channel, k flow.Consumer
 		}
 	}()
 	for {
-		if len(open) > 0 && (p.rnd.IntN(3) > 0 || c.Stats().Events > 0 && len(open) > 5) {
-			i := p.rnd.IntN(len(open))
+		if len(open) > 0 && (rnd.IntN(3) > 0 || c.Stats().Events > 0 && len(open) > 5) {
+			i := rnd.IntN(len(open))
 			_ = open[i].Commit()
 			open = append(open[:i], open[i+1:]...)
 			continue
