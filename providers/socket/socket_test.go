@@ -165,8 +165,9 @@ func TestConformance(t *testing.T) {
 					New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, config(network, s.addr), env) },
 					Received: func(*testing.T) []string { return s.lines() },
 					Break: func(t *testing.T) func() {
+						providertest.Eventually(t, "the first batch arrives", func() bool { return len(s.lines()) == 50 })
 						s.stop()
-						time.Sleep(20 * time.Millisecond) // the close must arrive before the next write, or the kernel takes it
+						time.Sleep(100 * time.Millisecond) // the close must arrive before the next write, or the kernel takes it
 						return func() { s.start() }
 					},
 					Form: escape,
