@@ -13,6 +13,8 @@ func TestNothingIsLostOrDoubledWhateverTheDiskDoes(t *testing.T) {
 	from, to := uint64(1), uint64(seeds)
 	if seed, ok := chosenSeed(t); ok {
 		from, to = seed, seed
+	} else if n := soak(t); n > 0 {
+		from, to = seeds+1, seeds+n
 	} else if testing.Short() {
 		to = 20
 	}
