@@ -334,7 +334,10 @@ func (c *command) sessionOf(file *planner.PlanFile) (*session, error) {
 	was := file.Plan.Installation
 	here := planner.Installation{Name: was.Name, NameDeclared: was.NameDeclared, Root: was.Root, DataDir: was.DataDir, Machine: state.Machine()}
 	if p, err := c.find(); err == nil {
-		here.Name, here.DataDir = p.name, p.layout.Data
+		here.DataDir = p.layout.Data
+		if p.own != "" {
+			here.Name = p.own
+		}
 	} else if dir := c.getenv("COLLECT_DATA_DIR"); dir != "" {
 		return nil, err
 	}

@@ -187,6 +187,7 @@ func (c *command) logger(w io.Writer, level slog.Level) *slog.Logger {
 // place is where an installation is, for commands that only look at what is there.
 type place struct {
 	name   string
+	own    string // name by the configuration here, "" where there is none
 	layout api.Layout
 	cfg    *hclspec.Config // nil where the directory has no configuration
 	diags  hcl.Diagnostics // of the configuration
@@ -201,7 +202,7 @@ func (c *command) find() (*place, error) {
 		Dir: c.directory(), Types: c.deps.Types, Values: c.vars.values, Environ: c.env, Partial: true, Version: c.deps.Version,
 		DataDir: func(name, declared string) (string, error) {
 			dir, err := c.dataDir(name, declared)
-			p.name, data = name, dir
+			p.name, p.own, data = name, name, dir
 			return dir, err
 		},
 		Fingerprint: func(string) string { return "" },
