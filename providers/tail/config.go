@@ -21,7 +21,7 @@ import (
 // Config is what a user writes.
 type Config struct {
 	Include     []string      `collect:"include,required,path" doc:"Files to follow: paths with *, ?, [a-z], {a,b} and ** (any folders). A name without comma in braces, as in car-{car}.log, captures that part of one folder's or file's name into the header of that name. Links to files or folders are not followed behind the first wildcard."`
-	Exclude     []string      `collect:"exclude" doc:"Patterns of files to leave out. One without a slash is compared with the file's name, others with the whole path."`
+	Exclude     []string      `collect:"exclude" doc:"Patterns of files to leave out. One without a slash is compared with the file's name, others, which begin with / or **/, with the whole path."`
 	StartAt     string        `collect:"start_at,enum=beginning|end" doc:"Where to begin in the files that are there at the very first start. Files that come later are read from their beginning."`
 	Encoding    string        `collect:"encoding,enum=utf-8|utf-16|utf-16be|euc-kr|cp949" doc:"Encoding of the text, turned into UTF-8. With utf-8 bytes are kept as they are."`
 	MaxLine     schema.Bytes  `collect:"max_line" doc:"Longer lines are split, and the parts marked."`
@@ -34,7 +34,7 @@ type Config struct {
 // Multiline is the multiline block.
 type Multiline struct {
 	FirstLine string        `collect:"first_line,required" doc:"Pattern of a line that begins an event; lines that do not match continue it."`
-	Timeout   time.Duration `collect:"timeout" doc:"How long to wait for a line that continues the last event."`
+	Timeout   time.Duration `collect:"timeout" doc:"How long to wait for a line that continues the last event; 5s when it is not given."`
 }
 
 // Defaults gives the defaults.
