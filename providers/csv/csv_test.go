@@ -89,7 +89,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		ic := &Interceptor{columns: []string{"a", "b", "c"}, sep: ','}
+		ic := newCSV(t, columns("a", "b", "c"), flow.Env{}).(*Interceptor)
 		reason := ic.split(body)
 		if reason != "" || len(body) == 0 || bytes.ContainsAny(body, "\r\n") {
 			return

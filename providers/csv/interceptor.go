@@ -12,7 +12,7 @@ type Interceptor struct {
 	columns []string
 	sep     byte
 	policy  onerror.Policy
-	headers []flow.Header
+	headers []flow.Header // one for each column that has a name
 	unquote []byte
 }
 
@@ -20,7 +20,13 @@ var _ flow.Interceptor = (*Interceptor)(nil)
 
 // New makes the interceptor.
 func New(cfg Config, _ flow.Env) (flow.Interceptor, error) {
-	return &Interceptor{columns: cfg.Columns, sep: cfg.Separator[0], policy: onerror.Policy(cfg.OnError)}, nil
+	ic := &Interceptor{columns: cfg.Columns, sep: cfg.Separator[0], policy: onerror.Policy(cfg.OnError)}
+	for _, name := range cfg.Columns {
+		if name != "" {
+			ic.headers = append(ic.headers, flow.Header{Name: name})
+		}
+	}
+	return ic, nil
 }
 
 // The reasons for which a body cannot be split.
@@ -47,7 +53,8 @@ func (ic *Interceptor) Intercept(b *flow.Batch, lo, hi int, k *flow.Keep) error 
 
 // split fills headers from one body; their values alias the body, or memory that the next call uses again.
 func (ic *Interceptor) split(body []byte) (reason string) {
-	ic.headers, ic.unquote = ic.headers[:0], ic.unquote[:0]
+	ic.unquote = ic.unquote[:0]
+	h := 0
 	for n, name := range ic.columns {
 		var field []byte
 		more := false
@@ -61,7 +68,8 @@ func (ic *Interceptor) split(body []byte) (reason string) {
 			field, body = body, nil
 		}
 		if name != "" {
-			ic.headers = append(ic.headers, flow.Header{Name: name, Value: field})
+			ic.headers[h].Value = field
+			h++
 		}
 		if !more && n < len(ic.columns)-1 {
 			return tooFew
