@@ -11,7 +11,8 @@ type Pool struct {
 	mu      sync.Mutex // guards all below
 	held    int64
 	arenas  [][]byte
-	headers []*Batch
+	headers []*Batch // with tables that can be used again
+	bare    []*Batch // without: those of lent views and of batches that were unloaded
 }
 
 // defaultArena is the smallest block handed out: a batch of max_bytes and some room for headers.
@@ -64,13 +65,23 @@ func (p *Pool) Restore(arena []byte, n int, runs []Run, times []int64, base int6
 	return b
 }
 
-func (p *Pool) header() *Batch {
+// header gives a batch to fill: one that brings its tables, if there is any.
+func (p *Pool) header() *Batch { return p.either(&p.headers, &p.bare) }
+
+// bareHeader gives a batch that borrows its tables, and leaves the others to those who need them.
+func (p *Pool) bareHeader() *Batch { return p.either(&p.bare, &p.headers) }
+
+func (p *Pool) either(first, second *[]*Batch) *Batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	from := first
+	if len(*from) == 0 {
+		from = second
+	}
 	var b *Batch
-	if n := len(p.headers); n > 0 {
-		b = p.headers[n-1]
-		p.headers = p.headers[:n-1]
+	if n := len(*from); n > 0 {
+		b = (*from)[n-1]
+		*from = (*from)[:n-1]
 	} else {
 		b = &Batch{pool: p}
 	}
@@ -128,7 +139,7 @@ func (p *Pool) recycle(a []byte) {
 // Trim gives idle memory back to the garbage collector.
 func (p *Pool) Trim() {
 	p.mu.Lock()
-	p.arenas, p.headers, p.held = nil, nil, 0
+	p.arenas, p.headers, p.bare, p.held = nil, nil, nil, 0
 	p.mu.Unlock()
 }
 
@@ -156,8 +167,12 @@ func (p *Pool) put(b *Batch) {
 	b.arena, b.times, b.ack, b.done, b.parent, b.id, b.base, b.lent = nil, nil, nil, nil, nil, ID{}, 0, false
 	b.recs, b.runs = recs, runs[:0]
 	p.mu.Lock()
-	if len(p.headers) < 256 {
-		p.headers = append(p.headers, b)
+	list := &p.headers
+	if cap(recs) == 0 {
+		list = &p.bare
+	}
+	if len(*list) < 256 {
+		*list = append(*list, b)
 	}
 	p.mu.Unlock()
 	if parent != nil {

@@ -2,7 +2,7 @@ package flow
 
 // Share gives a view of the whole batch with an acknowledgement and a Done of its own. It holds the batch until released.
 func (b *Batch) Share() *Batch {
-	v := b.view()
+	v := b.view(b.pool.header())
 	v.recs = append(v.recs[:0], b.recs...)
 	v.runs = append(v.runs[:0], b.runs...)
 	v.times = b.times
@@ -12,7 +12,7 @@ func (b *Batch) Share() *Batch {
 // Lend gives a view of the whole batch that costs no copy of the tables. Neither the view nor, while it lives, the batch may be
 // changed; channels hand these out.
 func (b *Batch) Lend() *Batch {
-	v := b.view()
+	v := b.view(b.pool.bareHeader())
 	v.recs, v.runs, v.times, v.lent = b.recs, b.runs, b.times, true
 	return v
 }
@@ -21,7 +21,7 @@ func (b *Batch) Lend() *Batch {
 // positions as the batch. A view that misses events has no identity: who remembers it by the batch's would take the rest for
 // delivered too.
 func (b *Batch) Select(events []int) *Batch {
-	v := b.view()
+	v := b.view(b.pool.header())
 	if len(events) < len(b.recs) {
 		v.id = ID{}
 	}
@@ -46,8 +46,7 @@ func (b *Batch) Select(events []int) *Batch {
 	return v
 }
 
-func (b *Batch) view() *Batch {
-	v := b.pool.header()
+func (b *Batch) view(v *Batch) *Batch {
 	b.Retain()
 	v.arena, v.base, v.id, v.parent = b.arena, b.base, b.id, b
 	return v
