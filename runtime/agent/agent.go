@@ -58,7 +58,6 @@ type agent struct {
 	dir      string
 	meta     api.AgentMeta
 	began    time.Time
-	start    string
 	pipe     *pipeline.Pipeline
 	metrics  *metrics
 	rates    rates

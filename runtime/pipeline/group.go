@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"collect/runtime/flow"
@@ -90,12 +91,15 @@ func (r *runner) nextOf(free []*member) *member {
 }
 
 // stop ends the runner. It settles what it has taken until ctx ends; the rest goes back to the channel.
-func (r *runner) stop(ctx context.Context) {
+func (r *runner) stop(ctx context.Context) error {
 	r.quiesce()
 	over := context.AfterFunc(ctx, r.cancel)
-	r.loops.Wait()
+	ended := ends(ctx, &r.loops)
 	over()
 	r.cancel()
+	if !ended { // it may still write: its leases are not safe to give back
+		return fmt.Errorf("%s does not stop", r.name)
+	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait) // closing must end even after the deadline
 	defer cancel()
 	for _, m := range r.members {
@@ -106,6 +110,7 @@ func (r *runner) stop(ctx context.Context) {
 	}
 	r.returnAll()
 	r.forgetDead()
+	return nil
 }
 
 // closeWait bounds the closing of one component after the deadline of a drain.

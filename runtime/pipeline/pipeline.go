@@ -102,8 +102,8 @@ func (p *Pipeline) Start(ctx context.Context) error {
 		return err
 	}
 	if err := p.converge(ctx, want, nil); err != nil {
-		p.shut(canceled(ctx))
-		return err
+		_, shutErr := p.shut(canceled(ctx))
+		return errors.Join(err, shutErr)
 	}
 	p.setPhase(running)
 	return nil
@@ -170,7 +170,9 @@ func (p *Pipeline) Drain(ctx context.Context, empty bool) (abandoned int64, err 
 		return p.gone, nil
 	}
 	p.setPhase(draining)
-	p.stopSources(ctx, p.sourceList())
+	if err := p.stopSources(ctx, p.sourceList()); err != nil {
+		p.base.Log.Error("drain goes on without a source", "err", err)
+	}
 	p.emptyChannels(ctx, empty)
 	return p.shut(ctx)
 }
@@ -201,8 +203,7 @@ func (s *sourceNode) settled(ctx context.Context) {
 
 // shut ends runners, channels and savers. ctx bounds what is still delivered.
 func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
-	p.stopSources(ctx, p.sourceList())
-	p.stopRunners(ctx, p.runnerList())
+	err = errors.Join(p.stopSources(ctx, p.sourceList()), p.stopRunners(ctx, p.runnerList()))
 	for _, n := range p.channelList() {
 		p.leftIn(n)
 		err = errors.Join(err, n.close(ctx))
@@ -255,23 +256,27 @@ func (p *Pipeline) Left() []api.Orphan {
 	return p.remains
 }
 
-func (p *Pipeline) stopSources(ctx context.Context, list []*sourceNode) {
+func (p *Pipeline) stopSources(ctx context.Context, list []*sourceNode) error {
 	var all sync.WaitGroup
-	for _, s := range list {
-		all.Go(func() { s.stop(ctx) })
+	errs := make([]error, len(list))
+	for i, s := range list {
+		all.Go(func() { errs[i] = s.stop(ctx) })
 	}
 	all.Wait()
+	return errors.Join(errs...)
 }
 
-func (p *Pipeline) stopRunners(ctx context.Context, list []*runner) {
+func (p *Pipeline) stopRunners(ctx context.Context, list []*runner) error {
 	var all sync.WaitGroup
-	for _, r := range list {
+	errs := make([]error, len(list))
+	for i, r := range list {
 		all.Go(func() {
-			r.stop(ctx)
+			errs[i] = r.stop(ctx)
 			r.node.detach(r)
 		})
 	}
 	all.Wait()
+	return errors.Join(errs...)
 }
 
 func (p *Pipeline) sourceList() []*sourceNode {

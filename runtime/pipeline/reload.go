@@ -140,7 +140,17 @@ func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []str
 			sources = append(sources, s)
 		}
 	}
-	p.stopSources(ctx, sources)
+	stopErr := p.stopSources(ctx, sources)
+	p.mu.Lock()
+	p.retired = slices.DeleteFunc(p.retired, func(w *window) bool { n, _, _, gone := w.load(); return n == 0 && gone == 0 })
+	for _, s := range sources {
+		delete(p.sources, s.name)
+		p.retired = append(p.retired, s.emitter.window) // what is in flight is acknowledged by the channels that stay
+	}
+	p.mu.Unlock()
+	if stopErr != nil {
+		return stopErr
+	}
 	var leaving []*channelNode
 	for _, n := range p.channelList() {
 		if keep.channels[n.name] {
@@ -159,22 +169,19 @@ func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []str
 			runners = append(runners, r)
 		}
 	}
-	p.stopRunners(ctx, runners)
-	for _, s := range sources {
-		s.acked(ctx)
-	}
-	err := p.closeChannels(ctx, d, leaving, drop)
+	stopErr = p.stopRunners(ctx, runners)
 	p.mu.Lock()
-	p.retired = slices.DeleteFunc(p.retired, func(w *window) bool { n, _, _, gone := w.load(); return n == 0 && gone == 0 })
-	for _, s := range sources {
-		delete(p.sources, s.name)
-		p.retired = append(p.retired, s.emitter.window) // what is in flight is acknowledged by the channels that stay
-	}
 	for _, r := range runners {
 		delete(p.runners, r.name)
 	}
 	p.mu.Unlock()
-	return err
+	if stopErr != nil {
+		return stopErr
+	}
+	for _, s := range sources {
+		s.acked(ctx)
+	}
+	return p.closeChannels(ctx, d, leaving, drop)
 }
 
 // ackWait bounds how long a replaced source waits for durable channels to acknowledge what is in flight.

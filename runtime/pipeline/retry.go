@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"collect/runtime/flow"
@@ -101,6 +102,30 @@ func (s signal) wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 	}
 	return ctx.Err() == nil
+}
+
+// ends waits for goroutines that were told to end. It gives up some time after ctx has ended: a component that does not listen must
+// not hold up the rest.
+func ends(ctx context.Context, wg *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wg.Wait()
+	}()
+	patience, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it ends later than ctx
+	defer cancel()
+	over := context.AfterFunc(ctx, func() {
+		if sleep(patience, closeWait) == nil {
+			cancel()
+		}
+	})
+	defer over()
+	select {
+	case <-done:
+		return true
+	case <-patience.Done():
+		return false
+	}
 }
 
 // panicError is a panic of a component, caught at its border.

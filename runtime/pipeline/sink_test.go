@@ -35,15 +35,6 @@ func health(p *Pipeline, kind schema.Kind, name string) (string, string) {
 	return "", ""
 }
 
-func retries(p *Pipeline, name string) int64 {
-	for _, c := range p.Snapshot().Components {
-		if c.Kind == schema.Sink && c.Name == name {
-			return c.Retries
-		}
-	}
-	return 0
-}
-
 func TestFailuresAreTriedAgainInOrder(t *testing.T) {
 	times := func(n int, what error) func() error {
 		return func() error {

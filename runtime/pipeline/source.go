@@ -117,10 +117,14 @@ func (s *sourceNode) waitReady(ctx context.Context) error {
 }
 
 // stop ends the source: it emits what it holds, until ctx ends. What is in flight afterwards is still acknowledged.
-func (s *sourceNode) stop(ctx context.Context) {
+func (s *sourceNode) stop(ctx context.Context) error {
 	s.stopRun()
 	over := context.AfterFunc(ctx, s.stopHard)
-	s.running.Wait()
+	ended := ends(ctx, &s.running)
 	over()
 	s.stopHard()
+	if !ended {
+		return fmt.Errorf("source %s does not stop", s.name)
+	}
+	return nil
 }

@@ -300,3 +300,25 @@ func TestEmitEndsWhenTheSendersPatienceEnds(t *testing.T) {
 		w.drain(p, time.Second)
 	})
 }
+
+func TestASourceThatDoesNotListenHoldsUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		f := w.feed("in")
+		f.lines.Store(20)
+		deaf := make(chan struct{})
+		p := w.start(spec("memory", nil))
+		eventually(t, "all is delivered", func() bool { return len(w.target("out").lines()) == 20 })
+		p.sources["in"].running.Go(func() { <-deaf })
+		begin := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := p.Drain(ctx, false); err == nil || !strings.Contains(err.Error(), "source in does not stop") {
+			t.Errorf("drain: %v", err)
+		}
+		if d := time.Since(begin); d > 20*time.Second {
+			t.Errorf("the drain took %v", d)
+		}
+		close(deaf)
+	})
+}
