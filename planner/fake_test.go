@@ -28,6 +28,7 @@ type world struct {
 	kill    int // this many more changes happen; then the process is gone. Negative: never
 	reads   int
 	broken  error
+	stopped bool // the development broker: its topics cannot be read
 	running int
 	most    int
 	gate    func(address string)
@@ -75,6 +76,10 @@ func (k *fakeKind) Read(_ context.Context, want []*resource.Object, known []*res
 		if t.kind != k.name || k.name == KindTopic && !asked[a] { // undeclared topics are nobody's business; agents are found by themselves
 			continue
 		}
+		if k.w.stopped && k.name == KindTopic {
+			out = append(out, &resource.Live{Address: a, Unread: "connection refused"})
+			continue
+		}
 		out = append(out, &resource.Live{Address: a, Have: map[string]any{"value": t.value}, Basis: fmt.Sprint(t.value, t.id), Identity: map[string]string{"id": t.id}})
 	}
 	return out, nil
@@ -85,6 +90,8 @@ func (k *fakeKind) Diff(_ context.Context, want *resource.Object, live *resource
 	switch {
 	case want == nil && live == nil:
 		return c, nil
+	case want == nil && live.Unread != "":
+		return nil, errors.New(live.Unread)
 	case want == nil:
 		c.Action, c.Before = resource.Delete, live.Have
 		if k.name == KindTopic && (known == nil || known.Origin != resource.Created) {
@@ -96,8 +103,12 @@ func (k *fakeKind) Diff(_ context.Context, want *resource.Object, live *resource
 		if l, ok := live.Have["value"].(float64); ok && l >= 1000 {
 			c.Loss = []resource.Loss{{Address: live.Address, Events: int64(l), What: "records"}}
 		}
+	case live != nil && live.Unread != "":
+		return nil, errors.New(live.Unread)
 	case live == nil:
 		c.Action, c.After = resource.Create, want.Want
+	case k.name == KindBroker && k.w.stopped:
+		c.Action = resource.Start
 	case live.Have["value"] != want.Want["value"]:
 		if want.Want["value"] == "forbidden" {
 			return nil, &resource.Problem{Summary: "Cannot become this", Detail: "Choose another value.", Path: "value"}
@@ -139,6 +150,8 @@ func (k *fakeKind) Apply(_ context.Context, c *resource.Change, want *resource.O
 			known.Origin = resource.Adopted
 		}
 		known.Identity = map[string]string{"id": k.w.things[c.Address].id}
+	case resource.Start:
+		k.w.stopped = false
 	case resource.Create, resource.Update, resource.Replace:
 		k.w.things[c.Address] = thing{kind: k.name, value: want.Want["value"], id: fmt.Sprint(len(k.w.log))}
 	}

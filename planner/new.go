@@ -241,6 +241,10 @@ func (b *builder) diff(ctx context.Context) {
 			b.plan.NotRead = append(b.plan.NotRead, a)
 			continue
 		}
+		if b.behindStoppedBroker(a, kind) {
+			b.leave(a, kind)
+			continue
+		}
 		c, err := b.compare(ctx, a, kind)
 		switch {
 		case err != nil:
@@ -254,6 +258,27 @@ func (b *builder) diff(ctx context.Context) {
 		}
 	}
 	sort.SliceStable(b.plan.Changes, func(i, j int) bool { return !last(b.plan.Changes[i]) && last(b.plan.Changes[j]) })
+}
+
+// behindStoppedBroker says that a topic lies in the development broker's data, which nobody can read while that does not run: after
+// a boot, or after run. The broker stands before its topics in the order of objects, so its change is known by now.
+func (b *builder) behindStoppedBroker(a, kind string) bool {
+	live, known := b.lives[a], b.st.Known(a)
+	if kind != KindTopic || known == nil || live != nil && live.Unread == "" || !slices.Contains(b.oldDeps(a), BrokerAddress) {
+		return false
+	}
+	c := b.plan.Change(BrokerAddress)
+	return c != nil && (c.Action == resource.Start || c.Action == resource.Delete)
+}
+
+// leave plans nothing for a topic that cannot be read: with its broker it goes, or it is compared once that runs.
+func (b *builder) leave(a, kind string) {
+	if b.plan.Change(BrokerAddress).Action == resource.Delete {
+		b.add(&resource.Change{Action: resource.Forget, Reason: "it goes with the development broker"}, a, kind)
+		return
+	}
+	b.plan.Warnings = append(b.plan.Warnings, a+" is compared once the development broker runs: plan again after this apply")
+	b.plan.Unchanged = append(b.plan.Unchanged, a)
 }
 
 // last says that a change is shown after the others.

@@ -91,6 +91,30 @@ func TestDevelopmentBrokerComesFirstAndGoesLast(t *testing.T) {
 	}
 }
 
+func TestAStoppedBrokerIsStartedBeforeItsTopicsAreCompared(t *testing.T) {
+	cfg := configOf(pipe()...)
+	cfg.Providers = []*hclspec.Provider{{Type: "kafka", Development: true}}
+	r := newRig(t)
+	r.apply(r.mustPlan(cfg, Options{}), ApplyOptions{})
+	r.w.stopped = true
+	p := r.mustPlan(cfg, Options{Destroy: true})
+	want := []string{"delete agent.sender", "delete agent.receiver", "delete kafka.development_broker", "forget topic.t"}
+	got := stepsOf(p)
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("destroy (-want +got):\n%s", diff)
+	}
+	p = r.mustPlan(cfg, Options{})
+	if diff := cmp.Diff([]string{"start kafka.development_broker"}, stepsOf(p)); diff != "" || len(p.Warnings) != 1 {
+		t.Errorf("plan (-want +got):\n%s%v", diff, p.Warnings)
+	}
+	r.apply(p, ApplyOptions{})
+	if p = r.mustPlan(cfg, Options{}); !p.Empty() {
+		t.Errorf("after the start: %v", stepsOf(p))
+	}
+}
+
 func TestSelection(t *testing.T) {
 	instances := append(pipe(), node{address: `agent.many["1"]`, value: 1.0}, node{address: `agent.many["2"]`, value: 1.0})
 	tests := map[string]struct {
