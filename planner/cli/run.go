@@ -193,6 +193,9 @@ func (s *session) writeAgent(a *hclspec.Agent) (id string, err error) {
 			return id, err
 		}
 	}
+	if err := restoreKept(s.layout, id); err != nil {
+		return id, fmt.Errorf("kept positions: %w", err)
+	}
 	meta := filepath.Join(dir, "meta.json")
 	if _, err := os.Lstat(meta); errors.Is(err, os.ErrNotExist) {
 		err = writeJSON(meta, api.AgentMeta{Address: a.Spec.Address, ID: id, Created: s.now().UTC()})
@@ -210,6 +213,24 @@ func (s *session) writeAgent(a *hclspec.Agent) (id string, err error) {
 		return id, err
 	}
 	return id, writeJSON(filepath.Join(dir, "spec.json"), a.Spec)
+}
+
+// restoreKept gives an agent that was destroyed the positions of its earlier life, as the supervisor does.
+func restoreKept(l api.Layout, id string) error {
+	kept, data := filepath.Join(l.Kept(), id), filepath.Join(l.AgentDir(id), "data")
+	for path, wanted := range map[string]bool{kept: true, data: false} {
+		_, err := os.Lstat(path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if (err == nil) != wanted {
+			return nil // nothing is kept, or the agent lives: what it has is newer
+		}
+	}
+	if err := os.Rename(kept, data); err != nil {
+		return err
+	}
+	return api.SyncDir(filepath.Dir(data))
 }
 
 func writeJSON(name string, v any) error {

@@ -153,6 +153,26 @@ func TestRunRefusesAnAgentThatRuns(t *testing.T) {
 	}
 }
 
+func TestRunGoesOnWithKeptPositions(t *testing.T) {
+	r := newRig(t, oneAgent)
+	l := api.Layout{Data: r.data}
+	id := api.AgentID("agent.a")
+	if err := os.MkdirAll(filepath.Join(l.Kept(), id), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(l.Kept(), id, "positions"), []byte("7"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.deps.RunAgent = func(_ context.Context, a AgentProcess) error {
+		raw, err := os.ReadFile(filepath.Join(a.Layout.AgentDir(a.ID), "data", "positions"))
+		if string(raw) != "7" {
+			t.Errorf("positions %q, %v", raw, err)
+		}
+		return nil
+	}
+	r.want(0, "", "run")
+}
+
 func TestHiddenCommandsPassTheirLayout(t *testing.T) {
 	r := newRig(t, "")
 	var got []string
