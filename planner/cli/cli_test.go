@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -262,13 +263,11 @@ func TestTheSecondApplyAtTheSameTimeIsTold(t *testing.T) {
 func TestFirstInterruptFinishesTheRunningStep(t *testing.T) {
 	two := oneAgent + strings.NewReplacer(`agent "a"`, `agent "b"`).Replace(oneAgent[strings.Index(oneAgent, "agent \"a\""):strings.Index(oneAgent, "output")])
 	r := newRig(t, two)
+	told := make(chan struct{})
+	r.deps.Screen = func(w io.Writer, _ bool, _ int) Screen { return plainScreen{watcher{w, "Interrupt received", told}} }
 	r.w.during = func(string) {
 		r.signals <- syscall.SIGINT
-		for { // until the command has noticed
-			if len(r.signals) == 0 {
-				return
-			}
-		}
+		<-told
 	}
 	got := r.want(1, "Interrupt received", "apply", "-auto-approve", "-parallelism=1")
 	if len(r.w.things) != 1 || !strings.Contains(got.out, "skipped agent.b interrupted") {
@@ -276,6 +275,20 @@ func TestFirstInterruptFinishesTheRunningStep(t *testing.T) {
 	}
 	r.w.during = nil
 	r.want(0, "Applied: 1 added", "apply", "-auto-approve")
+}
+
+// watcher closes a channel when a text is written.
+type watcher struct {
+	io.Writer
+	text string
+	seen chan struct{}
+}
+
+func (w watcher) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), w.text) {
+		close(w.seen)
+	}
+	return w.Writer.Write(p)
 }
 
 func TestSecondInterruptEndsAtOnce(t *testing.T) {

@@ -42,11 +42,11 @@ func (c *command) listen(parent context.Context, text string) *interrupts {
 			case <-signals:
 			}
 			if n == 0 {
+				close(i.first)
 				if text != "" {
 					fmt.Fprintln(c.err, "\n"+text)
 					flushScreen(c.err)
 				}
-				close(i.first)
 				continue
 			}
 			cancel()
