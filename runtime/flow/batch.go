@@ -79,6 +79,7 @@ type Batch struct {
 	base  int64
 	id    ID
 
+	use    uint64 // counts how often the pool has handed it out
 	parent *Batch // owns the arena when this batch is a view
 	lent   bool   // the tables are the parent's too
 	refs   atomic.Int32

@@ -3,6 +3,7 @@ package flow
 // Event is a cursor over the events of a batch: made once, moved to each event in turn. It is what per-event expressions see.
 type Event struct {
 	b   *Batch
+	use uint64 // of the batch's memory: a pooled batch may be another one now
 	i   int
 	run *Run
 	// Host is the name of this machine, for event.meta.host.
@@ -11,10 +12,10 @@ type Event struct {
 
 // Seek moves the cursor.
 func (e *Event) Seek(b *Batch, i int) {
-	if e.b != b || e.run == nil || i < e.run.First || i >= e.run.First+e.run.N {
+	if e.b != b || e.use != b.use || e.run == nil || i < e.run.First || i >= e.run.First+e.run.N {
 		e.run = b.RunOf(i)
 	}
-	e.b, e.i = b, i
+	e.b, e.use, e.i = b, b.use, i
 }
 
 // Body gives the event's body.

@@ -86,6 +86,7 @@ func (p *Pool) either(first, second *[]*Batch) *Batch {
 		b = &Batch{pool: p}
 	}
 	b.refs.Store(1)
+	b.use++
 	return b
 }
 
