@@ -38,6 +38,8 @@ type world struct {
 	bug  bug
 	// power says that there was a power cut
 	power bool
+	// variant chooses arguments of the spec
+	variant int
 
 	mu     sync.Mutex        // guards all below
 	limit  map[string]uint64 // numbers that the source may read so far
@@ -240,14 +242,16 @@ func (w *world) registry() *pipeline.Registry {
 
 // spec is as a user would write it, but small, so that segments and files end often.
 func (w *world) spec() *schema.AgentSpec {
-	roll := map[string]any{"size": "16KiB", "interval": "2s", "idle": "500ms"}
+	roll := map[string]any{"size": []any{"16KiB", "64KiB"}[w.variant&1], "interval": "2s", "idle": "500ms"}
 	return &schema.AgentSpec{
 		Version: 1, Address: "agent.sim",
 		Sources: []schema.SourceSpec{{
 			Type: "numbers", Name: "in", Routes: []schema.RouteSpec{{Channels: []string{"c"}}},
-			Settings: schema.Config{"in_flight": map[string]any{"max_batches": 8.0}},
+			Settings: schema.Config{"in_flight": map[string]any{"max_batches": 8.0}, "ack_timeout": []any{"30s", "31s"}[w.variant>>1&1]},
 		}},
-		Channels: []schema.ChannelSpec{{Type: "disk", Name: "c", Config: schema.Config{"max_size": "8MiB", "segment_size": "1MiB"}}},
+		Channels: []schema.ChannelSpec{{Type: "disk", Name: "c", Config: schema.Config{
+			"max_size": []any{"8MiB", "9MiB"}[w.variant>>2&1], "segment_size": "1MiB",
+		}}},
 		Sinks: []schema.SinkSpec{{
 			Type: "file", Name: "out", Channel: "c",
 			Config: schema.Config{"path": map[string]any{"expr": `"/out/${event.headers.key}.log"`}, "roll": roll},
@@ -301,6 +305,9 @@ func (w *world) run(ctx context.Context) []string {
 				time.Sleep(time.Duration(w.rand.IntN(1500)) * time.Millisecond)
 				w.grow(300)
 				w.disk.SetFull(w.rand.IntN(5) == 0)
+				if w.rand.IntN(3) == 0 {
+					w.reload(ctx, p)
+				}
 			}
 		}
 		power := w.rand.IntN(3) > 0
@@ -319,6 +326,16 @@ func (w *world) run(ctx context.Context) []string {
 		w.disk.Heal()
 	}
 	return w.finish(ctx)
+}
+
+// reload changes arguments of source, channel or sink while all run. It may fail at a fault; then the old spec goes on.
+func (w *world) reload(ctx context.Context, p *pipeline.Pipeline) {
+	before := w.variant
+	w.variant = w.rand.IntN(8)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := p.Reload(ctx, w.spec(), schema.Secrets{})
+	w.say("reload %d to %d: %v", before, w.variant, err)
 }
 
 // faults plants a few.
