@@ -58,8 +58,12 @@ func resolver(layout api.Layout) func(token string) (string, error) {
 		if token != "@development_broker" {
 			return "", fmt.Errorf("nothing is called %s", token)
 		}
+		_, runs, err := api.Probe(filepath.Join(layout.BrokerDir(), "lock"))
+		if err != nil {
+			return "", err
+		}
 		address, ok, err := agents.DevelopmentBroker(layout)
-		if err == nil && !ok {
+		if err == nil && !(ok && runs) {
 			err = topic.ErrAbsent
 		}
 		return address, err

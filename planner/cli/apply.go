@@ -172,7 +172,7 @@ func (s *session) underLock(ctx *cli.Context, what string, plan func(*state.Stor
 	}()
 	p, kinds, err := plan(store)
 	if errors.Is(err, errNothing) {
-		return s.unchanged(p)
+		return errors.Join(upkeep(ctx.Context, p, kinds), s.unchanged(p))
 	}
 	if err != nil {
 		return err
@@ -210,6 +210,21 @@ func (s *session) showProgress(p *planner.Plan) func(planner.Event) {
 		return s.stream.progress(p)
 	}
 	return s.out.Progress
+}
+
+// upkeep lets the kinds look after what runs although nothing changes: a supervisor that died is started again.
+func upkeep(ctx context.Context, p *planner.Plan, kinds []resource.Kind) error {
+	if p.Destroy {
+		return nil
+	}
+	for _, k := range kinds {
+		if f, ok := k.(resource.Finisher); ok {
+			if err := f.Finish(ctx, false, resource.ApplyOptions{Report: func(string) {}, Warn: func(string) {}}); err != nil {
+				return fmt.Errorf("look after %s: %w", k.Name(), err)
+			}
+		}
+	}
+	return nil
 }
 
 // unchanged ends an apply without steps.

@@ -68,7 +68,7 @@ func explained(a resource.Action) string {
 	case resource.Start:
 		return "is started"
 	case resource.Adopt:
-		return "exists already and is as declared: it is remembered from now on, and never deleted"
+		return "exists already and is as declared: it is remembered from now on"
 	case resource.Forget:
 		return "is not declared any more and was not made here: it stays as it is"
 	}

@@ -133,7 +133,7 @@ func compare(want *resource.Object, c Config, live *resource.Live, known *resour
 	}
 	switch {
 	case known == nil && len(ch.Items) == 0:
-		ch.Action, ch.Reason = resource.Adopt, "it exists already; it will never be deleted"
+		ch.Action, ch.Reason = resource.Adopt, "it will never be deleted"
 	case known == nil:
 		ch.Action, ch.Reason = resource.Update, "it exists already and is adopted; it will never be deleted"
 	case len(ch.Items) == 0:
