@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := build
 GOFUMPT     := go run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-PACKAGES    := ./... ./testdata/servertest
+PACKAGES    := ./... ./testdata/servertest ./testdata/script ./testdata/bench
 
 .PHONY: build test lint generate soak bench fuzz clean
 
