@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -48,6 +50,9 @@ func spawn(c command) (*process, error) {
 		return nil, err
 	}
 	defer log.Close()
+	if err := keepDescriptors(); err != nil {
+		return nil, err
+	}
 	own, err := os.StartProcess(c.path, append([]string{c.path}, c.args...), &os.ProcAttr{
 		Dir:   "/",
 		Env:   c.env,
@@ -64,6 +69,25 @@ func spawn(c command) (*process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// keepDescriptors lets no process of ours have what we were given besides the three standard descriptors: a terminal, or a pipe
+// whose reader would wait until the last agent has ended. What this program opens itself is not inherited anyway.
+func keepDescriptors() error {
+	err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
+		return os.NewSyscallError("close_range", err)
+	}
+	entries, err := os.ReadDir("/proc/self/fd") // kernels before 5.11, and filters that do not know the call
+	if err != nil {
+		return fmt.Errorf("list open descriptors: %w", err)
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 func openLog(path string) (*os.File, error) {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"collect/runtime/supervisor/api"
 )
 
@@ -63,9 +65,21 @@ func TestAgentsComeBackAndOutliveTheirSupervisor(t *testing.T) {
 func TestAProcessInheritsNothing(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_SHELL", "x")
 	t.Setenv("TZ", "Asia/Seoul")
+	pipe := inheritedPipe(t)
 	in := newInstallation(t)
 	in.start(in.ensure(), spec("agent.a", "HADOOP_USER_NAME", "etl"))
 	pid := in.agent("agent.a").PID
+	for _, p := range []int{pid, in.processes("supervise")[0]} {
+		fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range fds {
+			if to, err := os.Readlink(fd); err == nil && to == pipe {
+				t.Errorf("process %d inherited %s", p, pipe)
+			}
+		}
+	}
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +121,21 @@ func TestAProcessInheritsNothing(t *testing.T) {
 	if session := strings.Fields(string(stat))[5]; session != fmt.Sprint(pid) {
 		t.Errorf("session %s, want its own, %d", session, pid)
 	}
+}
+
+// inheritedPipe opens a pipe as a shell leaves it to its children, and gives its name.
+func inheritedPipe(t *testing.T) string {
+	t.Helper()
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = unix.Close(ends[0]), unix.Close(ends[1]) })
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", ends[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func TestACrashingAgentIsShownWithItsCause(t *testing.T) {
