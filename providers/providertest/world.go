@@ -72,6 +72,14 @@ func (p *Positions) Frontier(key string) (uint64, []byte, bool) {
 	return k.acked, slices.Clone(k.note), k.known
 }
 
+// Settled says whether all that was emitted of a key is acknowledged.
+func (p *Positions) Settled(key string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k := p.keys[key]
+	return k == nil || k.acked == k.emitted
+}
+
 // Keys gives all keys.
 func (p *Positions) Keys() []string {
 	p.mu.Lock()
@@ -371,4 +379,20 @@ func (r *Running) Stop() {
 		r.t.Error("Run did not return within 5 s after it was told to stop")
 	}
 	r.done = nil
+}
+
+// Replaced gives what a source knows that replaces another one in the same process: it goes on behind what that one emitted,
+// acknowledged or not.
+func (p *Positions) Replaced() flow.Positions { return replaced{p} }
+
+type replaced struct{ *Positions }
+
+func (r replaced) Frontier(key string) (uint64, []byte, bool) {
+	_, note, ok := r.Positions.Frontier(key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if k := r.keys[key]; k != nil {
+		return k.emitted, note, ok
+	}
+	return 0, note, ok
 }

@@ -58,6 +58,8 @@ type Positions interface {
 	// Frontier gives the position to go on from: in a new process the acknowledged one (it may be old, never ahead), after a
 	// replacement in the same process the emitted one.
 	Frontier(key string) (pos uint64, note []byte, ok bool)
+	// Settled says whether all that was ever emitted of a key is acknowledged for good, also by a source that was replaced.
+	Settled(key string) bool
 	// Keys gives all keys, sorted.
 	Keys() []string
 	// Note stores what the source wants to know about a key next time, such as a file's fingerprint.

@@ -65,6 +65,14 @@ func (p *positions) Frontier(key string) (pos uint64, note []byte, ok bool) {
 	return k.emitted, slices.Clone(k.note), true
 }
 
+// Settled says whether nothing of a key is in flight and nothing of it was abandoned.
+func (p *positions) Settled(key string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k := p.keys[key]
+	return k == nil || len(k.inFlight) == 0 && !k.lost
+}
+
 func (p *positions) Keys() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

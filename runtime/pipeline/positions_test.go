@@ -171,3 +171,27 @@ func FuzzPositions(f *testing.F) {
 }
 
 var errTest = errors.New("test")
+
+func TestAKeyIsSettledWhenNothingOfItIsInFlightOrAbandoned(t *testing.T) {
+	p, _ := tracker(t)
+	settled := func(want bool, when string) {
+		t.Helper()
+		if got := p.Settled("k"); got != want {
+			t.Errorf("%s: settled is %v, want %v", when, got, want)
+		}
+	}
+	settled(true, "never emitted")
+	a := []*flight{p.begin("k", 0, 10)}
+	p.stored(a)
+	settled(false, "in flight")
+	p.settle(a, false)
+	settled(true, "acknowledged")
+	b := []*flight{p.begin("k", 10, 20)}
+	p.stored(b)
+	p.settle(b, true)
+	settled(false, "abandoned")
+	c := []*flight{p.begin("k", 10, 20)}
+	p.stored(c)
+	p.settle(c, false)
+	settled(true, "emitted again and acknowledged")
+}
