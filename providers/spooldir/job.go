@@ -189,10 +189,12 @@ func (s *Source) ordered() []*job {
 	})
 }
 
+// isDone says whether all events of a file are acknowledged, those too that a source which this one replaced has emitted.
 func (s *Source) isDone(j *job) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return j.open == 0 && !j.abandoned
+	done := j.open == 0 && !j.abandoned
+	s.mu.Unlock()
+	return done && s.env.Positions.Settled(j.key)
 }
 
 // finish renames, deletes or remembers a file. A file that is gone was taken away by somebody else; it is done, too.

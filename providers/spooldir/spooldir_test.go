@@ -485,3 +485,38 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+func TestASourceThatReplacesAnotherCompletesOnlyWhatIsAcknowledged(t *testing.T) {
+	for _, done := range []string{"rename", "delete", "track"} {
+		t.Run(done, func(t *testing.T) {
+			dir := t.TempDir()
+			env := providertest.Env(t)
+			cfg := config(dir)
+			cfg.Done = done
+			put(t, dir, "a.txt", "1\n2\n")
+			pos := env.Positions.(*providertest.Positions)
+			out := providertest.NewOut(t, pos).Hold(100)
+			r := providertest.Start(t, newSource(t, cfg, env), out)
+			out.Wait(2)
+			r.Stop()
+			env.Positions, env.Stats = pos.Replaced(), &flow.Stats{}
+			r = providertest.Start(t, newSource(t, cfg, env), out)
+			put(t, dir, "b.txt", "3\n")
+			out.Wait(3) // it has looked at everything
+			put(t, dir, "c.txt", "4\n")
+			out.Wait(4)
+			if got := names(t, dir); !slices.Equal(got, []string{"a.txt", "b.txt", "c.txt"}) {
+				t.Errorf("nothing is acknowledged, and the folder holds %v", got)
+			}
+			r.Stop()
+			crashed := env // what nobody acknowledged comes again
+			crashed.Positions = pos.Stopped()
+			second := providertest.NewOut(t, crashed.Positions.(*providertest.Positions))
+			r = providertest.Start(t, newSource(t, cfg, crashed), second)
+			second.Wait(4)
+			r.Stop()
+			equal(t, []string{"1", "2", "3", "4"}, second.Bodies())
+			out.Ack(-1, flow.Delivered)
+		})
+	}
+}

@@ -312,3 +312,31 @@ func (c *counter) Emit(_ context.Context, b *flow.Batch) error {
 	}
 	return nil
 }
+
+func TestASourceThatReplacesAnotherDeletesOnlyWhatIsAcknowledged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "a.log")
+	cfg := config(dir + "/*.log")
+	cfg.Delete = "after_ack"
+	env := providertest.Env(t)
+	appendTo(t, name, "1\n2\n")
+	pos := env.Positions.(*providertest.Positions)
+	out := providertest.NewOut(t, pos).Hold(100)
+	r := providertest.Start(t, newSource(t, cfg, env), out)
+	out.Wait(2)
+	r.Stop()
+	env.Positions, env.Stats = pos.Replaced(), &flow.Stats{}
+	r = providertest.Start(t, newSource(t, cfg, env), out)
+	time.Sleep(4 * cfg.RotateWait)
+	if _, err := os.Stat(name); err != nil {
+		t.Fatal("the file was deleted before its events were acknowledged:", err)
+	}
+	out.Ack(-1, flow.Durable)
+	providertest.Until(t, "the file is deleted", func() bool {
+		_, err := os.Stat(name)
+		return os.IsNotExist(err)
+	})
+	r.Stop()
+	equal(t, []string{"1", "2"}, out.Bodies())
+}

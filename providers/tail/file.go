@@ -316,7 +316,7 @@ func (s *Source) remove(f *file, now, quiet time.Time) {
 		s.wake(quiet)
 		return
 	}
-	if !s.isDone(f.led) {
+	if !s.isDone(f.rd.Key, f.led) {
 		s.wake(now.Add(pollPause / 4))
 		return
 	}

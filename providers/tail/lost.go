@@ -263,7 +263,7 @@ func (s *Source) forgetLost(now time.Time) {
 			l.note.Gone = l.since.Unix()
 			s.env.Positions.Note(l.key, l.note.Encode())
 		}
-		if now.Sub(l.since) < l.keep || !s.isDone(l.led) {
+		if now.Sub(l.since) < l.keep || !s.isDone(l.key, l.led) {
 			return false
 		}
 		s.env.Positions.Forget(l.key)

@@ -267,11 +267,12 @@ func (s *Source) acked(in []*ledger, o flow.Outcome) {
 	}
 }
 
-// isDone says whether all batches of a key are acknowledged for good.
-func (s *Source) isDone(l *ledger) bool {
+// isDone says whether all batches of a key are acknowledged for good, those too of a source that this one replaced.
+func (s *Source) isDone(key string, l *ledger) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return l.open == 0 && !l.abandoned
+	done := l.open == 0 && !l.abandoned
+	s.mu.Unlock()
+	return done && s.env.Positions.Settled(key)
 }
 
 // introduce makes the keys of new files durable before anything of them is emitted: else a crash would leave events in channels
