@@ -81,7 +81,7 @@ func ReadPlan(name string) (*PlanFile, error) {
 		return nil, fmt.Errorf("open plan file: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxPlan {
-		return nil, fmt.Errorf("%s is not a plan file", name)
+		return nil, fmt.Errorf("file %s is not a plan file", name)
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxPlan))
 	if err != nil {
@@ -90,7 +90,7 @@ func ReadPlan(name string) (*PlanFile, error) {
 	head, body, _ := bytes.Cut(raw, []byte{'\n'})
 	fields := strings.Split(strings.TrimPrefix(string(head), planMagic), " ")
 	if !bytes.HasPrefix(head, []byte(planMagic)) || len(fields) != 2 {
-		return nil, fmt.Errorf("%s is not a plan file. Plan files are written by collect plan -out=FILE", name)
+		return nil, fmt.Errorf("file %s is not a plan file. Plan files are written by collect plan -out=FILE", name)
 	}
 	version, err := strconv.Atoi(fields[0])
 	switch {

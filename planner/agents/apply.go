@@ -265,16 +265,17 @@ func notDrained(address string, left []api.Orphan) error {
 // progress tells once a second how much is left in the channels of an agent that drains.
 func (k *agentKind) progress(ctx context.Context, id string, opt resource.ApplyOptions) {
 	c := api.Dial(k.Layout.AgentSocket(id))
-	first := map[string]int64{}
+	first, told := map[string]int64{}, map[string]int64{}
 	for sleep(ctx, progressEvery) == nil {
 		a, err := c.Snapshot(ctx)
 		if err != nil {
 			continue
 		}
 		for _, m := range a.Components {
-			if m.Kind != schema.Channel || m.BacklogEvents == 0 {
+			if m.Kind != schema.Channel || m.BacklogEvents == 0 || m.BacklogEvents == told[m.Name] {
 				continue
 			}
+			told[m.Name] = m.BacklogEvents
 			first[m.Name] = max(first[m.Name], m.BacklogEvents)
 			opt.Report(fmt.Sprintf("draining channel.%s: %s of %s left", m.Name, resource.Number(m.BacklogEvents), resource.Number(first[m.Name])))
 		}

@@ -257,12 +257,29 @@ func (d *differ) removed(p part) {
 	d.add(it)
 }
 
+// takes names the sinks and groups that leave with their channel: they have no line of their own.
+func (d *differ) takes(p part) string {
+	var names []string
+	for _, r := range readers(d.was, p.name) {
+		if _, stays := d.is.find(r.path); !stays {
+			names = append(names, r.label())
+		}
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return "; " + names[0] + " goes with it"
+	}
+	return "; " + strings.Join(names, ", ") + " go with it"
+}
+
 // drains tells how a channel that leaves is emptied.
 func (d *differ) drains(p part) string {
 	d.stuckLoss(p)
 	c := d.component(p)
 	if c == nil || c.BacklogEvents == 0 {
-		return "it is empty"
+		return "it is empty" + d.takes(p)
 	}
 	s := figures(c.BacklogEvents, c.BacklogBytes) + " waiting; drains through " + d.emptiers(p) + " first" + comma(d.drainTime(p))
 	switch {
