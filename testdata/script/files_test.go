@@ -207,13 +207,13 @@ func copyDir(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
 }
 
-// subst FILE OLD NEW: replaces a text that must be there.
+// subst FILE OLD NEW: replaces a text that must be there; \n in the new one begins a line.
 func subst(ts *testscript.TestScript, _ bool, args []string) {
 	path, text := ts.MkAbs(args[0]), ts.ReadFile(args[0])
 	if !strings.Contains(text, args[1]) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
-	ts.Check(os.WriteFile(path, []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+	ts.Check(os.WriteFile(path, []byte(strings.Replace(text, args[1], strings.ReplaceAll(args[2], `\n`, "\n"), 1)), 0o600))
 }
 
 // leftovers lists sockets, locks and temporary files below some directories.
