@@ -278,3 +278,37 @@ func TestATempThatSomebodyRemovedIsWrittenAgain(t *testing.T) {
 		t.Errorf("files %v", final)
 	}
 }
+
+// Events that no file can take are for the dead-letter channel. A kill after the roll and before they are there must not make them
+// look delivered with the rest of their batch.
+func TestEventsWithoutAFileAreToldAgainAfterAKill(t *testing.T) {
+	k := newKillTest(t)
+	k.path = parse(t, `"`+k.root+`/${event.headers.dir}/all.txt"`, true)
+	batch := func(seq uint64) *flow.Batch {
+		b := small(k.env.Pool, seq, []string{"good", "bad"})
+		b.SetHeaders(0, flow.Header{Name: "dir", Value: []byte("a")})
+		return b
+	}
+	deliver := func(seq uint64) (got flow.Result) {
+		s := newSink(t, k.path, k.env, Options{})
+		b, other := batch(seq), small(k.env.Pool, seq+1, []string{"lost"})
+		b.SetDone(func(_ *flow.Batch, r flow.Result) { got = r })
+		other.SetDone(func(*flow.Batch, flow.Result) {})
+		err := errors.Join(s.Open(t.Context()), s.Write(t.Context(), other), s.Write(t.Context(), b), s.Flush(t.Context()), s.Close(t.Context()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for _, when := range []string{"at first", "after a kill", "after two"} {
+		r := deliver(1)
+		if r.Err != nil || len(r.Events) != 1 || r.Events[0].Index != 1 || !flow.IsPermanent(r.Events[0].Err) ||
+			!strings.Contains(r.Events[0].Err.Error(), "path") {
+			t.Fatalf("%s: %+v", when, r)
+		}
+	}
+	final, _ := filepath.Glob(k.root + "/a/all*")
+	if len(final) != 1 {
+		t.Errorf("files %v", final)
+	}
+}

@@ -87,7 +87,7 @@ func (s *Sink) shutdown(ctx context.Context) error {
 	s.queue, s.current = nil, nil
 	var err error
 	if !open && s.done != s.before {
-		err = writeIntent(s.dir, intent{Root: s.o.Path.URL(), Delivered: s.done.ranges})
+		err = writeIntent(s.dir, intent{Root: s.o.Path.URL(), Delivered: s.done.ranges, Failed: s.done.failed})
 	}
 	if err == nil && !open && len(s.leftover) == 0 {
 		err = replaceFile(s.dir, tempsName, nil)

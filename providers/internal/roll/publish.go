@@ -74,6 +74,9 @@ func (s *Sink) publish(ctx context.Context, g *group) error {
 		ids = append(ids, h.id)
 	}
 	after := s.done.with(ids)
+	for _, h := range g.batches {
+		after.note(h.id, h.failed)
+	}
 	if len(g.files) > 0 {
 		// The names of the temps must be durable before the intent: a missing one is taken for renamed.
 		if err := s.syncDirs(ctx, moves); err != nil {
@@ -108,7 +111,7 @@ func (s *Sink) end(ctx context.Context, g *group) {
 
 func (s *Sink) intend(ctx context.Context, moves []move, after *delivered) error {
 	return s.persist(ctx, func() error {
-		err := writeIntent(s.dir, intent{Root: s.o.Path.URL(), Files: moves, Delivered: after.ranges})
+		err := writeIntent(s.dir, intent{Root: s.o.Path.URL(), Files: moves, Delivered: after.ranges, Failed: after.failed})
 		if err != nil {
 			return fmt.Errorf("record the roll: %w", err)
 		}
@@ -322,7 +325,7 @@ func (s *Sink) recover(ctx context.Context) (*delivered, error) {
 		}
 		left = rest
 	}
-	return &delivered{ranges: in.Delivered}, nil
+	return &delivered{ranges: in.Delivered, failed: in.Failed}, nil
 }
 
 // at calls f with the backend of a root, which an earlier configuration may have named.

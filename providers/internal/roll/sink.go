@@ -189,7 +189,7 @@ func (s *Sink) prepare(ctx context.Context) error {
 // Write writes the events of a batch into their files. The batch is done when all of these are published.
 func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
 	if s.before.has(b.ID()) {
-		b.Done(flow.Result{})
+		b.Done(flow.Result{Events: s.before.failures(b.ID())})
 		return nil
 	}
 	if err := s.room(ctx); err != nil {

@@ -21,6 +21,19 @@ type intent struct {
 	Root      string     `json:"root"` // URL
 	Files     []move     `json:"files,omitempty"`
 	Delivered []seqRange `json:"delivered,omitempty"`
+	Failed    []failures `json:"failed,omitempty"`
+}
+
+// failures are the events of a delivered batch that no file could take. They are remembered because a crash may come before they are
+// in the dead-letter channel: then the batch comes again, and they must be told again.
+type failures struct {
+	Batch  seqRange  `json:"batch"`
+	Events []failure `json:"events"`
+}
+
+type failure struct {
+	Index int    `json:"index"`
+	Why   string `json:"why"`
 }
 
 // move is one rename inside a directory below the root.
@@ -43,10 +56,14 @@ const (
 	tempsName     = "temps"
 	intentVersion = 1
 	maxRanges     = 16384 // of the newest; older batches were committed in their channel long ago
+	maxFailures   = 1024  // batches, for the same reason; far fewer can be without an end at once
 )
 
 // delivered is the set of batches whose events are in final files.
-type delivered struct{ ranges []seqRange } // sorted, not touching
+type delivered struct {
+	ranges []seqRange // sorted, not touching
+	failed []failures // the newest last
+}
 
 func rangeOf(id flow.ID) seqRange {
 	return seqRange{Channel: hex.EncodeToString(id.Channel[:]), Epoch: id.Epoch, Lo: id.Seq, Hi: id.Seq}
@@ -89,7 +106,33 @@ func (d *delivered) with(ids []flow.ID) *delivered {
 		}
 		out = append(out, r)
 	}
-	return &delivered{ranges: trim(out)}
+	return &delivered{ranges: trim(out), failed: d.failed}
+}
+
+// note adds the events of a batch that no file could take.
+func (d *delivered) note(id flow.ID, failed []flow.EventResult) {
+	if id == (flow.ID{}) || len(failed) == 0 {
+		return
+	}
+	f := failures{Batch: rangeOf(id)}
+	for _, e := range failed {
+		f.Events = append(f.Events, failure{Index: e.Index, Why: e.Err.Error()})
+	}
+	d.failed = append(slices.Clone(d.failed[max(len(d.failed)-maxFailures+1, 0):]), f)
+}
+
+// failures gives those events of a delivered batch.
+func (d *delivered) failures(id flow.ID) (out []flow.EventResult) {
+	r := rangeOf(id)
+	for _, f := range d.failed {
+		if f.Batch != r {
+			continue
+		}
+		for _, e := range f.Events {
+			out = append(out, flow.EventResult{Index: e.Index, Err: flow.Permanent(errors.New(e.Why))})
+		}
+	}
+	return out
 }
 
 // trim drops the oldest ranges when there are too many: those of the lowest epochs, then of the lowest sequences.
