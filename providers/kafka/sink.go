@@ -178,11 +178,8 @@ func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
 	if s.closed {
 		return flow.ErrClosed
 	}
-	s.mu.Lock()
-	overtakes := s.faults != faults
-	s.mu.Unlock()
-	if overtakes {
-		return errOvertakes
+	if err := s.overtakes(ctx, faults); err != nil {
+		return err
 	}
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -197,6 +194,20 @@ func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
 	}
 	in.report(1)
 	return nil
+}
+
+// overtakes says why a batch must not be sent now: batches before it have failed, or are about to, and go first. While a failed client
+// is not given up, their reports are still to come; once it is, the pipeline has been told, and has ended ctx.
+func (s *Sink) overtakes(ctx context.Context, faults int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.broken != nil:
+		return s.broken
+	case s.faults != faults:
+		return errOvertakes
+	}
+	return ctx.Err()
 }
 
 // errOvertakes refuses a batch that was on its way when the batches before it failed.
