@@ -626,3 +626,30 @@ func TestRandomKillsLoseNothing(t *testing.T) {
 	})
 	r.Stop()
 }
+
+// A channel that is full for a long time stops reading in the middle of a file. What is cut and grows again meanwhile is another
+// content, which must be read from its first byte.
+func TestAFileThatIsCutWhileItsReaderLagsIsNoticed(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "app.log")
+	env := providertest.Env(t)
+	env.Batch.MaxEvents = 10
+	old, _ := numbered(0, 100)
+	appendTo(t, name, old)
+	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(1)
+	r := providertest.Start(t, newSource(t, config(name), env), out)
+	out.Wait(10) // and the next batch waits for room
+	text, want := numbered(1000, 300)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	last := want[len(want)-1]
+	providertest.Until(t, "the last line comes", func() bool {
+		out.Ack(-1, flow.Durable)
+		return slices.Contains(out.Bodies(), last)
+	})
+	r.Stop()
+	out.Ack(-1, flow.Durable)
+	got := slices.DeleteFunc(out.Bodies(), func(l string) bool { return !slices.Contains(want, l) })
+	equal(t, want, got)
+}

@@ -236,11 +236,17 @@ func (s *Source) fill(b *flow.Batch, f *file) (full bool, err error) {
 	default:
 		f.flushed = true
 	}
+	if err := f.intact(); err != nil {
+		return false, err
+	}
 	before := f.rd.Off
 	full, err = f.rd.Fill(b, f.h, f.size, s.limits, end)
 	f.dirty = f.dirty || f.rd.Off != before || f.note.HeadLen == 0
-	if err != nil || full {
-		return full, err
+	if err != nil {
+		return false, err
+	}
+	if full {
+		return true, f.remember()
 	}
 	f.waits = f.rd.Off < f.size
 	if f.waits && !f.flushed {
@@ -248,9 +254,29 @@ func (s *Source) fill(b *flow.Batch, f *file) (full bool, err error) {
 			s.wake(at)
 		}
 	}
+	return false, f.remember()
+}
+
+// remember keeps the bytes before the position, by which one sees later whether the file was cut.
+func (f *file) remember() (err error) {
 	f.tail, err = watched.Tail(f.h, f.rd.Off)
 	f.tailAt = f.rd.Off
-	return false, err
+	return err
+}
+
+// errCut says that a file was cut since it was looked at. Much time may have passed since: channels are full at times.
+var errCut = errors.New("the file was cut")
+
+// intact says whether what was read last is still in the file.
+func (f *file) intact() error {
+	if f.tailAt != f.rd.Off || f.rd.Off == 0 {
+		return nil
+	}
+	now, err := watched.Tail(f.h, f.rd.Off)
+	if err == nil && !bytes.Equal(now, f.tail) {
+		return errCut
+	}
+	return err
 }
 
 // fillPacked reads a compressed file, which is taken when it has not changed for a while. One that ends too early may go on later.

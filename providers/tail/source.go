@@ -2,6 +2,7 @@ package tail
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -211,7 +212,11 @@ func (s *Source) read(ctx context.Context, out flow.Emitter, ready []*file, byte
 			if b.Len() > before {
 				in = append(in, f.led)
 			}
-			if err != nil {
+			switch {
+			case errors.Is(err, errCut):
+				s.renew(f)
+				s.wake(time.Now())
+			case err != nil:
 				s.trouble(f, err)
 				full = false
 			}
