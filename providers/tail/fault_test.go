@@ -653,3 +653,26 @@ func TestAFileThatIsCutWhileItsReaderLagsIsNoticed(t *testing.T) {
 	got := slices.DeleteFunc(out.Bodies(), func(l string) bool { return !slices.Contains(want, l) })
 	equal(t, want, got)
 }
+
+// A file that was moved away is only reachable by its open handle: a read error must not make us let go of it.
+func TestAReadErrorDoesNotLoseAFileThatWasMovedAway(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "app.log")
+	env := providertest.Env(t)
+	env.Batch.MaxEvents = 10
+	faulty := &faultyFS{FS: env.FS}
+	env.FS = faulty
+	text, want := numbered(0, 100)
+	appendTo(t, name, text)
+	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(1)
+	r := providertest.Start(t, newSource(t, config(name), env), out)
+	out.Wait(10) // and the next batch waits for room
+	rename(t, name, name+".old")
+	faulty.read.Store(2)
+	providertest.Until(t, "the rest is read", func() bool {
+		out.Ack(-1, flow.Durable)
+		return len(out.Bodies()) >= 100
+	})
+	r.Stop()
+	equal(t, want, out.Bodies())
+}

@@ -303,9 +303,19 @@ func (s *Source) introduce(ctx context.Context, ready []*file) error {
 	return nil
 }
 
-// trouble reports an error of one file; the others go on. The file is opened anew at the next round.
+// trouble reports an error of one file; the others go on. The file is opened anew, unless it has lost its name: then the handle is the
+// only way to what it still holds.
 func (s *Source) trouble(f *file, err error) {
-	f.closeHandle()
+	f.closePack()
+	if h, info, oerr := s.guard.Open(f.dir.Dir, f.name); oerr == nil {
+		if watched.IDOf(info) == f.note.ID() {
+			f.closeHandle()
+			f.h, h = h, nil
+		}
+		if h != nil {
+			_ = h.Close() // another file, which was only looked at
+		}
+	}
 	f.waits = false // look again, also when it does not change
 	s.report(f.path(), err)
 	s.wake(time.Now().Add(pollPause))
