@@ -75,7 +75,7 @@ func (e *emitter) context(ctx context.Context) (context.Context, context.CancelF
 
 func (e *emitter) emit(ctx context.Context, b *flow.Batch) error {
 	j := &join{emitter: e, source: b.AckFunc(), events: b.Len(), bytes: b.Retained(), left: 1}
-	if err := e.window.enter(ctx, j); err != nil {
+	if err := e.window.enter(ctx, j, e.press()); err != nil {
 		return err
 	}
 	e.begin(b)
@@ -96,6 +96,15 @@ func (e *emitter) emit(ctx context.Context, b *flow.Batch) error {
 	e.stats.BytesIn.Add(bytes)
 	e.stats.BytesOut.Add(bytes)
 	return nil
+}
+
+// press gives what makes the dead-letter channel deliver, when that is when its batches end: its sink may hold them back until a file
+// is full, and nothing else would end that when few events are dead. nil: nothing to press.
+func (e *emitter) press() func() {
+	if e.dead == nil || e.dead.durable {
+		return nil
+	}
+	return e.dead.pressure
 }
 
 // begin gives the runs the keys they have in channels. A key names the source, what its interceptors and routes are, and the

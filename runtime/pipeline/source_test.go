@@ -104,7 +104,7 @@ func TestInFlightLimitsWhatIsNotAcknowledged(t *testing.T) {
 			t.Error("the limit of batches does not hold")
 		}
 		entered := make(chan error)
-		go func() { entered <- w.enter(t.Context(), &join{bytes: 500, events: 5}) }()
+		go func() { entered <- w.enter(t.Context(), &join{bytes: 500, events: 5}, nil) }()
 		synctest.Wait()
 		w.limit(0, 0)
 		if err := <-entered; err != nil {
@@ -320,5 +320,21 @@ func TestASourceThatDoesNotListenHoldsUpNothing(t *testing.T) {
 			t.Errorf("the drain took %v", d)
 		}
 		close(deaf)
+	})
+}
+
+// What waits for a dead-letter channel whose sink holds it back fills the source's window, although that channel is far from full.
+func TestDeadLettersThatAreHeldBackDoNotStopTheSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.feed("in").lines.Store(400)
+		w.target("morgue").hold = true
+		p := w.start(spec("journal", func(s *schema.AgentSpec) {
+			withDead("memory")(s)
+			s.Sources[0].Interceptors = []schema.InterceptorSpec{{Type: "fake", Config: schema.Config{"dead": "7"}}}
+			s.Sources[0].Settings = schema.Config{"in_flight": map[string]any{"max_batches": 4.0}}
+		}))
+		eventually(t, "everything alive is delivered", func() bool { return len(w.target("out").lines()) == 400-76 })
+		w.drain(p, time.Second)
 	})
 }

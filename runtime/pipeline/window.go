@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // window bounds what a source has emitted and not got acknowledged. One caller at a time enters.
@@ -28,10 +29,19 @@ func (w *window) limit(batches int, bytes int64) {
 	w.room.set()
 }
 
-// enter waits until there is room. A batch larger than the whole window enters an empty one.
-func (w *window) enter(ctx context.Context, j *join) error {
+// pressAgain is how often those who hold batches back are asked to let them go while the window is full.
+const pressAgain = time.Second
+
+// enter waits until there is room. A batch larger than the whole window enters an empty one. press asks those who hold batches back to
+// let them go; it may be nil.
+func (w *window) enter(ctx context.Context, j *join, press func()) error {
+	pause := time.Duration(0)
 	for !w.tryEnter(j) {
-		if !w.room.wait(ctx, 0) {
+		if press != nil {
+			press()
+			pause = pressAgain
+		}
+		if !w.room.wait(ctx, pause) {
 			return ctx.Err()
 		}
 	}
