@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -152,14 +151,15 @@ func fileHas(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// tmpfs DIR SIZE: mounts a small file system, for root only, until the script ends.
+// tmpfs DIR MIB: mounts a small file system, for root only, until the script ends: the program fits in it, and so much more.
 func tmpfs(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o700))
-	out, err := exec.Command("mount", "-t", "tmpfs", "-o", "mode=0700,size="+args[1], "tmpfs", dir).CombinedOutput()
-	if err != nil {
-		ts.Fatalf("mount: %v: %s", err, out)
-	}
+	more, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	program, err := os.Stat(binary)
+	ts.Check(err)
+	ts.Check(syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size="+strconv.FormatInt(program.Size()+more<<20, 10)))
 	ts.Defer(func() {
 		for _, pid := range processes(ts.Getenv("DATA")) {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
@@ -214,6 +214,16 @@ func subst(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(path, []byte(strings.Replace(text, args[1], strings.ReplaceAll(args[2], `\n`, "\n"), 1)), 0o600))
+}
+
+// held says whether some process holds a lock.
+func held(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil
 }
 
 // leftovers lists sockets, locks and temporary files below some directories.
