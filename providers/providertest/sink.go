@@ -56,21 +56,22 @@ type Delivery struct {
 	sink flow.Sink
 	pool *flow.Pool
 
-	mu      sync.Mutex // guards all below
-	seq     uint64
-	open    map[uint64]*flow.Batch
-	bodies  map[uint64][]string
-	failed  []uint64 // in order of their numbers
-	results map[uint64]flow.Result
-	held    int64 // memory of batches that are accepted, not done and not unloaded
-	most    int64
-	after   bool // Close was called: nothing may be done any more
+	mu       sync.Mutex // guards all below
+	seq      uint64
+	open     map[uint64]*flow.Batch
+	accepted map[uint64]*flow.Batch // of open: those that Write has returned for
+	bodies   map[uint64][]string
+	failed   []uint64 // in order of their numbers
+	results  map[uint64]flow.Result
+	held     int64 // memory of batches that are accepted, not done and not unloaded
+	most     int64
+	after    bool // Close was called: nothing may be done any more
 }
 
 // NewDelivery starts.
 func NewDelivery(t *testing.T, sink flow.Sink, env flow.Env) *Delivery {
 	return &Delivery{
-		t: t, sink: sink, pool: env.Pool, open: map[uint64]*flow.Batch{}, bodies: map[uint64][]string{}, results: map[uint64]flow.Result{},
+		t: t, sink: sink, pool: env.Pool, open: map[uint64]*flow.Batch{}, accepted: map[uint64]*flow.Batch{}, bodies: map[uint64][]string{}, results: map[uint64]flow.Result{},
 	}
 }
 
@@ -103,8 +104,11 @@ func (d *Delivery) again(ctx context.Context, seq uint64, headers ...flow.Header
 		return err
 	}
 	d.mu.Lock()
+	if d.open[seq] == b {
+		d.accepted[seq] = b
+	}
 	d.held = 0
-	for _, o := range d.open {
+	for _, o := range d.accepted { // those still in Write are the sink's to touch
 		if !o.Unloaded() {
 			d.held += o.Retained()
 		}
@@ -140,6 +144,7 @@ func (d *Delivery) done(seq uint64, b *flow.Batch, r flow.Result) {
 		d.t.Errorf("batch %d was done after Close", seq)
 	}
 	delete(d.open, seq)
+	delete(d.accepted, seq)
 	d.results[seq] = r
 	if r.Err != nil {
 		d.failed = append(d.failed, seq)
@@ -186,7 +191,7 @@ func (d *Delivery) Close() {
 		b.SetDone(nil)
 		b.Release()
 	}
-	d.open = map[uint64]*flow.Batch{}
+	d.open, d.accepted = map[uint64]*flow.Batch{}, map[uint64]*flow.Batch{}
 }
 
 // Result gives what became of a batch.

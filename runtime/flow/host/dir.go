@@ -73,14 +73,16 @@ func (d *dir) Open(name string) (flow.File, error) {
 }
 
 func (d *dir) OpenWrite(name string, create bool, perm fs.FileMode) (flow.File, error) {
-	f, err := d.open("open", name, unix.O_RDWR, 0)
-	for create && errors.Is(err, fs.ErrNotExist) {
+	for {
+		f, err := d.open("open", name, unix.O_RDWR, 0)
+		if !create || !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
 		f, err = d.Create(name, perm)
-		if errors.Is(err, fs.ErrExist) { // made by somebody else in between
-			f, err = d.open("open", name, unix.O_RDWR, 0)
+		if !errors.Is(err, fs.ErrExist) { // otherwise somebody else made it in between
+			return f, err
 		}
 	}
-	return f, err
 }
 
 func (d *dir) Create(name string, perm fs.FileMode) (flow.File, error) {

@@ -71,6 +71,24 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	}
 }
 
+func TestCreatingInARemovedDirectoryIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gone")
+	if err := host.FS().MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d, err := host.FS().OpenDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.OpenWrite("f", true, 0o600); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
 func TestPermissionsDoNotDependOnUmask(t *testing.T) {
 	old := unix.Umask(0o177)
 	defer unix.Umask(old)
