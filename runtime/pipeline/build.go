@@ -55,7 +55,7 @@ func (p *Pipeline) buildRunner(d *design, w *runnerWant) (*runner, error) {
 		name: w.name, sig: w.sig, node: n, consumer: n.consumers[w.consumer], log: p.base.Log, pool: p.base.Pool, rand: p.base.Rand,
 		counts: d.channels[w.channel].consumers[0] == w.consumer, wake: newSignal(), edges: deadEdges{},
 		balance: balance{strategy: w.settings.Strategy, random: w.settings.Policy == "random", sticky: w.settings.Sticky},
-		limits:  partLimits{events: w.members[0].settings.Batch.MaxEvents, bytes: int64(w.members[0].settings.Batch.MaxBytes)},
+		limits:  w.limits(),
 	}
 	if w.group != nil {
 		r.group = p.stats.of("sink_group." + w.group.Name)
@@ -76,6 +76,18 @@ func (p *Pipeline) buildRunner(d *design, w *runnerWant) (*runner, error) {
 	}
 	r.context, r.cancel = context.WithCancel(p.hard)
 	return r, nil
+}
+
+// limits gives the largest part that the sinks want at once. Sinks that roll get whole batches: parts have no identity, so a crash would
+// double them, and they would keep the batch in memory until the file ends.
+func (w *runnerWant) limits() partLimits {
+	for _, m := range w.members {
+		if m.rolls() {
+			return partLimits{}
+		}
+	}
+	b := w.members[0].settings.Batch
+	return partLimits{events: b.MaxEvents, bytes: int64(b.MaxBytes)}
 }
 
 func (p *Pipeline) buildMember(d *design, w *runnerWant, m memberWant) (*member, error) {

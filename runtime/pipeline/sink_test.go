@@ -175,6 +175,27 @@ func TestLargeBatchesAreSplitForTheSink(t *testing.T) {
 	})
 }
 
+// A part of a batch has no identity, and keeps the memory of the whole: a sink that holds batches until a file ends gets no parts.
+func TestASinkThatRollsGetsWholeBatches(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		f := w.feed("in")
+		f.lines.Store(100)
+		f.perRun = 50
+		w.target("out").answer = func(b *flow.Batch, lines []string) flow.Result {
+			if len(lines) != 50 || b.ID() == (flow.ID{}) {
+				t.Errorf("a batch of %d events with identity %v", len(lines), b.ID())
+			}
+			return flow.Result{}
+		}
+		p := w.start(spec(channel, func(s *schema.AgentSpec) {
+			s.Sinks[0].Type = "rolling"
+			s.Sinks[0].Settings = schema.Config{"batch": map[string]any{"max_events": 7.0}}
+		}))
+		eventually(t, "all is delivered", func() bool { return len(w.target("out").lines()) == 100 })
+		w.drain(p, time.Second)
+	})
+}
+
 // withDead adds a dead-letter channel and a sink that reads it.
 func withDead(channel string) func(*schema.AgentSpec) {
 	return func(s *schema.AgentSpec) {

@@ -136,15 +136,18 @@ func (w *world) registry() *Registry {
 		}),
 		Channel("memory", memory.Defaults, memory.About, memory.New),
 		Channel("journal", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests", Durable: true}, w.journal),
-		Sink("fake", func() fakeConfig { return fakeConfig{} }, about, func(c fakeConfig, env flow.Env) (flow.Sink, error) {
-			if c.Arg == "broken" {
-				return nil, errors.New("this argument cannot work")
-			}
-			w.note(w.made, env.Component)
-			name := strings.TrimPrefix(env.Component, "sink.")
-			return &fakeSink{w: w, name: name, target: w.target(name)}, nil
-		}),
+		Sink("fake", func() fakeConfig { return fakeConfig{} }, about, w.sink),
+		Sink("rolling", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests", Rolls: true}, w.sink),
 	)
+}
+
+func (w *world) sink(c fakeConfig, env flow.Env) (flow.Sink, error) {
+	if c.Arg == "broken" {
+		return nil, errors.New("this argument cannot work")
+	}
+	w.note(w.made, env.Component)
+	name := strings.TrimPrefix(env.Component, "sink.")
+	return &fakeSink{w: w, name: name, target: w.target(name)}, nil
 }
 
 type fakeConfig struct {
