@@ -85,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"grow":        grow,
 			"copydir":     copyDir,
 			"subst":       subst,
+			"oneeach":     oneEach,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {

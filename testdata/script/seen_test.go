@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -124,4 +125,29 @@ func openFiles(ts *testscript.TestScript, agent, pattern string) string {
 	}
 	sort.Strings(open)
 	return strings.Join(open, "\n")
+}
+
+// oneeach N: N agents run, each in one process and no more.
+func oneEach(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	seen := map[string]int{}
+	for _, pid := range processes(ts.Getenv("DATA")) {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil {
+			continue // it has just ended
+		}
+		args := strings.Split(string(raw), "\x00")
+		if i := slices.Index(args, "--id"); i > 0 && i+1 < len(args) {
+			seen[args[i+1]]++
+		}
+	}
+	for id, n := range seen {
+		if n != 1 {
+			ts.Fatalf("%d processes of %s", n, id)
+		}
+	}
+	if len(seen) != want {
+		ts.Fatalf("%d agents run, want %d: %v", len(seen), want, seen)
+	}
 }
