@@ -24,11 +24,11 @@ type faults struct {
 	mu   sync.Mutex // guards all below
 	n    int
 	fail func(n int, op, name string) error // nil: nothing fails
-	dead map[string]bool                    // files whose sync failed
-	bad  []string                           // operations on those that should not be
+	dead map[*faultFile]bool                // files whose sync failed
+	bad  []string                           // syncs of those: what they would say is worth nothing
 }
 
-func newFaults() *faults { return &faults{FS: host.FS(), dead: map[string]bool{}} }
+func newFaults() *faults { return &faults{FS: host.FS(), dead: map[*faultFile]bool{}} }
 
 func (f *faults) set(fail func(n int, op, name string) error) {
 	f.mu.Lock()
@@ -40,18 +40,10 @@ func (f *faults) check(op, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.n++
-	// A commit may be writing to the cursors file at the moment when its sync fails; segments have no such writers here.
-	if f.dead[name] && strings.HasSuffix(name, ".seg") && (op == "write" || op == "sync" || op == "truncate" || op == "allocate") {
-		f.bad = append(f.bad, op+" "+name)
-	}
 	if f.fail == nil {
 		return nil
 	}
-	err := f.fail(f.n, op, name)
-	if err != nil && op == "sync" {
-		f.dead[name] = true
-	}
-	return err
+	return f.fail(f.n, op, name)
 }
 
 func (f *faults) OpenDir(path string) (flow.Dir, error) {
@@ -81,9 +73,6 @@ func (d faultDir) Create(name string, perm fs.FileMode) (flow.File, error) {
 	if err := d.f.check("create", name); err != nil {
 		return nil, err
 	}
-	d.f.mu.Lock()
-	delete(d.f.dead, name)
-	d.f.mu.Unlock()
 	return d.file(d.Dir.Create(name, perm))
 }
 
@@ -91,10 +80,6 @@ func (d faultDir) Rename(name string, to flow.Dir, newName string) error {
 	if err := d.f.check("rename", name); err != nil {
 		return err
 	}
-	d.f.mu.Lock()
-	d.f.dead[newName] = d.f.dead[name]
-	delete(d.f.dead, name)
-	d.f.mu.Unlock()
 	return d.Dir.Rename(name, to.(faultDir).Dir, newName)
 }
 
@@ -146,8 +131,16 @@ func (f *faultFile) Allocate(off, n int64) error {
 	return f.File.Allocate(off, n)
 }
 
+// Sync may fail once for a file; writers that do not know it yet may still write, nobody may sync again.
 func (f *faultFile) Sync() error {
-	return f.f.check("sync", f.name)
+	err := f.f.check("sync", f.name)
+	f.f.mu.Lock()
+	defer f.f.mu.Unlock()
+	if f.f.dead[f] {
+		f.f.bad = append(f.f.bad, "sync "+f.name)
+	}
+	f.f.dead[f] = f.f.dead[f] || err != nil
+	return err
 }
 
 func (f *faultFile) Truncate(n int64) error {
