@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,19 +167,31 @@ func (c *cluster) Exists(ctx context.Context, dir, name string) (bool, error) {
 
 // Publish renames a file. HDFS would replace what is there, so it looks first; names are unique to sink and batch, so nobody else
 // makes one of that name in between.
+//
+// The answer to a rename may be lost, and the library then asks again by itself. So a file that is not there any more says so first,
+// as a local file system does, and one that became the other while we asked was renamed by us.
 func (c *cluster) Publish(ctx context.Context, dir, temp, final string) error {
 	exists, err := c.Exists(ctx, dir, final)
 	if err != nil {
 		return err
 	}
 	if exists {
-		return fs.ErrExist
+		if waits, err := c.Exists(ctx, dir, temp); err != nil || waits {
+			return cmp.Or(err, fs.ErrExist)
+		}
+		return fs.ErrNotExist
 	}
 	client, err := c.with(ctx)
 	if err != nil {
 		return err
 	}
-	if err := client.Rename(c.full(dir, temp), c.full(dir, final)); err != nil {
+	err = client.Rename(c.full(dir, temp), c.full(dir, final))
+	if errors.Is(err, fs.ErrNotExist) {
+		if done, lerr := c.Exists(ctx, dir, final); lerr != nil || done {
+			return lerr
+		}
+	}
+	if err != nil {
 		return c.fail("rename", c.full(dir, temp), err)
 	}
 	return nil
