@@ -96,6 +96,10 @@ func (w *wiring) checkSinks() {
 		case c.channel == nil && c.group == nil:
 			w.l.fail(c.b.at, "Sink without a channel", "%s takes events from nowhere. Write channel = channel.NAME, or name it in a sink_group.", c.ref.Local)
 		}
+		// Every sink that exists has many batches on their way by itself; several calls of Write would only give up order.
+		if n, ok := c.settings["workers"].(float64); ok && n != 1 {
+			w.l.fail(w.own.ranges[c.path()+".workers"], "One worker only", "%s cannot have %g workers: it has a window of its own and keeps many batches on their way. Leave workers out.", c.ref.Local, n)
+		}
 	}
 }
 

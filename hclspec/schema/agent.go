@@ -186,7 +186,7 @@ type SinkSettings struct {
 	Batch      SinkBatchSettings `collect:"batch" doc:"Whole batches are taken; larger ones are split."`
 	Retry      RetrySettings     `collect:"retry" doc:"Pauses between tries; a sink tries for ever."`
 	DeadLetter Ref               `collect:"dead_letter,ref=channel" doc:"Channel for events that can never be delivered."`
-	Workers    int               `collect:"workers" doc:"Batches written at the same time; more than one gives up order unless the sink keeps it by key."`
+	Workers    int               `collect:"workers" doc:"Calls of the sink at the same time. Every sink that exists has a window of its own, so only 1 is allowed."`
 }
 
 // DefaultSinkSettings gives the defaults.
