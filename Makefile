@@ -25,7 +25,7 @@ generate:
 	UPDATE=1 go test ./providers -run TestReference -count=1
 
 soak:
-	COLLECT_SERVERS=require COLLECT_SOAK=1 COLLECT_SIM_SOAK=5000 go test -timeout 170m -count=1 -v -run 'Soak' ./testdata/script ./runtime/sim
+	COLLECT_SERVERS=require COLLECT_SOAK=1 COLLECT_SIM_SOAK=5000 go test -timeout 170m -count=1 -v -run 'Soak|NothingIsLost' ./testdata/script ./runtime/sim
 
 bench:
 	go run ./testdata/bench

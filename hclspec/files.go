@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -59,6 +60,7 @@ func (l *loader) readFiles() []*hclsyntax.Body {
 func (l *loader) readFile(path, name string) *hcl.File {
 	at := hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}
 	l.cfg.Files[name] = &hcl.File{Body: &hclsyntax.Body{}}
+	l.noteOutside(path)
 	src, err := readLimited(path)
 	if err != nil {
 		l.fail(at, "File cannot be read", "%s: %s.", name, cause(err))
@@ -102,9 +104,14 @@ func (l *loader) syntaxErrors(src []byte, diags hcl.Diagnostics) {
 
 var errTooLarge = errors.New("larger than 1 MiB")
 
-// readLimited reads a regular file of at most 1 MiB.
+// readLimited reads a regular file of at most 1 MiB. It is opened without waiting, for a pipe, and what is open is what is checked.
 func readLimited(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
@@ -114,11 +121,6 @@ func readLimited(path string) ([]byte, error) {
 	case info.Size() > maxFileSize:
 		return nil, errTooLarge
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	src, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err == nil && len(src) > maxFileSize {
 		err = errTooLarge

@@ -65,9 +65,15 @@ func textFunction(f func(string) (string, error)) function.Function {
 	})
 }
 
-// open notes a file that is read outside of the configuration's directory, and gives its absolute name.
+// reads notes a file that is read outside of the configuration's directory, and gives its absolute name.
 func (l *loader) reads(name string) string {
 	path := filepath.Clean(l.resolvePath(name))
+	l.noteOutside(path)
+	return path
+}
+
+// noteOutside notes a file when it, or what it links to, lies outside of the configuration's directory.
+func (l *loader) noteOutside(path string) {
 	real := path
 	if r, err := filepath.EvalSymlinks(path); err == nil {
 		real = r
@@ -75,7 +81,6 @@ func (l *loader) reads(name string) string {
 	if rel, err := filepath.Rel(l.cfg.Root, real); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
 		l.outside[path] = true
 	}
-	return path
 }
 
 func (l *loader) file(name string) (string, error) {

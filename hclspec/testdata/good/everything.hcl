@@ -170,7 +170,7 @@ agent "file" {
   sink "file" "f" {
     channel = channel.c
     path    = "${path.data}/out/${event.headers.car}.txt"
-    workers = 2
+    workers = 1
     roll {
       events = count.index + 1
       idle   = "2d"
