@@ -395,6 +395,33 @@ func TestKeepRemovesOldFiles(t *testing.T) {
 	}
 }
 
+func TestKeepLeavesFilesOfOthersAlone(t *testing.T) {
+	dir := t.TempDir()
+	foreign := []string{"app-notes.log", "app.log.bak", "app-1.log"}
+	for _, name := range foreign {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := perEvent(`"` + dir + `/${event.body}.log"`)
+	cfg.Roll, cfg.Keep = &Roll{Events: 1}, &Keep{Files: 1}
+	d := start(t, cfg, providertest.Env(t))
+	for range 2 { // the names of one path begin with the other
+		d.Must([]string{"app-2"})
+		d.Flush()
+		d.Must([]string{"app"})
+		d.Flush()
+	}
+	d.Close()
+	got := contents(t, dir)
+	slices.Sort(got)
+	want := append([]string{"app", "app-2"}, foreign...)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("left are %q, want %q", got, want)
+	}
+}
+
 func TestIdleAndIntervalEndFiles(t *testing.T) {
 	for name, roll := range map[string]Roll{"idle": {Idle: 30 * time.Millisecond}, "interval": {Interval: 30 * time.Millisecond}} {
 		t.Run(name, func(t *testing.T) {

@@ -87,6 +87,13 @@ func (k keeper) prune(ctx context.Context, dir, base string) {
 	}
 }
 
+// rolled says whether this agent has rolled a file for a path. Names of other paths, and of other people's files, may begin alike.
+func (k keeper) rolled(name, stem, ext string) bool {
+	rest, ok := strings.CutPrefix(name, stem+"-")
+	unique, _, _ := strings.Cut(rest, ".") // it has no dots
+	return ok && strings.HasPrefix(rest[len(unique):], ext) && roll.IsUnique(k.log.Agent, unique)
+}
+
 func (k keeper) pruneIn(d flow.Dir, base string) error {
 	all, err := d.ReadDir()
 	if err != nil {
@@ -94,8 +101,7 @@ func (k keeper) pruneIn(d flow.Dir, base string) error {
 	}
 	stem, ext := roll.SplitExt(base)
 	files := slices.DeleteFunc(all, func(f flow.Info) bool {
-		return !f.Mode.IsRegular() || !strings.HasPrefix(f.Name, stem) || !strings.Contains(f.Name, ext) || strings.HasPrefix(f.Name, ".") ||
-			f.Name != base && !strings.HasPrefix(f.Name, stem+"-")
+		return !f.Mode.IsRegular() || f.Name != base && !k.rolled(f.Name, stem, ext)
 	})
 	slices.SortFunc(files, func(a, b flow.Info) int { return b.ModTime.Compare(a.ModTime) }) // newest first
 	for i, f := range files {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,22 @@ func (s *Sink) unique(id flow.ID) string {
 		return fmt.Sprintf("%s-%s-%010d", agent, s.run(), s.counter)
 	}
 	return fmt.Sprintf("%s-%s-%d-%010d", agent, hex.EncodeToString(id.Channel[:4]), id.Epoch, id.Seq)
+}
+
+// IsUnique says whether a text is such a part of a name, made for the agent of that address, perhaps with a number behind it.
+func IsUnique(address, text string) bool {
+	rest, ok := strings.CutPrefix(text, agentName(address)+"-")
+	if !ok {
+		return false
+	}
+	parts := strings.Split(rest, "-")
+	if _, err := hex.DecodeString(parts[0]); err != nil || len(parts[0]) != 8 || len(parts) < 2 {
+		return false
+	}
+	return !slices.ContainsFunc(parts[1:], func(p string) bool {
+		_, err := strconv.ParseUint(strings.TrimPrefix(p, "r"), 10, 64)
+		return err != nil
+	})
 }
 
 // run gives a number of this run.

@@ -110,7 +110,7 @@ func checkLocal(t testing.TB, in, rel string, segments int) {
 	}
 }
 
-// S1: no header leaves the root, and different headers do not meet.
+// No header leaves the root, and different headers do not meet.
 func TestTenThousandHostileHeadersStayBelowTheRoot(t *testing.T) {
 	p := parse(t, `"/root/a/${event.headers.v}/b-${event.headers.v}${event.headers.v}/f.log"`, true)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -155,7 +155,7 @@ func newSink(t *testing.T, p *Path, env flow.Env, o Options) *Sink {
 	return New(o, env)
 }
 
-// S1 with real files: links inside the root lead nowhere, and names that cannot be made are those events' own fault.
+// Links inside the root lead nowhere, and names that cannot be made are those events' own fault.
 func TestHostileHeadersMakeNoFileOutside(t *testing.T) {
 	top := t.TempDir()
 	root, outside := top+"/root", top+"/outside"
