@@ -70,8 +70,12 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// window bounds the memory of batches that are accepted and not done, and of the client's copies of them, each.
-const window = 16 << 20
+const (
+	// window bounds the memory of batches that are accepted and not done: small batches may pin large blocks.
+	window = 16 << 20
+	// copied bounds their bodies, which the client may copy with as much again for each record.
+	copied = 6 << 20
+)
 
 // New makes the sink.
 func New(cfg Config, env flow.Env) (flow.Sink, error) {

@@ -200,6 +200,10 @@ func (f *franz) within() context.Context {
 	return f.bound
 }
 
+func (f *franz) begin(*inflight) {}
+
+func (f *franz) end(*inflight) {}
+
 func (f *franz) send(r *record, t *tag) error {
 	if f.queued.Load() >= f.maxQueue {
 		return errFull

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -15,7 +14,7 @@ import (
 )
 
 // librdkafka is the engine on confluent-kafka-go. Produce copies each record; its report comes through one channel, with nothing
-// of the record in it but the tag.
+// of the record in it but the tag. Where tags are not needed, reports are counted.
 type librdkafka struct {
 	s       *Sink
 	brokers []string
@@ -24,13 +23,12 @@ type librdkafka struct {
 	loops   sync.WaitGroup
 	msg     kafka.Message // reused: the library keeps nothing of it
 	headers []kafka.Header
+	lanes   *lanes
+	route   route
 }
 
 // deliveryTimeout bounds how long a record may be under way. Brokers that fail over need about twelve seconds.
 const deliveryTimeout = time.Minute
-
-// checkTimeout bounds how long the brokers have for their first answer.
-const checkTimeout = 8 * time.Second
 
 func connectLibrdkafka(s *Sink, brokers []string) (client, error) {
 	m := s.cfg.Provider.Map(brokers)
@@ -57,7 +55,7 @@ func connectLibrdkafka(s *Sink, brokers []string) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &librdkafka{s: s, brokers: brokers, p: p, cause: &kafkaclient.Cause{}}
+	l := &librdkafka{s: s, brokers: brokers, p: p, cause: &kafkaclient.Cause{}, lanes: newLanes()}
 	l.loops.Go(l.reports)
 	l.loops.Go(func() { l.cause.Follow(p.Logs(), l.log) })
 	return l, nil
@@ -75,24 +73,68 @@ func (l *librdkafka) log(e kafka.LogEvent) {
 	}
 }
 
-// reports hands reports to their batches until the client is closed.
+// reports hands reports to their batches until the client is closed. Many come at once; reading them in bulk, after a moment's
+// rest, costs less than being woken for each.
 func (l *librdkafka) reports() {
 	for e := range l.p.Events() {
-		switch e := e.(type) {
-		case *kafka.Message:
-			t, ok := e.Opaque.(*tag)
-			if !ok {
-				continue
-			}
-			if e.TopicPartition.Error == nil {
-				t.reported(nil)
-				continue
-			}
-			t.reported(l.explain(e.TopicPartition.Error, l.nameOf(e)))
-		case kafka.Error:
-			l.trouble(e)
+		l.report(e)
+		n := l.drain()
+		l.lanes.tell()
+		if n > 100 {
+			time.Sleep(time.Millisecond)
 		}
 	}
+}
+
+// drain reads the reports that are there.
+func (l *librdkafka) drain() (n int) {
+	for ; ; n++ {
+		select {
+		case e, ok := <-l.p.Events():
+			if !ok {
+				return n
+			}
+			l.report(e)
+		default:
+			return n
+		}
+	}
+}
+
+func (l *librdkafka) report(e kafka.Event) {
+	switch e := e.(type) {
+	case *kafka.Message:
+		t, tagged := e.Opaque.(*tag)
+		err := e.TopicPartition.Error
+		if err != nil {
+			err = l.explain(err, l.nameOf(e))
+		}
+		switch {
+		case tagged:
+			t.reported(err)
+		case err != nil:
+			l.untagged(err)
+		default:
+			if err := l.lanes.delivered(e.TopicPartition.Partition, int64(e.TopicPartition.Offset)); err != nil {
+				l.untagged(err)
+			}
+		}
+	case kafka.Error:
+		l.trouble(e)
+	}
+}
+
+// carefulFor is how long reports name their records after a refusal of which nobody knows what event it is about.
+const carefulFor = 10 * time.Minute
+
+// untagged handles the failure of a record that is not known. If it is an event's own, everything goes again, with tags.
+func (l *librdkafka) untagged(err error) {
+	if flow.IsPermanent(err) {
+		l.s.careful.Store(time.Now().Add(carefulFor).UnixNano())
+		err = fmt.Errorf("one of the events was refused, and those that were under way are sent again to find out which: %s", err)
+	}
+	l.lanes.failed(err)
+	l.s.fault(err)
 }
 
 // nameOf gives the topic of a report, where it has one.
@@ -142,10 +184,17 @@ var errGivenUp = errors.New("given up after a failure of the client, and sent ag
 func (l *librdkafka) send(r *record, t *tag) error {
 	m := &l.msg
 	m.TopicPartition = kafka.TopicPartition{Topic: r.topic, Partition: r.partition}
-	if r.partition < 0 {
+	counted := l.lanes.current != nil
+	m.Key, m.Value, m.Opaque = r.key, r.value, nil
+	switch {
+	case counted:
+		m.TopicPartition.Partition = l.lanes.current.partition
+	case r.partition < 0:
 		m.TopicPartition.Partition = kafka.PartitionAny
+		m.Opaque = t
+	default:
+		m.Opaque = t
 	}
-	m.Key, m.Value, m.Opaque = r.key, r.value, t
 	m.Timestamp = time.Time{}
 	if r.time > 0 {
 		m.Timestamp = time.Unix(0, r.time)
@@ -157,34 +206,20 @@ func (l *librdkafka) send(r *record, t *tag) error {
 	m.Headers = l.headers
 	err := l.p.Produce(m, nil)
 	if err == nil {
+		if counted {
+			l.lanes.sent()
+			l.route.filled += len(r.value)
+		}
 		return nil
 	}
-	if k, ok := err.(kafka.Error); ok && k.Code() == kafka.ErrQueueFull {
+	k, ok := err.(kafka.Error)
+	switch {
+	case ok && k.Code() == kafka.ErrQueueFull:
 		return errFull
+	case ok && k.Code() == kafka.ErrUnknownPartition && counted: // our choice, not the event's
+		return l.cause.Wrap(l.brokers, "produce to topic "+*r.topic+", whose partitions have changed", err)
 	}
 	return l.explain(err, *r.topic)
-}
-
-func (l *librdkafka) check(ctx context.Context, topic string) error {
-	timeout := checkTimeout
-	if end, ok := ctx.Deadline(); ok {
-		timeout = min(timeout, time.Until(end))
-	}
-	var name *string
-	if topic != "" {
-		name = &topic
-	}
-	md, err := l.p.GetMetadata(name, false, int(max(timeout, time.Millisecond)/time.Millisecond))
-	if err != nil {
-		return l.cause.Wrap(l.brokers, "ask for topics", err)
-	}
-	if topic == "" {
-		return nil
-	}
-	if err := md.Topics[topic].Error; err.Code() != kafka.ErrNoError {
-		return l.explain(err, topic)
-	}
-	return nil
 }
 
 // flush ends a long wait for company. Flush may still be at work inside the library for the time given when it returns, so that is
@@ -204,4 +239,5 @@ func (l *librdkafka) abandon() {
 	}
 	l.p.Close()
 	l.loops.Wait()
+	l.lanes.giveUp()
 }

@@ -24,6 +24,8 @@ func (c *scripted) send(r *record, t *tag) error {
 
 func (c *scripted) check(context.Context, string) error { return nil }
 func (c *scripted) flush()                              {}
+func (c *scripted) begin(*inflight)                     {}
+func (c *scripted) end(*inflight)                       {}
 
 func (c *scripted) abandon() {
 	open := c.open

@@ -14,8 +14,11 @@ import (
 
 // client is a Kafka producer, which sends records in the order in which it gets them. There are two engines.
 type client interface {
+	// begin says that the records of a batch follow, end that they are all queued, or as many of them as could be.
+	begin(in *inflight)
 	// send queues a record, which must stay as it is until its report. errFull means: wait and try again.
 	send(r *record, t *tag) error
+	end(in *inflight)
 	// check asks whether the brokers answer and have the topic.
 	check(ctx context.Context, topic string) error
 	// flush sends what waits for company.
@@ -35,12 +38,13 @@ type tag struct {
 
 // inflight is a batch that is being sent.
 type inflight struct {
-	s    *Sink
-	b    *flow.Batch
-	size int64
-	buf  []byte // texts made for its records
-	tags []tag
-	left atomic.Int32 // events without a report, and one while they are being queued
+	s      *Sink
+	b      *flow.Batch
+	size   int64 // of the memory it pins
+	bodies int64
+	buf    []byte // texts made for its records
+	tags   []tag
+	left   atomic.Int32 // events whose fate is not known, and one while they are being queued
 
 	mu     sync.Mutex // guards all below
 	failed []flow.EventResult
@@ -55,6 +59,8 @@ type Sink struct {
 	connect func(s *Sink, brokers []string) (client, error)
 
 	faulted chan struct{} // tells the mender that the client has failed
+	down    atomic.Bool   // broken is set
+	careful atomic.Int64  // until when, in ns since 1970, each record's report must say which record it is about
 	cancel  context.CancelFunc
 	loop    sync.WaitGroup
 
@@ -64,6 +70,7 @@ type Sink struct {
 
 	mu      sync.Mutex    // guards all below
 	held    int64         // memory of accepted batches
+	bodies  int64         // bytes of their bodies
 	open    int           // accepted batches that are not done
 	broken  error         // why the client must be made anew
 	faults  int           // how often that happened
@@ -160,6 +167,7 @@ func (s *Sink) retire() {
 	}
 	s.mu.Lock()
 	s.broken = nil
+	s.down.Store(false)
 	s.mu.Unlock()
 }
 
@@ -168,7 +176,7 @@ func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
 	s.mu.Lock()
 	faults := s.faults
 	s.mu.Unlock()
-	if err := s.room(ctx, b.Retained()); err != nil {
+	if err := s.room(ctx, b); err != nil {
 		return err
 	}
 	if err := s.enter(ctx); err != nil {
@@ -185,13 +193,13 @@ func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
 		return err
 	}
 	in := s.begin(b)
-	err := s.queue(ctx, in)
-	if err != nil { // what is queued already cannot be called back, so the batch is accepted and fails as a whole
+	s.client.begin(in)
+	if rest, err := s.queue(ctx, in); err != nil { // what is queued already cannot be called back, so the batch is accepted and fails as a whole
 		s.fault(err)
-		in.mu.Lock()
-		in.err = err
-		in.mu.Unlock()
+		in.lost(err)
+		in.report(rest)
 	}
+	s.client.end(in)
 	in.report(1)
 	return nil
 }
@@ -214,10 +222,11 @@ func (s *Sink) overtakes(ctx context.Context, faults int) error {
 var errOvertakes = errors.New("batches before this one have failed and go first")
 
 // room waits until the batches under way leave room for one more.
-func (s *Sink) room(ctx context.Context, size int64) error {
+func (s *Sink) room(ctx context.Context, b *flow.Batch) error {
+	size, bodies := b.Retained(), b.Bytes()
 	for {
 		s.mu.Lock()
-		ok, changed := s.open == 0 || s.held+size <= window, s.changed
+		ok, changed := s.open == 0 || s.held+size <= window && s.bodies+bodies <= copied, s.changed
 		s.mu.Unlock()
 		if ok {
 			return nil
@@ -239,8 +248,9 @@ func (s *Sink) begin(b *flow.Batch) *inflight {
 	} else {
 		in = &inflight{s: s}
 	}
-	in.b, in.size = b, b.Retained()
+	in.b, in.size, in.bodies = b, b.Retained(), b.Bytes()
 	s.held += in.size
+	s.bodies += in.bodies
 	s.open++
 	s.mu.Unlock()
 	if cap(in.tags) < b.Len() {
@@ -248,22 +258,23 @@ func (s *Sink) begin(b *flow.Batch) *inflight {
 	}
 	in.tags = in.tags[:b.Len()]
 	in.buf, in.failed, in.err = in.buf[:0], nil, nil
-	in.left.Store(1)
+	in.left.Store(int32(b.Len()) + 1)
 	return in
 }
 
-// queue hands all events to the client. Those that can never be delivered are noted.
-func (s *Sink) queue(ctx context.Context, in *inflight) error {
+// queue hands all events to the client. Those that can never be delivered are noted. With an error it tells how many events the
+// client did not get.
+func (s *Sink) queue(ctx context.Context, in *inflight) (rest int32, err error) {
 	var r record
 	var own error
 	for i := range in.tags {
 		in.buf, own = s.records.record(in.b, i, in.buf, &r)
 		if own != nil {
 			in.fail(i, flow.Permanent(own))
+			in.report(1)
 			continue
 		}
 		in.tags[i] = tag{in: in, index: int32(i)}
-		in.left.Add(1)
 		err := s.send(ctx, &r, &in.tags[i])
 		if err == nil {
 			continue
@@ -273,35 +284,43 @@ func (s *Sink) queue(ctx context.Context, in *inflight) error {
 			in.report(1)
 			continue
 		}
-		in.left.Add(-1)
-		return err
+		return int32(len(in.tags) - i), err
 	}
-	return nil
+	return 0, nil
 }
 
 // send queues one record, and waits while the client's queue is full.
 func (s *Sink) send(ctx context.Context, r *record, t *tag) error {
 	for {
-		s.mu.Lock()
-		changed, broken := s.changed, s.broken
-		s.mu.Unlock()
-		if broken != nil {
-			return broken
+		if s.down.Load() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.broken
 		}
 		err := s.client.send(r, t)
 		if !errors.Is(err, errFull) {
 			return err
 		}
-		timer := time.NewTimer(50 * time.Millisecond) // reports of other batches make room too
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := s.pause(ctx); err != nil {
+			return err
 		}
-		timer.Stop()
 	}
+}
+
+// pause waits until batches have ended, or a little: reports of single events make room too.
+func (s *Sink) pause(ctx context.Context) error {
+	s.mu.Lock()
+	changed := s.changed
+	s.mu.Unlock()
+	timer := time.NewTimer(20 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // reported is called by the client for each record that it took, from any goroutine.
@@ -312,14 +331,19 @@ func (t *tag) reported(err error) {
 	case flow.IsPermanent(err):
 		in.fail(int(t.index), err)
 	default:
-		in.mu.Lock()
-		if in.err == nil {
-			in.err = err
-		}
-		in.mu.Unlock()
+		in.lost(err)
 		in.s.fault(err)
 	}
 	in.report(1)
+}
+
+// lost says that the batch must be sent again. The first reason counts.
+func (in *inflight) lost(err error) {
+	in.mu.Lock()
+	if in.err == nil {
+		in.err = err
+	}
+	in.mu.Unlock()
 }
 
 func (in *inflight) fail(i int, err error) {
@@ -346,6 +370,7 @@ func (in *inflight) report(n int32) {
 	}
 	s.mu.Lock()
 	s.held -= in.size
+	s.bodies -= in.bodies
 	s.open--
 	s.free = append(s.free, in)
 	close(s.changed)
@@ -365,6 +390,7 @@ func (s *Sink) fault(err error) {
 		return
 	}
 	s.broken = err
+	s.down.Store(true)
 	s.faults++
 	select {
 	case s.faulted <- struct{}{}:
