@@ -49,43 +49,52 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 ".",
+func TestScripts(t *testing.T) { testscript.Run(t, params(".")) }
+
+// params says how the scripts of a folder are run.
+func params(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await":       await,
-			"lines":       lines,
-			"kill9":       kill9,
-			"nothingleft": nothingLeft,
-			"pidof":       pidof,
-			"samepid":     samePID,
-			"kafka":       kafka,
-			"hdfs":        hdfs,
-			"unique":      unique,
-			"topichas":    topicHas,
-			"hdfslines":   hdfsLines,
-			"broker":      broker,
-			"repeat":      repeat,
-			"figure":      figure,
-			"state":       state,
-			"fds":         fds,
-			"samefds":     sameFds,
-			"jsonlines":   jsonLines,
-			"isjson":      isJSON,
-			"flip":        flip,
-			"onlysecret":  onlySecret,
-			"freeport":    freePort,
-			"signal":      signal,
-			"filehas":     fileHas,
-			"tmpfs":       tmpfs,
-			"grow":        grow,
-			"copydir":     copyDir,
-			"subst":       subst,
-			"oneeach":     oneEach,
+			"await":        await,
+			"lines":        lines,
+			"kill9":        kill9,
+			"nothingleft":  nothingLeft,
+			"pidof":        pidof,
+			"samepid":      samePID,
+			"kafka":        kafka,
+			"hdfs":         hdfs,
+			"unique":       unique,
+			"topichas":     topicHas,
+			"hdfslines":    hdfsLines,
+			"broker":       broker,
+			"repeat":       repeat,
+			"figure":       figure,
+			"state":        state,
+			"fds":          fds,
+			"samefds":      sameFds,
+			"jsonlines":    jsonLines,
+			"isjson":       isJSON,
+			"flip":         flip,
+			"onlysecret":   onlySecret,
+			"freeport":     freePort,
+			"signal":       signal,
+			"filehas":      fileHas,
+			"tmpfs":        tmpfs,
+			"grow":         grow,
+			"copydir":      copyDir,
+			"subst":        subst,
+			"oneeach":      oneEach,
+			"load":         load,
+			"kills":        kills,
+			"allonce":      allOnce,
+			"allintopic":   allInTopic,
+			"ownhdfs":      ownHDFS,
+			"killdatanode": killDataNode,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
@@ -98,7 +107,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
-	})
+	}
 }
 
 // setup gives each script an installation of its own, and ends what it leaves.
@@ -112,6 +121,7 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	env.Values[holderKey{}] = &holder{}
 	env.Setenv("COLLECT_DATA_DIR", data)
 	env.Setenv("XDG_RUNTIME_DIR", run)
 	env.Setenv("DATA", data)
@@ -350,5 +360,7 @@ type scriptTB struct {
 
 func tb(ts *testscript.TestScript) testing.TB        { return scriptTB{ts: ts} }
 func (s scriptTB) Helper()                           {}
+func (s scriptTB) Cleanup(f func())                  { s.ts.Defer(f) }
+func (s scriptTB) Fatal(args ...any)                 { s.ts.Fatalf("%s", fmt.Sprint(args...)) }
 func (s scriptTB) Fatalf(format string, args ...any) { s.ts.Fatalf(format, args...) }
 func (s scriptTB) Skipf(format string, args ...any)  { s.ts.Fatalf(format, args...) }
