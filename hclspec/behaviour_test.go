@@ -1,12 +1,15 @@
 package hclspec
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"collect/hclspec/schema"
@@ -115,14 +118,59 @@ func TestFilesOutsideOfTheDirectoryAreListed(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
+	for name, text := range map[string]string{"linked.hcl": "locals { l = 1 }\n", "linked.auto.hclvars": "\n"} { // configuration files may be links too
+		aim := filepath.Join(filepath.Dir(outside), name)
+		if err := errors.Join(os.WriteFile(aim, []byte(text), 0o600), os.Symlink(aim, filepath.Join(dir, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cfg, diags := Load(options(dir))
 	if len(diags) > 0 {
 		t.Fatal(say(diags[0]))
 	}
-	want := []string{outside, filepath.Join(cfg.Root, "link")}
+	want := []string{outside, filepath.Join(cfg.Root, "link"), filepath.Join(cfg.Root, "linked.hcl"), filepath.Join(cfg.Root, "linked.auto.hclvars")}
 	slices.Sort(want)
 	if !slices.Equal(cfg.OutsideReads, want) {
 		t.Errorf("got %q, want %q", cfg.OutsideReads, want)
+	}
+}
+
+// A configuration that is wrong, and one that is only validated, says too what it read outside: no plan will.
+func TestFilesOutsideAreNamedWithoutAPlan(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(t.TempDir(), "secret.txt")
+	if err := os.WriteFile(outside, []byte("x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	named := func(diags hcl.Diagnostics) bool {
+		return slices.ContainsFunc(diags, func(d *hcl.Diagnostic) bool {
+			return d.Summary == "Files outside of the directory" && strings.Contains(d.Detail, outside)
+		})
+	}
+	text := "output \"a\" { value = file(" + quote(outside) + ") }\n"
+	dir := t.TempDir()
+	writeFiles(t, dir, text)
+	opts := options(dir)
+	opts.Partial = true
+	if _, diags := Load(opts); diags.HasErrors() || !named(diags) {
+		t.Errorf("validated: %v", diags)
+	}
+	writeFiles(t, dir, text+"output \"b\" { value = nosuch }\n")
+	if _, diags := Load(options(dir)); !diags.HasErrors() || !named(diags) {
+		t.Errorf("wrong: %v", diags)
+	}
+}
+
+// A pipe under a configuration file's name does not hold up a plan.
+func TestAPipeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "main.hcl"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, diags := Load(options(dir))
+	if !diags.HasErrors() || !strings.Contains(diags[0].Detail, "not a regular file") {
+		t.Errorf("got %v", diags)
 	}
 }
 

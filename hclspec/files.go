@@ -47,7 +47,9 @@ func (l *loader) readFiles() []*hclsyntax.Body {
 	sort.Strings(names)
 	var bodies []*hclsyntax.Body
 	for _, name := range names {
-		if f := l.readFile(filepath.Join(l.cfg.Root, name), name); f != nil {
+		path := filepath.Join(l.cfg.Root, name)
+		l.noteOutside(path) // it may be a link
+		if f := l.readFile(path, name); f != nil {
 			if b, ok := f.Body.(*hclsyntax.Body); ok {
 				bodies = append(bodies, b)
 			}
@@ -60,7 +62,6 @@ func (l *loader) readFiles() []*hclsyntax.Body {
 func (l *loader) readFile(path, name string) *hcl.File {
 	at := hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}
 	l.cfg.Files[name] = &hcl.File{Body: &hclsyntax.Body{}}
-	l.noteOutside(path)
 	src, err := readLimited(path)
 	if err != nil {
 		l.fail(at, "File cannot be read", "%s: %s.", name, cause(err))

@@ -1,9 +1,11 @@
 package hclspec
 
 import (
+
 	"path/filepath"
 	"regexp"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -55,6 +57,9 @@ func Load(o Options) (*Config, hcl.Diagnostics) {
 		l.warn(hcl.Range{}, "Not everything could be checked", "Some values are not known here%s. What depends on them is checked when they are.", l.missing)
 	}
 	l.cfg.OutsideReads = sortedKeys(l.outside)
+	if len(l.outside) > 0 && (o.Partial || l.diags.HasErrors()) { // no plan will list them
+		l.warn(hcl.Range{}, "Files outside of the directory", "This configuration reads files outside of %s: %s.", l.cfg.Root, strings.Join(l.cfg.OutsideReads, ", "))
+	}
 	return l.cfg, sorted(l.diags)
 }
 

@@ -126,12 +126,17 @@ func (l *loader) giveValues() {
 		}
 	}
 	entries, _ := os.ReadDir(l.cfg.Root) // sorted; it was readable a moment ago
+	own := func(name string) {
+		path := filepath.Join(l.cfg.Root, name)
+		l.noteOutside(path) // it may be a link
+		l.valueFile(path, name)
+	}
 	if _, err := os.Stat(filepath.Join(l.cfg.Root, "collect.hclvars")); err == nil {
-		l.valueFile(filepath.Join(l.cfg.Root, "collect.hclvars"), "collect.hclvars")
+		own("collect.hclvars")
 	}
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".auto.hclvars") && !strings.HasPrefix(e.Name(), ".") {
-			l.valueFile(filepath.Join(l.cfg.Root, e.Name()), e.Name())
+			own(e.Name())
 		}
 	}
 	for _, o := range l.opts.Values {

@@ -132,7 +132,7 @@ func (w *Writer) planNotes(p *planner.Plan) {
 		w.line()
 	}
 	if len(p.OutsideReads) > 0 {
-		w.line("Reads files outside of ", safe(p.Installation.Root), ": ", list(p.OutsideReads, 8))
+		w.line("Reads files outside of ", safe(p.Installation.Root), ": ", list(p.OutsideReads, len(p.OutsideReads)))
 	}
 	if len(p.NotRead) > 0 {
 		w.line("Not compared, because of -refresh=false: ", list(p.NotRead, 8))
