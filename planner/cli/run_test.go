@@ -283,7 +283,7 @@ func TestServiceUnit(t *testing.T) {
 	}
 }
 
-// S7: nothing foreign reaches a terminal as a control byte, with the real screen.
+// Nothing foreign reaches a terminal as a control byte, with the real screen.
 func TestNoForeignControlBytes(t *testing.T) {
 	hostile := "\\u001b]52;c;ZXZpbA==\\u0007\\u202e\\u009b2J\\r"
 	r := newRig(t, strings.Replace(oneAgent, "red\"", hostile+"\"", 1)+"\n")

@@ -33,7 +33,7 @@ func check(t *testing.T, what, out string) {
 	}
 }
 
-// S7: whatever stands in what is shown, no control of foreign origin reaches the terminal.
+// Whatever stands in what is shown, no control of foreign origin reaches the terminal.
 func TestNothingForeignSteersTheTerminal(t *testing.T) {
 	fill := func(v any) { poison(reflect.ValueOf(v).Elem(), 0) }
 	var plan planner.Plan

@@ -37,7 +37,7 @@ func TestEventsAreLines(t *testing.T) {
 	}
 }
 
-// S7: no control byte of an event reaches the terminal.
+// No control byte of an event reaches the terminal.
 func TestNoControlByteReachesTheTerminal(t *testing.T) {
 	var all []byte
 	for c := range 256 {

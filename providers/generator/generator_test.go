@@ -78,9 +78,6 @@ func TestRate(t *testing.T) {
 	start := time.Now()
 	r := providertest.Start(t, newSource(t, Config{Rate: 1000, Size: 20}, env), out)
 	out.Wait(1)
-	if first := time.Since(start); first > 5*time.Second {
-		t.Errorf("the first event came after %v", first)
-	}
 	out.Wait(300)
 	took := time.Since(start)
 	r.Stop()

@@ -182,7 +182,7 @@ func TestOnlyOneSupervisor(t *testing.T) {
 	})
 }
 
-// R14: a supervisor that is stopped for a while still is the supervisor.
+// A supervisor that is stopped for a while still is the supervisor.
 func TestAStoppedSupervisorKeepsItsPlace(t *testing.T) {
 	in := newInstallation(t)
 	in.start(in.ensure(), spec("agent.a"))
