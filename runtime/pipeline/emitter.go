@@ -81,7 +81,7 @@ func (e *emitter) emit(ctx context.Context, b *flow.Batch) error {
 	e.begin(b)
 	j.flights = append([]*flight(nil), e.flights...)
 	events, bytes := int64(b.Len()), b.Bytes()
-	err := e.pass(ctx, b)
+	err := guard(func() error { return e.pass(ctx, b) })
 	if err == nil {
 		err = e.place(ctx, b, j)
 	}

@@ -13,20 +13,25 @@ const optionalWait = time.Millisecond
 
 // place stores the batch in the channels that take its events. Room is taken in all of them before any is written.
 func (e *emitter) place(ctx context.Context, b *flow.Batch, j *join) error {
-	dropped, unrouted := e.router.route(b)
-	takers := e.views(b)
-	e.notTaken(b)
-	err := e.reserve(ctx, takers)
-	if err == nil {
-		err = e.put(ctx, takers, b, j)
-	}
+	var dropped, unrouted int
+	e.takers = e.takers[:0]
+	err := guard(func() error {
+		dropped, unrouted = e.router.route(b)
+		e.views(b)
+		e.notTaken(b)
+		if err := e.reserve(ctx, e.takers); err != nil {
+			return err
+		}
+		return e.put(ctx, e.takers, b, j)
+	})
 	if err != nil {
-		e.undo(takers, b)
+		e.logPanic("route", err)
+		e.undo(e.takers, b)
 		return err
 	}
 	e.count(dropped, unrouted)
-	for _, f := range e.puts {
-		f()
+	for _, f := range e.puts { // the batch is stored, whatever they do
+		e.logPanic("on put", guard(func() error { f(); return nil }))
 	}
 	e.pos.stored(e.flights)
 	e.tell(ctx)
@@ -47,7 +52,7 @@ func (e *emitter) count(dropped, unrouted int) {
 }
 
 // views gives each taking channel its part of the batch: the batch itself when one channel takes it all and no other takes any.
-func (e *emitter) views(b *flow.Batch) []*outlet {
+func (e *emitter) views(b *flow.Batch) {
 	takers := e.takers[:0]
 	for _, o := range e.router.outs {
 		o.batch, o.slot = nil, nil
@@ -58,7 +63,7 @@ func (e *emitter) views(b *flow.Batch) []*outlet {
 	e.takers = takers
 	if len(takers) == 1 && takers[0].all {
 		takers[0].batch = b
-		return takers
+		return
 	}
 	for _, o := range takers {
 		if o.all {
@@ -67,7 +72,6 @@ func (e *emitter) views(b *flow.Batch) []*outlet {
 			o.batch = b.Select(o.events)
 		}
 	}
-	return takers
 }
 
 // undo releases what was prepared for channels that have not taken it. The batch itself stays the caller's.

@@ -338,3 +338,44 @@ func TestDeadLettersThatAreHeldBackDoNotStopTheSource(t *testing.T) {
 		w.drain(p, time.Second)
 	})
 }
+
+// What panics between source and channels must not leave the way closed for the next batch, nor room taken for nobody.
+func TestAPanicOnTheWayToTheChannelsClosesNothing(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		w.feed("in").lines.Store(100)
+		p := w.start(spec(channel, func(s *schema.AgentSpec) {
+			s.Sources[0].Interceptors = []schema.InterceptorSpec{{Type: "fake", Config: schema.Config{"late": "line 42"}}}
+		}))
+		eventually(t, "all is delivered", func() bool { return len(w.target("out").lines()) == 100 })
+		w.drain(p, time.Second)
+		if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
+			t.Errorf("delivered (-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestAPanicOfARouteIsAnErrorOfItsBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := w.start(spec("memory", nil))
+		e := p.sources["in"].emitter
+		outs := e.router.outs
+		e.router.outs = nil // the router's tables do not fit any more
+		emit := func() (out flow.Outcome, err error) {
+			b := w.pool.Get()
+			b.Begin("other", 0, &flow.Meta{Counted: true})
+			b.AddBody([]byte("x"), 1)
+			b.OnAck(func(o flow.Outcome) { out = o })
+			err = guard(func() error { return e.Emit(t.Context(), b) })
+			return out, err
+		}
+		if out, err := emit(); err == nil || out != flow.Abandoned {
+			t.Errorf("outcome %v, error %v", out, err)
+		}
+		e.router.outs = outs
+		if _, err := emit(); err != nil {
+			t.Errorf("the next batch: %v", err)
+		}
+		w.drain(p, time.Second)
+	})
+}

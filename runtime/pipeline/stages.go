@@ -102,7 +102,7 @@ func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error
 func (e *emitter) logPanic(component string, err error) {
 	var p *panicError
 	if errors.As(err, &p) {
-		e.log.Error("component panicked", "interceptor", component, "err", err, "stack", string(p.stack))
+		e.log.Error("component panicked", "at", component, "err", err, "stack", string(p.stack))
 	}
 }
 

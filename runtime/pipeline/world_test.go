@@ -157,6 +157,7 @@ type fakeConfig struct {
 type fakeStage struct {
 	Drop string `collect:"drop" doc:"Drops events that contain this."`
 	Dead string `collect:"dead" doc:"Gives up events that contain this."`
+	Late string `collect:"late" doc:"Panics when an event that contains this is stored."`
 }
 
 type stageFunc fakeStage
@@ -168,6 +169,8 @@ func (s stageFunc) Intercept(b *flow.Batch, lo, hi int, k *flow.Keep) error {
 			k.Drop(i, "fake")
 		case s.Dead != "" && strings.Contains(body, s.Dead):
 			k.DeadLetter(i, "cannot handle it")
+		case s.Late != "" && strings.Contains(body, s.Late):
+			k.OnPut(func() { panic("late") })
 		}
 	}
 	return nil
