@@ -20,6 +20,7 @@ import (
 	"collect/hclspec/schema"
 	"collect/providers/file"
 	"collect/runtime/channel/disk"
+	"collect/runtime/channel/memory"
 	"collect/runtime/flow"
 	"collect/runtime/pipeline"
 	"collect/runtime/sim"
@@ -40,6 +41,8 @@ type world struct {
 	power bool
 	// variant chooses arguments of the spec
 	variant int
+	// second is the type of a second channel, which gets some of the keys alone and some with the first; "": there is none
+	second string
 
 	mu     sync.Mutex        // guards all below
 	limit  map[string]uint64 // numbers that the source may read so far
@@ -47,6 +50,7 @@ type world struct {
 	acked  map[string]uint64 // how many the source heard are safe, without a gap
 	late   map[string]map[uint64]uint64
 	ahead  string // a position that was stored too early
+	woken  bool   // a machine started, and its source did not
 	log    []string
 }
 
@@ -82,13 +86,17 @@ func line(key string, n uint64) string {
 
 // source emits the numbers of all keys, in batches of many sizes.
 type source struct {
-	w    *world
-	env  flow.Env
-	rand *rand.Rand
+	w     *world
+	env   flow.Env
+	rand  *rand.Rand
+	first bool // in this process: others go on behind what was emitted before them
 }
 
 func (s *source) Run(ctx context.Context, out flow.Emitter) error {
 	s.env.Ready()
+	s.w.mu.Lock()
+	s.first, s.w.woken = s.w.woken, false
+	s.w.mu.Unlock()
 	at := map[string]uint64{}
 	for _, k := range keys {
 		at[k] = s.from(k)
@@ -117,7 +125,7 @@ func (s *source) from(key string) uint64 {
 	pos, note, _ := s.env.Positions.Frontier(key)
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	if pos > s.w.acked[key] && s.w.ahead == "" && !s.w.bug.emitted {
+	if s.first && pos > s.w.acked[key] && s.w.ahead == "" && !s.w.bug.emitted {
 		s.w.ahead = fmt.Sprintf("the stored position of %s is %d, acknowledged are %d", key, pos, s.w.acked[key])
 	}
 	pos = max(pos, s.w.acked[key])
@@ -236,6 +244,7 @@ func (w *world) registry() *pipeline.Registry {
 				return &source{w: w, env: env, rand: rand.New(rand.NewPCG(w.seed, env.Rand.Uint64()))}, nil
 			}),
 		pipeline.Channel("disk", disk.Defaults, disk.About, channel),
+		pipeline.Channel("memory", memory.Defaults, memory.About, memory.New),
 		pipeline.Sink("file", file.Defaults, file.About(), sink),
 	)
 }
@@ -243,7 +252,7 @@ func (w *world) registry() *pipeline.Registry {
 // spec is as a user would write it, but small, so that segments and files end often.
 func (w *world) spec() *schema.AgentSpec {
 	roll := map[string]any{"size": []any{"16KiB", "64KiB"}[w.variant&1], "interval": "2s", "idle": "500ms"}
-	return &schema.AgentSpec{
+	s := &schema.AgentSpec{
 		Version: 1, Address: "agent.sim",
 		Sources: []schema.SourceSpec{{
 			Type: "numbers", Name: "in", Routes: []schema.RouteSpec{{Channels: []string{"c"}}},
@@ -257,10 +266,32 @@ func (w *world) spec() *schema.AgentSpec {
 			Config: schema.Config{"path": map[string]any{"expr": `"/out/${event.headers.key}.log"`}, "roll": roll},
 		}},
 	}
+	if w.second != "" {
+		w.widen(s, roll)
+	}
+	return s
+}
+
+// widen adds the second channel: key a goes to the first, b to both, c to the second.
+func (w *world) widen(s *schema.AgentSpec, roll map[string]any) {
+	when := func(key string) any { return map[string]any{"expr": `event.headers.key == "` + key + `"`} }
+	s.Sources[0].Routes = []schema.RouteSpec{
+		{When: when("a"), Channels: []string{"c"}},
+		{When: when("b"), Channels: []string{"c", "d"}},
+		{Channels: []string{"d"}},
+	}
+	s.Channels = append(s.Channels, schema.ChannelSpec{Type: w.second, Name: "d"})
+	s.Sinks = append(s.Sinks, schema.SinkSpec{
+		Type: "file", Name: "other", Channel: "d",
+		Config: schema.Config{"path": map[string]any{"expr": `"/second/${event.headers.key}.log"`}, "roll": roll},
+	})
 }
 
 // boot starts the agent on what is on the disk. It says why it cannot: a fault may strike while it starts.
 func (w *world) boot(ctx context.Context) (*pipeline.Pipeline, error) {
+	w.mu.Lock()
+	w.woken = true
+	w.mu.Unlock()
 	fs := w.disk.FS()
 	if w.bug.fs != nil {
 		fs = w.bug.fs(fs)
@@ -388,7 +419,11 @@ func (w *world) finish(ctx context.Context) []string {
 	if n, err := p.Drain(stop, true); n != 0 || err != nil {
 		wrong = append(wrong, fmt.Sprintf("the last drain abandoned %d: %v", n, err))
 	}
-	return append(append(wrong, w.counters(p)...), w.check()...)
+	if w.second == "" {
+		return append(append(wrong, w.counters(p)...), w.check("/out", keys, true)...)
+	}
+	wrong = append(wrong, w.check("/out", []string{"a", "b"}, true)...)
+	return append(wrong, w.check("/second", []string{"b", "c"}, w.second == "disk")...)
 }
 
 // settled says whether all that may be read is acknowledged and delivered.
@@ -445,13 +480,13 @@ func (w *world) counters(p *pipeline.Pipeline) []string {
 	return nil
 }
 
-// check compares the final files with what the source sent.
-func (w *world) check() (wrong []string) {
+// check compares the final files below a directory with what the source sent of some keys.
+func (w *world) check(root string, keys []string, once bool) (wrong []string) {
 	seen := map[string]map[uint64]int{}
 	for _, k := range keys {
 		seen[k] = map[uint64]int{}
 	}
-	for name, content := range w.disk.Files("/out") {
+	for name, content := range w.disk.Files(root) {
 		base := name[strings.LastIndexByte(name, '/')+1:]
 		if strings.HasPrefix(base, ".") {
 			if !w.power { // after a power cut nobody may know of it any more
@@ -474,12 +509,12 @@ func (w *world) check() (wrong []string) {
 			}
 		}
 		for _, times := range seen[k] {
-			if times > 1 {
+			if times > 1 && once {
 				twice++
 			}
 		}
 		if lost+twice > 0 {
-			wrong = append(wrong, fmt.Sprintf("key %s: %d of %d acknowledged events lost, %d doubled", k, lost, w.acked[k], twice))
+			wrong = append(wrong, fmt.Sprintf("%s: key %s: %d of %d acknowledged events lost, %d doubled", root, k, lost, w.acked[k], twice))
 		}
 	}
 	return wrong
