@@ -89,6 +89,7 @@ func params(dir string) testscript.Params {
 			"copydir":      copyDir,
 			"subst":        subst,
 			"oneeach":      oneEach,
+			"powercut":     powerCut,
 			"load":         load,
 			"kills":        kills,
 			"allonce":      allOnce,

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -149,5 +150,22 @@ func oneEach(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if len(seen) != want {
 		ts.Fatalf("%d agents run, want %d: %v", len(seen), want, seen)
+	}
+}
+
+// powercut: ends all processes of the installation at once, the supervisor first, as kill -9 does.
+func powerCut(ts *testscript.TestScript, _ bool, _ []string) {
+	if pid := pidOf(ts, "supervisor"); pid != 0 {
+		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	}
+	ok := poll(limit(ts, "10s"), func() bool {
+		left := processes(ts.Getenv("DATA"))
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+		}
+		return len(left) == 0
+	})
+	if !ok {
+		ts.Fatalf("processes are left")
 	}
 }
