@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -76,6 +77,7 @@ func (c *command) process(ctx *cli.Context, run func(context.Context, api.Layout
 	if err != nil {
 		return err
 	}
+	keepPrivate()
 	signals := c.listen(ctx.Context, "")
 	defer signals.stop()
 	until, end := signals.untilFirst()
@@ -84,6 +86,9 @@ func (c *command) process(ctx *cli.Context, run func(context.Context, api.Layout
 		return run(until, l, c.logger(c.stderr, slog.LevelInfo), signals.second())
 	})
 }
+
+// keepPrivate closes what this process makes to other users, whatever the caller's umask: libraries, too, write into the data directory.
+func keepPrivate() { syscall.Umask(0o077) }
 
 // lastWait is how long the second signal waits for what it ended.
 const lastWait = 2 * time.Second

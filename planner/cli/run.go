@@ -45,6 +45,7 @@ func (c *command) run(ctx *cli.Context) error {
 	if err := s.layout.PrepareRun(); err != nil {
 		return err
 	}
+	keepPrivate()
 	signals := s.listen(ctx.Context, "Draining. Interrupt again to end at once.")
 	defer signals.stop()
 	until, end := signals.untilFirst()

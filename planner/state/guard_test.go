@@ -185,6 +185,44 @@ func TestOtherUsersDirectory(t *testing.T) {
 	}
 }
 
+// A slip in data_dir neither closes somebody's directory to others nor writes into it.
+func TestADirectoryOfOthersIsNotMadeAnInstallation(t *testing.T) {
+	me := Myself("cars", true, "/conf/cars")
+	for name, tt := range map[string]struct {
+		has     []string
+		refused bool
+	}{
+		"an empty directory":           {},
+		"a new file system":            {has: []string{"lost+found"}},
+		"an earlier life":              {has: []string{"work", "kept", "key", ".tmp-123"}},
+		"with something of the user's": {has: []string{"owner.json", "notes.txt"}},
+		"a home directory":             {has: []string{".bashrc", "work"}, refused: true},
+		"a system directory":           {has: []string{"passwd"}, refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := mode(t, filepath.Join(t.TempDir(), "d"), 0o755)
+			for _, n := range tt.has {
+				if n == "owner.json" {
+					must(t, Prepare(dir, me, time.Unix(1, 0)))
+					must(t, os.Chmod(dir, 0o755))
+					continue
+				}
+				must(t, os.WriteFile(filepath.Join(dir, n), nil, 0o600))
+			}
+			err := Prepare(dir, me, time.Unix(1, 0))
+			if (err != nil) != tt.refused {
+				t.Errorf("got %v", err)
+			}
+			info, serr := os.Stat(dir)
+			must(t, serr)
+			_, oerr := os.Stat(filepath.Join(dir, "owner.json"))
+			if touched := info.Mode().Perm() == 0o700 || oerr == nil; touched == tt.refused {
+				t.Errorf("mode %v, owner.json %v", info.Mode(), oerr)
+			}
+		})
+	}
+}
+
 func mode(t *testing.T, dir string, m os.FileMode) string {
 	t.Helper()
 	must(t, os.MkdirAll(dir, 0o700))

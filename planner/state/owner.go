@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -169,8 +170,30 @@ func checkAncestor(dir, up string, uid int, seen map[string]bool) error {
 	return nil
 }
 
+// names are what an installation holds. A file system's own lost+found may lie beside it.
+const names = "owner.json runtime lock key state.json state.journal revisions supervisor.lock supervisor.log supervisor.log.1 bin work agents broker kept lost+found"
+
+// checkContent refuses a directory that is somebody's but no installation's, before its mode is changed and anything is written to it:
+// a slip in data_dir would close a home directory, or worse, to everybody else.
+func checkContent(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "owner.json" }) {
+		return nil // it is made, or its error is told, later; an installation may hold what somebody put there
+	}
+	known := strings.Fields(names)
+	for _, e := range entries {
+		if !slices.Contains(known, e.Name()) && !strings.HasPrefix(e.Name(), ".tmp-") && !strings.HasPrefix(e.Name(), ".new-") {
+			return fmt.Errorf("data directory %s holds %s, which is not collect's: choose an empty directory with COLLECT_DATA_DIR or collect { data_dir }", dir, e.Name())
+		}
+	}
+	return nil
+}
+
 // Prepare makes the data directory and what identifies it, for an apply. It keeps the owner.json that is there.
 func Prepare(dir string, own Owner, now time.Time) error {
+	if err := checkContent(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make data directory: %w. Choose another one with COLLECT_DATA_DIR or collect { data_dir }", err)
 	}

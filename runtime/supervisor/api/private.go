@@ -43,11 +43,54 @@ func CheckPrivate(path string) error {
 	return nil
 }
 
+// checkAbove says which directory above a path lets another user exchange it: each must belong to root or to us and be closed to the
+// writing of others, except sticky ones, where only the owner of an entry can replace it.
+func checkAbove(path string) error {
+	for up := filepath.Dir(filepath.Clean(path)); ; up = filepath.Dir(up) {
+		real, err := filepath.EvalSymlinks(up)
+		if err == nil && real != up { // both the way to the link and the way to what it means count
+			if err := checkAbove(filepath.Join(real, "x")); err != nil {
+				return err
+			}
+		}
+		info, err := os.Lstat(up)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil {
+			if err := exchangeable(up, info); err != nil {
+				return err
+			}
+		}
+		if up == filepath.Dir(up) {
+			return nil
+		}
+	}
+}
+
+func exchangeable(path string, info fs.FileInfo) error {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to user %d, who could exchange what is in it", path, st.Uid)
+	}
+	writable := info.Mode().Perm() & 0o022
+	if st.Gid == st.Uid {
+		writable &= 0o002 // the group of a user alone, as most distributions make it
+	}
+	if info.IsDir() && writable != 0 && info.Mode()&os.ModeSticky == 0 {
+		return fmt.Errorf("%s is writable by other users (mode %04o)", path, info.Mode().Perm())
+	}
+	return nil
+}
+
 // PrepareRun makes the runtime directory, and writes into the data directory which one it is, so that processes without the
 // environment of the first find it too.
 func (l Layout) PrepareRun() error {
 	if err := CheckPrivate(l.Data); err != nil {
 		return fmt.Errorf("data directory: %w", err)
+	}
+	if err := checkAbove(filepath.Dir(l.Run)); err != nil {
+		return fmt.Errorf("runtime directory %s is not safe: %w", l.Run, err)
 	}
 	// The runtime directory and its parent are ours; what is above belongs to the system.
 	for _, dir := range []string{filepath.Dir(l.Run), l.Run} {
