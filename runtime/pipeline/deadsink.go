@@ -56,6 +56,9 @@ func (r *runner) putDead(ctx context.Context, p *part, b *flow.Batch, keys []str
 	}
 	r.mu.Lock()
 	w.left++
+	if len(w.deadKeys) == 0 {
+		r.dying++
+	}
 	w.deadKeys = append(w.deadKeys, keys...)
 	r.mu.Unlock()
 	once := sync.OnceFunc(func() { r.settle(w, n) })
@@ -113,4 +116,37 @@ func (r *runner) insist(ctx context.Context, f func() error) error {
 		}
 		r.dead.stats.SetHealth(flow.OK, "")
 	}
+}
+
+// mourns says whether leases wait for events in a volatile dead-letter channel, which end only when they are delivered from there. Its
+// sink may hold them back until a file is full.
+func (r *runner) mourns() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dying > 0 && !r.dead.durable
+}
+
+// patience is how long the loop may wait, 0 for ever. While leases wait for dead letters, and others for those leases, it asks again
+// and again that the dead be delivered.
+func (r *runner) patience() time.Duration {
+	if !r.mourns() {
+		return 0
+	}
+	r.mu.Lock()
+	stopping := r.stopping
+	r.mu.Unlock()
+	if stopping || r.node.ch.Stats().Full {
+		r.dead.pressure()
+	}
+	return pressAgain
+}
+
+// take takes a lease, and gives up for a look around when the patience is over.
+func (r *runner) take(turn context.Context) (flow.Lease, error) {
+	if d := r.patience(); d > 0 {
+		short, cancel := context.WithTimeout(turn, d)
+		defer cancel()
+		return r.consumer.Take(short)
+	}
+	return r.consumer.Take(turn)
 }

@@ -266,7 +266,20 @@ func (p *Pipeline) stopSources(ctx context.Context, list []*sourceNode) error {
 	return errors.Join(errs...)
 }
 
+// stopRunners stops those first whose dead letters go to a volatile channel: what reads that must go on until they are delivered.
 func (p *Pipeline) stopRunners(ctx context.Context, list []*runner) error {
+	var first, then []*runner
+	for _, r := range list {
+		if r.dead != nil && !r.dead.durable {
+			first = append(first, r)
+		} else {
+			then = append(then, r)
+		}
+	}
+	return errors.Join(p.stopTogether(ctx, first), p.stopTogether(ctx, then))
+}
+
+func (p *Pipeline) stopTogether(ctx context.Context, list []*runner) error {
 	var all sync.WaitGroup
 	errs := make([]error, len(list))
 	for i, r := range list {

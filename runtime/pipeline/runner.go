@@ -47,6 +47,7 @@ type runner struct {
 	failed      []*part
 	memos       map[flow.ID]*memo
 	forget      []string
+	dying       int   // leases with events in the dead-letter channel
 	inFlight    int64 // events taken and not settled
 	inBytes     int64
 }
@@ -112,14 +113,14 @@ func (r *runner) loop() {
 		case doRecover:
 			r.recover(r.context)
 		case doWait:
-			r.wake.wait(turn, 0)
+			r.wake.wait(turn, r.patience())
 		case doTake:
-			lease, err := r.consumer.Take(turn)
+			lease, err := r.take(turn)
 			switch {
 			case err == nil:
 				retry.reset()
 				r.deliver(turn, r.begin(lease))
-			case turn.Err() != nil:
+			case turn.Err() != nil || errors.Is(err, context.DeadlineExceeded):
 			case errors.Is(err, flow.ErrClosed):
 				return
 			default:

@@ -99,6 +99,9 @@ func (r *runner) settle(w *work, n int) {
 func (r *runner) end(w *work) {
 	r.mu.Lock()
 	delete(r.works, w)
+	if len(w.deadKeys) > 0 {
+		r.dying--
+	}
 	r.inFlight -= int64(w.events)
 	r.inBytes -= w.bytes
 	stop := r.stopping && r.endTurn != nil
@@ -142,6 +145,9 @@ func (r *runner) giveBack(w *work, keep *memo) {
 
 // flush makes the members end what they have accepted.
 func (r *runner) flush(ctx context.Context) {
+	if r.mourns() {
+		r.dead.pressure()
+	}
 	for _, m := range r.members {
 		m.flush(ctx)
 	}

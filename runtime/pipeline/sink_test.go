@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -303,5 +304,52 @@ func TestADeadLetterIsNotDoubledByACrashBeforeTheCommit(t *testing.T) {
 		if keys := w.journals["channel.dead"].decided; len(keys) != 0 {
 			t.Errorf("keys left in the dead-letter channel: %v", keys)
 		}
+	})
+}
+
+// Batches whose dead letters wait in a volatile channel end when those are delivered. Neither a drain nor a full channel may wait for the
+// file of the dead to fill.
+func TestDeadLettersThatAreHeldBackStopNothing(t *testing.T) {
+	t.Run("drain", func(t *testing.T) {
+		each(t, func(t *testing.T, channel string, w *world) {
+			w.feed("in").lines.Store(100)
+			g := w.target("out")
+			g.hold, g.answer = true, poison
+			w.target("morgue").hold = true
+			p := w.start(spec(channel, withDead("memory")))
+			eventually(t, "all is accepted", func() bool {
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				return len(g.held) == 10
+			})
+			begin := time.Now()
+			if n := w.drain(p, time.Minute); n != 0 || time.Since(begin) > 10*time.Second {
+				t.Errorf("abandoned %d in %v", n, time.Since(begin))
+			}
+			if n := len(w.target("morgue").lines()); n != 10 && channel == "memory" { // a durable channel keeps what failed at the end
+				t.Errorf("%d dead letters, want 10", n)
+			}
+		})
+	})
+	t.Run("full channel", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			f := w.feed("in")
+			f.lines.Store(400)
+			f.perRun = 4
+			big := strings.Repeat("x", 100_000)
+			f.body = func(i int) string { return big + strconv.Itoa(i) }
+			w.target("out").answer = poison
+			w.target("morgue").hold = true
+			p := w.start(spec("memory", func(s *schema.AgentSpec) {
+				withDead("memory")(s)
+				s.Channels[0].Config = schema.Config{"max_size": "4MiB"}
+			}))
+			eventually(t, "all that can be is delivered", func() bool { return len(w.target("out").lines()) == 360 })
+			w.drain(p, time.Minute)
+			if n := len(w.target("morgue").lines()); n != 40 {
+				t.Errorf("%d dead letters, want 40", n)
+			}
+		})
 	})
 }

@@ -361,16 +361,17 @@ func TestAPanicOfARouteIsAnErrorOfItsBatch(t *testing.T) {
 		e := p.sources["in"].emitter
 		outs := e.router.outs
 		e.router.outs = nil // the router's tables do not fit any more
-		emit := func() (out flow.Outcome, err error) {
+		emit := func() (*atomic.Int32, error) {
+			out := &atomic.Int32{}
 			b := w.pool.Get()
 			b.Begin("other", 0, &flow.Meta{Counted: true})
 			b.AddBody([]byte("x"), 1)
-			b.OnAck(func(o flow.Outcome) { out = o })
-			err = guard(func() error { return e.Emit(t.Context(), b) })
+			b.OnAck(func(o flow.Outcome) { out.Store(int32(o)) })
+			err := guard(func() error { return e.Emit(t.Context(), b) })
 			return out, err
 		}
-		if out, err := emit(); err == nil || out != flow.Abandoned {
-			t.Errorf("outcome %v, error %v", out, err)
+		if out, err := emit(); err == nil || flow.Outcome(out.Load()) != flow.Abandoned {
+			t.Errorf("outcome %v, error %v", out.Load(), err)
 		}
 		e.router.outs = outs
 		if _, err := emit(); err != nil {
