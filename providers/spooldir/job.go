@@ -159,12 +159,12 @@ func (s *Source) readWhole(ctx context.Context, w *writer, j *job, h flow.File) 
 // finishAll ends all files whose last event is acknowledged, and says whether there was one.
 func (s *Source) finishAll() bool {
 	any := false
-	sync := map[*watched.Folder]bool{}
+	gone := map[*watched.Folder][]string{}
 	for _, j := range s.ordered() {
 		if j.note.State != stateRead || !s.isDone(j) {
 			continue
 		}
-		if err := s.finish(j, sync); err != nil {
+		if err := s.finish(j, gone); err != nil {
 			s.report(j.note.Path, fmt.Errorf("complete %s: %w", j.note.Path, err))
 			continue
 		}
@@ -174,12 +174,22 @@ func (s *Source) finishAll() bool {
 			delete(s.jobs, j.note.ID())
 		}
 	}
-	for d := range sync {
+	s.forgetAll(gone)
+	return any
+}
+
+// forgetAll forgets files that were renamed or deleted, once that is durable: a power cut before would bring them back, and their events
+// with them. The keys of those for which it cannot be made durable are forgotten by the next run, which does not find the files.
+func (s *Source) forgetAll(gone map[*watched.Folder][]string) {
+	for d, keys := range gone {
 		if err := d.Dir.Sync(); err != nil {
 			s.report(d.Dir.Path(), err)
+			continue
+		}
+		for _, key := range keys {
+			s.env.Positions.Forget(key)
 		}
 	}
-	return any
 }
 
 // ordered gives the files in an order that is the same in every run.
@@ -197,8 +207,8 @@ func (s *Source) isDone(j *job) bool {
 	return done && s.env.Positions.Settled(j.key)
 }
 
-// finish renames, deletes or remembers a file. A file that is gone was taken away by somebody else; it is done, too.
-func (s *Source) finish(j *job, sync map[*watched.Folder]bool) error {
+// finish renames, deletes or remembers a file, and notes what was changed where in gone. A file that is gone was taken away by somebody else; it is done, too.
+func (s *Source) finish(j *job, gone map[*watched.Folder][]string) error {
 	if s.cfg.Done == "track" {
 		j.note.State = stateDone
 		s.env.Positions.Note(j.key, j.note.Encode())
@@ -226,8 +236,7 @@ func (s *Source) finish(j *job, sync map[*watched.Folder]bool) error {
 	if err != nil {
 		return err
 	}
-	sync[j.dir] = true
-	s.env.Positions.Forget(j.key)
+	gone[j.dir] = append(gone[j.dir], j.key)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -515,6 +516,60 @@ func TestASourceThatReplacesAnotherCompletesOnlyWhatIsAcknowledged(t *testing.T)
 			r.Stop()
 			equal(t, []string{"1", "2", "3", "4"}, second.Bodies())
 			out.Ack(-1, flow.Delivered)
+		})
+	}
+}
+
+// orderFS calls a function before directories are synced.
+type orderFS struct {
+	flow.FS
+	sync func() error
+}
+
+func (f orderFS) OpenDir(p string) (flow.Dir, error) {
+	d, err := f.FS.OpenDir(p)
+	return orderDir{d, f}, err
+}
+
+type orderDir struct {
+	flow.Dir
+	fs orderFS
+}
+
+func (d orderDir) RenameNew(name string, _ flow.Dir, newName string) error {
+	return d.Dir.RenameNew(name, d.Dir, newName)
+}
+
+func (d orderDir) Sync() error {
+	if err := d.fs.sync(); err != nil {
+		return err
+	}
+	return d.Dir.Sync()
+}
+
+// A power cut may undo a rename that is not durable. Then the file is there again, and its key must be known.
+func TestAKeyIsForgottenOnlyWhenTheRenameIsDurable(t *testing.T) {
+	for _, done := range []string{"rename", "delete"} {
+		t.Run(done, func(t *testing.T) {
+			dir := t.TempDir()
+			env := providertest.Env(t)
+			pos := env.Positions.(*providertest.Positions)
+			var syncs, early atomic.Int32
+			env.FS = orderFS{env.FS, func() error {
+				if syncs.Add(1); len(pos.Keys()) == 0 {
+					early.Add(1)
+				}
+				return nil
+			}}
+			cfg := config(dir)
+			cfg.Done = done
+			put(t, dir, "a.txt", "1\n2\n")
+			_, r := follow(t, cfg, env)
+			providertest.Until(t, "the key is forgotten", func() bool { return syncs.Load() > 0 && len(pos.Keys()) == 0 })
+			r.Stop()
+			if early.Load() > 0 {
+				t.Error("the key was forgotten before the change of the folder was durable")
+			}
 		})
 	}
 }
