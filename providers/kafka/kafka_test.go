@@ -142,6 +142,7 @@ func TestConformance(t *testing.T) {
 }
 
 func each(t *testing.T, f func(t *testing.T, engine string)) {
+	t.Parallel()
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
@@ -280,7 +281,7 @@ func TestAnUnknownTopicAndAnUnreachableBrokerAreNamed(t *testing.T) {
 		}
 		_ = s.Close(t.Context())
 		s = make1(t, config(engine, "one", []string{dead}), providertest.Env(t))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 		defer cancel()
 		err = s.Open(ctx)
 		if err == nil || !strings.Contains(err.Error(), dead) || !strings.Contains(err.Error(), "connection refused") {

@@ -30,7 +30,7 @@ func (b *bench) idle(ctx context.Context) (result, error) {
 	if err := p.until(ctx, func() bool { return p.delivered(ctx) == 100 }); err != nil {
 		return result{}, err
 	}
-	before, _, err := usage(p.cmd.Process.Pid)
+	before, _, _, err := usage(p.cmd.Process.Pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -38,12 +38,12 @@ func (b *bench) idle(ctx context.Context) (result, error) {
 	wait, cancel := context.WithTimeout(ctx, seconds*time.Second)
 	<-wait.Done()
 	cancel()
-	after, rss, err := usage(p.cmd.Process.Pid)
+	after, peak, rss, err := usage(p.cmd.Process.Pid)
 	if err != nil {
 		return result{}, err
 	}
 	r, err := p.finish(result{name: "idle"})
-	r.note = fmt.Sprintf("%.1f ms CPU a second, %d MB", (after-before)/seconds*1000, rss>>20)
+	r.note = fmt.Sprintf("%.1f ms CPU a second, %d MB, at most %d MB", (after-before)/seconds*1000, rss>>20, peak>>20)
 	return r, err
 }
 

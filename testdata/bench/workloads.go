@@ -122,11 +122,11 @@ func (b *bench) start(ctx context.Context, config string) (*program, error) {
 // finish reads what the process used so far and ends it.
 func (p *program) finish(r result) (result, error) {
 	r.wall = time.Since(p.from)
-	cpu, rss, err := usage(p.cmd.Process.Pid)
+	cpu, peak, _, err := usage(p.cmd.Process.Pid)
 	if err != nil {
 		return r, err
 	}
-	r.cpu, r.rss = cpu, rss
+	r.cpu, r.rss = cpu, peak
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return r, err
 	}
@@ -150,26 +150,31 @@ func (p *program) until(ctx context.Context, ok func() bool) error {
 	}
 }
 
-// usage gives user and system seconds and peak memory of a process.
-func usage(pid int) (cpu float64, rss int64, err error) {
+// usage gives user and system seconds of a process, and its memory at most and now.
+func usage(pid int) (cpu float64, peak, rss int64, err error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+2:]))
 	user, _ := strconv.ParseFloat(fields[11], 64)
 	sys, _ := strconv.ParseFloat(fields[12], 64)
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
+	return (user + sys) / 100, memory(status, "VmHWM:"), memory(status, "VmRSS:"), nil
+}
+
+// memory finds a line of a process's status that is in kB.
+func memory(status []byte, name string) int64 {
 	for line := range strings.Lines(string(status)) {
-		if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if kb, ok := strings.CutPrefix(line, name); ok {
 			n, _ := strconv.ParseInt(strings.Fields(kb)[0], 10, 64)
-			rss = n << 10
+			return n << 10
 		}
 	}
-	return (user + sys) / 100, rss, nil
+	return 0
 }
 
 // delivered asks the agent how many events its sinks have delivered.
