@@ -117,6 +117,9 @@ func (s *stream) plan(p *planner.Plan, operation string) {
 	for _, w := range p.Warnings {
 		s.warning("", w)
 	}
+	if len(p.OutsideReads) > 0 {
+		s.send("info", "outside_reads", "Reads files outside of "+p.Installation.Root+": "+strings.Join(p.OutsideReads, ", "), map[string]any{"outside_reads": p.OutsideReads})
+	}
 	s.summary(p.Count(), "plan", "Plan: %d to add, %d to change, %d to destroy.")
 	if operation == "plan" {
 		s.outputs(p, true)

@@ -216,6 +216,8 @@ func (a *agent) base() (pipeline.Base, error) {
 	b := pipeline.Base{FS: host.FS(), Net: host.Net(), Rand: host.Rand()}
 	if a.opt.Env != nil {
 		b = *a.opt.Env
+	} else if err := a.privateDirs(); err != nil {
+		return b, err
 	}
 	if b.Pool == nil {
 		b.Pool = flow.NewPool(max(4<<20, int64(a.settings.MemoryLimit)/8))
@@ -225,6 +227,18 @@ func (a *agent) base() (pipeline.Base, error) {
 	}
 	b.Log, b.Dir, b.Resolve = a.log, filepath.Join(a.dir, "data"), a.resolve
 	return b, b.FS.MkdirAll(b.Dir, 0o700)
+}
+
+// privateDirs makes the directories that sources, channels and sinks fill. What lies at data must be a directory of ours, and no link;
+// work may be a link of the user's to a larger disk.
+func (a *agent) privateDirs() error {
+	if err := api.PrivateDir(filepath.Join(a.dir, "data")); err != nil {
+		return err
+	}
+	if err := os.Mkdir(a.opt.Layout.Work(), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // brokerToken stands in specs for the address of the development broker, so that its port is in no hash.

@@ -260,6 +260,6 @@ func (s *supervisor) cleanUp() error {
 			err = errors.Join(err, e)
 		}
 	}
-	removeIfEmpty(s.layout.AgentsDir(), s.layout.BrokerDir(), s.layout.Run, filepath.Dir(s.layout.Run))
+	removeIfEmpty(s.layout.AgentsDir(), s.layout.BrokerDir(), s.layout.Work(), s.layout.Run, filepath.Dir(s.layout.Run))
 	return err
 }
