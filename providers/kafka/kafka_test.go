@@ -393,6 +393,23 @@ func TestTimestamps(t *testing.T) {
 
 // ---- with a real Kafka ----
 
+// created makes a topic and waits until the broker leads it: a real one answers before that.
+func created(t *testing.T, admin *kafkaclient.Admin, bootstrap, topic string) {
+	t.Helper()
+	if err := admin.Create(t.Context(), kafkaclient.Spec{Name: topic, Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	providertest.Until(t, "the broker leads "+topic, func() bool {
+		ends, err := kadm.NewClient(c).ListEndOffsets(t.Context(), topic)
+		return err == nil && ends.Error() == nil && len(ends[topic]) == 1
+	})
+}
+
 func TestConformanceOnKafka(t *testing.T) {
 	bootstrap := servertest.Kafka(t)
 	admin, err := kafkaclient.NewAdmin(kafkaclient.Defaults(), []string{bootstrap})
@@ -406,9 +423,7 @@ func TestConformanceOnKafka(t *testing.T) {
 			providertest.TestSink(t, func(t *testing.T) providertest.Sink {
 				n++
 				topic := fmt.Sprintf("conformance-%s-%d-%s", engine, n, strings.ReplaceAll(t.Name(), "/", "-")[:20])
-				if err := admin.Create(t.Context(), kafkaclient.Spec{Name: topic, Partitions: 1}); err != nil {
-					t.Fatal(err)
-				}
+				created(t, admin, bootstrap, topic)
 				return providertest.Sink{
 					New: func(t *testing.T, env flow.Env) flow.Sink {
 						return make1(t, config(engine, topic, []string{bootstrap}), env)
@@ -426,9 +441,7 @@ func TestABrokerThatIsKilledLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := admin.Create(t.Context(), kafkaclient.Spec{Name: "killed", Partitions: 1}); err != nil {
-		t.Fatal(err)
-	}
+	created(t, admin, b.Bootstrap, "killed")
 	admin.Close()
 	d := start(t, config("librdkafka", "killed", []string{b.Bootstrap}), providertest.Env(t))
 	var want []string
