@@ -21,6 +21,8 @@ type consumer struct {
 	at     place  // where reading goes on when the frame is not in memory; only seg and off count
 	before uint64 // events before the frame that comes there, when known
 	known  bool
+	// relieved is when the sinks were last asked to end what they hold.
+	relieved time.Time
 
 	// guarded by the channel's mutex
 	name           string
@@ -182,11 +184,33 @@ func (k *consumer) Take(ctx context.Context) (flow.Lease, error) {
 		if wait == nil {
 			continue
 		}
+		pause, cancel := k.relieve(ctx)
 		select {
 		case <-wait:
-		case <-ctx.Done():
+		case <-pause.Done():
 		}
+		cancel()
 	}
+}
+
+// relieveEvery is how often the sinks are asked to end what they hold while there are too many gaps.
+const relieveEvery = time.Second
+
+// relieve asks the sinks to end the leases between committed frames when there are so many gaps that no more is taken: they may hold these
+// until more comes. It gives the context for the next wait. The caller has the turn.
+func (k *consumer) relieve(ctx context.Context) (context.Context, context.CancelFunc) {
+	c := k.c
+	c.mu.Lock()
+	crowded, press := len(k.p.spans) >= openSpans, c.pressure
+	c.mu.Unlock()
+	if !crowded || press == nil {
+		return ctx, func() {}
+	}
+	if now := time.Now(); now.Sub(k.relieved) >= relieveEvery {
+		k.relieved = now
+		press()
+	}
+	return context.WithTimeout(ctx, relieveEvery)
 }
 
 // try gives a lease, or what to wait for; without either the caller tries again.
