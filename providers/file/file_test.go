@@ -156,6 +156,50 @@ func TestConformancePerEventPath(t *testing.T) {
 	}
 }
 
+// Paths from events: neither a growing nor a rolled file is made, or added to, outside of the constant directory, also where links to
+// the outside lie below it.
+func TestPathsFromEventsStayBelowTheConstantDirectory(t *testing.T) {
+	for _, roll := range []*Roll{nil, {Size: 1 << 20}} {
+		t.Run(fmt.Sprint(roll != nil), func(t *testing.T) {
+			top := t.TempDir()
+			root, outside := filepath.Join(top, "root"), filepath.Join(top, "outside")
+			err := errors.Join(os.Mkdir(root, 0o700), os.Mkdir(outside, 0o700), os.WriteFile(filepath.Join(outside, "all.log"), []byte("precious"), 0o600),
+				os.Symlink(outside, filepath.Join(root, "link")), os.Mkdir(filepath.Join(root, "in"), 0o700),
+				os.Symlink(filepath.Join(outside, "all.log"), filepath.Join(root, "in", "all.log")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := perEvent(`"` + root + `/${event.body}/all.log"`)
+			cfg.Roll = roll
+			d := start(t, cfg, providertest.Env(t))
+			good := []string{"../outside", "/etc", "..", ".", "a/../../outside", "%2e%2e", "\x00", "x\ny", "\xff", "~", "$HOME", strings.Repeat("é", 300)}
+			bad := []string{"link"} // nothing below the root can have this name
+			if roll == nil {
+				bad = append(bad, "in")
+			}
+			for _, body := range append(bad, good...) {
+				d.Must([]string{body})
+			}
+			d.Flush()
+			d.Close()
+			for i := range len(bad) + len(good) {
+				r, ok := d.Result(uint64(i + 1))
+				if refused := len(r.Events) == 1 && flow.IsPermanent(r.Events[0].Err); !ok || r.Err != nil || refused != (i < len(bad)) {
+					t.Errorf("event %d: %+v", i, r)
+				}
+			}
+			if raw, err := os.ReadFile(filepath.Join(outside, "all.log")); err != nil || string(raw) != "precious" {
+				t.Errorf("outside: %q, %v", raw, err)
+			}
+			for dir, want := range map[string]int{top: 2, outside: 1} {
+				if all, err := os.ReadDir(dir); err != nil || len(all) != want {
+					t.Errorf("%s: %v, %v", dir, all, err)
+				}
+			}
+		})
+	}
+}
+
 func TestGrowingFileKeepsWholeLinesOverACrash(t *testing.T) {
 	dir := t.TempDir()
 	env := providertest.Env(t)

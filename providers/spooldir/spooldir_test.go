@@ -1,6 +1,7 @@
 package spooldir
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -178,6 +179,44 @@ func TestNothingIsOverwritten(t *testing.T) {
 	r.Stop()
 	if raw, err := os.ReadFile(filepath.Join(dir, "a.COMPLETED")); err != nil || string(raw) != "precious" {
 		t.Errorf("the file that had the name holds %q (%v)", raw, err)
+	}
+}
+
+// Folders that others may write: what another user puts there is neither read nor renamed, and a link under the name that a file gets
+// when it is done leads nowhere.
+func TestForeignFilesAndLinksInSharedFoldersAreLeftAlone(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir, outside := t.TempDir(), t.TempDir()
+	put(t, outside, "secret", "secret\n")
+	put(t, dir, "foreign", "foreign\n")
+	err := errors.Join(
+		os.Chmod(dir, 0o777), //nolint:gosec // that is the case under test
+		os.Link(filepath.Join(outside, "secret"), filepath.Join(dir, "hard")),
+		os.Chown(filepath.Join(dir, "foreign"), 12345, 12345),
+		os.Symlink(filepath.Join(outside, "secret"), filepath.Join(dir, "own.COMPLETED")),
+		os.Symlink(outside, filepath.Join(dir, "folder")),
+		syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o666),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "own", "own\n")
+	cfg := config(dir)
+	cfg.Recursive = true
+	env := providertest.Env(t)
+	out, r := follow(t, cfg, env)
+	out.Wait(1)
+	untilNames(t, dir, "fifo", "folder", "foreign", "hard", "own.1.COMPLETED", "own.COMPLETED")
+	providertest.Until(t, "the refusals are reported", func() bool { return env.Stats.Snapshot().Errors >= 2 })
+	r.Stop()
+	equal(t, []string{"own"}, out.Bodies())
+	if raw, err := os.ReadFile(filepath.Join(outside, "secret")); err != nil || string(raw) != "secret\n" {
+		t.Errorf("what the link leads to holds %q (%v)", raw, err)
+	}
+	if all, err := os.ReadDir(outside); err != nil || len(all) != 1 {
+		t.Errorf("outside: %v, %v", all, err)
 	}
 }
 

@@ -38,7 +38,8 @@ func NewGuard(env flow.Env) Guard {
 var ErrRefused = errors.New("refused")
 
 // Open opens a file for reading. In a folder that its group or everybody may write, the file must have one name only and belong
-// to the folder's owner or to the agent's user: else somebody could have us read what he may not.
+// to the folder's owner or to the agent's user: else somebody could have us read what he may not. In a folder that only another user may
+// write, it must have one name only or belong to him.
 func (g Guard) Open(d flow.Dir, name string) (flow.File, flow.Info, error) {
 	f, err := d.Open(name)
 	if err != nil {
@@ -54,6 +55,16 @@ func (g Guard) Open(d flow.Dir, name string) (flow.File, flow.Info, error) {
 	return f, info, nil
 }
 
+// checkOfOwner looks at a file in a folder that only its owner may write. An owner who is neither root nor the agent's user could have
+// given a second name to a file that he may not read himself.
+func (g Guard) checkOfOwner(d flow.Dir, folder, file flow.Info) error {
+	trusted := folder.UID == 0 || g.known && folder.UID == g.own
+	if trusted || file.Links <= 1 || file.UID == folder.UID {
+		return nil
+	}
+	return fmt.Errorf("%w: %s/%s has a second name and belongs to user %d, the folder to user %d", ErrRefused, d.Path(), file.Name, file.UID, folder.UID)
+}
+
 const writableByOthers fs.FileMode = 0o022
 
 func (g Guard) check(d flow.Dir, file flow.Info) error {
@@ -65,7 +76,7 @@ func (g Guard) check(d flow.Dir, file flow.Info) error {
 		return err
 	}
 	if folder.Mode&writableByOthers == 0 {
-		return nil
+		return g.checkOfOwner(d, folder, file)
 	}
 	if file.Links > 1 {
 		return fmt.Errorf("%w: %s/%s has a second name, and others may write the folder", ErrRefused, d.Path(), file.Name)

@@ -40,23 +40,28 @@ func TestGuard(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		mode    os.FileMode
+		folder  int
 		owner   int
 		links   bool
 		refused bool
 	}{
-		"own file in an own folder":        {0o700, 0, false, false},
-		"foreign file in an own folder":    {0o755, 12345, false, false},
-		"second name in an own folder":     {0o755, 0, true, false},
-		"own file in a shared folder":      {0o777, 0, false, false},
-		"foreign file in a shared folder":  {0o777, 12345, false, true},
-		"second name in a shared folder":   {0o777, 0, true, true},
-		"foreign file in a group's folder": {0o770, 12345, false, true},
+		"own file in an own folder":                    {0o700, 0, 0, false, false},
+		"foreign file in an own folder":                {0o755, 0, 12345, false, false},
+		"second name in an own folder":                 {0o755, 0, 0, true, false},
+		"own file in a shared folder":                  {0o777, 0, 0, false, false},
+		"foreign file in a shared folder":              {0o777, 0, 12345, false, true},
+		"second name in a shared folder":               {0o777, 0, 0, true, true},
+		"foreign file in a group's folder":             {0o770, 0, 12345, false, true},
+		"another user's file in his folder":            {0o755, 12345, 12345, false, false},
+		"second name of his file in his folder":        {0o755, 12345, 12345, true, false},
+		"own file in another user's folder":            {0o755, 12345, 0, false, false},
+		"second name of ours in another user's folder": {0o755, 12345, 0, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			full := filepath.Join(dir, "a")
 			write(t, full, "x")
-			err := errors.Join(os.Chown(full, tt.owner, -1), os.Chmod(dir, tt.mode))
+			err := errors.Join(os.Chown(full, tt.owner, -1), os.Chown(dir, tt.folder, -1), os.Chmod(dir, tt.mode))
 			if tt.links {
 				err = errors.Join(err, os.Link(full, filepath.Join(t.TempDir(), "b")))
 			}
