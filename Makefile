@@ -13,7 +13,9 @@ build:
 	go build -o bin/collect .
 
 test:
-	COLLECT_SERVERS=require go test -race -timeout 25m $(PACKAGES)
+	go test ./runtime/sim
+	go test -race -short ./runtime/sim
+	COLLECT_SERVERS=require go test -race -timeout 25m $$(go list $(PACKAGES) | grep -v /runtime/sim)
 
 lint:
 	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "not formatted (run gofumpt -w):"; echo "$$out"; exit 1; fi
