@@ -424,10 +424,6 @@ func TestConformanceOnKafka(t *testing.T) {
 				n++
 				topic := fmt.Sprintf("conformance-%s-%d-%s", engine, n, strings.ReplaceAll(t.Name(), "/", "-")[:20])
 				created(t, admin, bootstrap, topic)
-				providertest.Eventually(t, "the broker knows the topic", func() bool {
-					s := make1(t, config(engine, topic, []string{bootstrap}), providertest.Env(t))
-					return errors.Join(s.Open(t.Context()), s.Close(t.Context())) == nil
-				})
 				return providertest.Sink{
 					New: func(t *testing.T, env flow.Env) flow.Sink {
 						return make1(t, config(engine, topic, []string{bootstrap}), env)
