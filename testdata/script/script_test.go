@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,9 +26,16 @@ import (
 	"collect/testdata/servertest"
 )
 
+// scriptsAtOnce is how many scripts run at the same time on a small machine: they mostly wait.
+const scriptsAtOnce = 4
+
 var binary string // of the program under test, built once
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); runtime.GOMAXPROCS(0) < scriptsAtOnce && f.Value.String() == f.DefValue {
+		_ = f.Value.Set(strconv.Itoa(scriptsAtOnce)) // a number is taken
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "collect-script-")
 		if err != nil {
