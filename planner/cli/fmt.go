@@ -83,7 +83,11 @@ func (c *command) formatStream(ctx *cli.Context) error {
 		}
 		return nil
 	}
-	_, err = c.stdout.Write(out)
+	to := c.stdout
+	if c.isTerminal(to) { // what stands in the file must not steer it
+		to = c.out
+	}
+	_, err = to.Write(out)
 	return err
 }
 

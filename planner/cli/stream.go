@@ -12,11 +12,12 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"collect/planner"
+	"collect/planner/render"
 	"collect/planner/resource"
 )
 
 // stream is the output of -json: one JSON object a line, with the message types and field names of Terraform's UI stream, version
-// 1.2. JSON escapes control characters by itself.
+// 1.2.
 type stream struct {
 	now func() time.Time
 
@@ -33,9 +34,25 @@ func (c *command) startStream(ctx *cli.Context) {
 	c.stream.send("info", "version", "collect "+c.deps.Version, map[string]any{"collect": c.deps.Version, "ui": "1.2"})
 }
 
-func newStream(w io.Writer, now func() time.Time) *stream {
-	enc := json.NewEncoder(w)
+// jsonTo encodes to an output that may be a terminal.
+func jsonTo(w io.Writer) *json.Encoder {
+	enc := json.NewEncoder(visible{w})
 	enc.SetEscapeHTML(false)
+	return enc
+}
+
+// visible escapes what could steer a terminal in JSON text, which an encoder writes a value at a time.
+type visible struct{ w io.Writer }
+
+func (v visible) Write(p []byte) (int, error) {
+	if _, err := v.w.Write(render.JSON(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func newStream(w io.Writer, now func() time.Time) *stream {
+	enc := jsonTo(w)
 	return &stream{enc: enc, now: now}
 }
 

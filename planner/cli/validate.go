@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2"
@@ -64,8 +63,7 @@ func (c *command) validateJSON(cfg *hclspec.Config, diags hcl.Diagnostics) error
 
 // printJSON prints a JSON document.
 func (c *command) printJSON(v any) error {
-	enc := json.NewEncoder(c.stdout)
-	enc.SetEscapeHTML(false)
+	enc := jsonTo(c.stdout)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write output: %w", err)

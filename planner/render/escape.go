@@ -1,8 +1,10 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -41,6 +43,32 @@ func escape(s string, lines bool) string {
 	}
 	return b.String()
 }
+
+// JSON gives JSON text in which the characters that could steer a terminal are written as escapes: encoding leaves those beyond ASCII,
+// and they stand only within strings.
+func JSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, hidden) {
+		return text
+	}
+	out := make([]byte, 0, len(text)+64)
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		switch {
+		case !hidden(r):
+			out = append(out, text[i:i+n]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		i += n
+	}
+	return out
+}
+
+// hidden says whether a character of JSON text is dangerous; the newlines between values are not.
+func hidden(r rune) bool { return r >= 0x20 && dangerous(r) }
 
 // plain says that nothing is to be escaped: the usual case, without a copy.
 func plain(s string, lines bool) bool {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -140,6 +141,16 @@ func FuzzNothingSteersTheTerminal(f *testing.F) {
 			t.Errorf("not one line: %q", line)
 		}
 		check(t, "value", value(string(p)))
+		plain, err := json.Marshal(string(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := JSON(append(plain, '\n'))
+		check(t, "JSON", string(shown))
+		var one, two string
+		if err := errors.Join(json.Unmarshal(plain, &one), json.Unmarshal(shown, &two)); err != nil || one != two {
+			t.Errorf("JSON changed: %q -> %q, %v", one, two, err)
+		}
 		if utf8.Valid(p) && !bytes.ContainsFunc(p, dangerous) && whole.String() != string(p) {
 			t.Errorf("harmless text changed: %q -> %q", p, whole.String())
 		}
