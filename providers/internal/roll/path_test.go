@@ -2,12 +2,14 @@ package roll
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"collect/hclspec/expr"
@@ -219,5 +221,31 @@ func TestHostileHeadersMakeNoFileOutside(t *testing.T) {
 	}
 	if all, _ := os.ReadDir(top); len(all) != 2 {
 		t.Errorf("beside the root: %v", all)
+	}
+}
+
+// Events make ten thousand new directories within an hour at most. What is over that is the events' own fault, and directories that
+// exist take theirs as before.
+func TestEventsCannotMakeDirectoriesWithoutEnd(t *testing.T) {
+	root := t.TempDir()
+	env := providertest.Env(t)
+	tree := NewTree(env.FS, root)
+	if err := tree.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	within := func(dir string) error { return tree.Within(dir, true, func(flow.Dir) error { return nil }) }
+	tree.budget = dirBudget{since: time.Now(), made: maxNewDirs - 1}
+	if err := within("last"); err != nil {
+		t.Error(err)
+	}
+	if err := within("more"); !errors.Is(err, ErrTooManyDirs) {
+		t.Errorf("got %v", err)
+	}
+	if err := within("last"); err != nil {
+		t.Error(err)
+	}
+	tree.budget.since = time.Now().Add(-time.Hour)
+	if err := errors.Join(within("more"), tree.Close()); err != nil {
+		t.Error(err)
 	}
 }
