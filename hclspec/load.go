@@ -1,7 +1,6 @@
 package hclspec
 
 import (
-
 	"path/filepath"
 	"regexp"
 	"sort"
