@@ -21,7 +21,8 @@ import (
 // faults is a file layer on the real one that can fail any operation. It syncs nothing: no test here cuts the power.
 type faults struct {
 	flow.FS
-	mu   sync.Mutex // guards all below
+	gate sync.RWMutex // held for reading by every operation that changes a file, for writing by a kill: no file changes while they are copied
+	mu   sync.Mutex   // guards all below
 	n    int
 	fail func(n int, op, name string) error // nil: nothing fails
 	dead map[*faultFile]bool                // files whose sync failed
@@ -29,6 +30,12 @@ type faults struct {
 }
 
 func newFaults() *faults { return &faults{FS: host.FS(), dead: map[*faultFile]bool{}} }
+
+// enter begins an operation that changes files, and gives what ends it.
+func (f *faults) enter() func() {
+	f.gate.RLock()
+	return f.gate.RUnlock
+}
 
 func (f *faults) set(fail func(n int, op, name string) error) {
 	f.mu.Lock()
@@ -66,10 +73,12 @@ func (d faultDir) file(f flow.File, err error) (flow.File, error) {
 func (d faultDir) Open(name string) (flow.File, error) { return d.file(d.Dir.Open(name)) }
 
 func (d faultDir) OpenWrite(name string, create bool, perm fs.FileMode) (flow.File, error) {
+	defer d.f.enter()()
 	return d.file(d.Dir.OpenWrite(name, create, perm))
 }
 
 func (d faultDir) Create(name string, perm fs.FileMode) (flow.File, error) {
+	defer d.f.enter()()
 	if err := d.f.check("create", name); err != nil {
 		return nil, err
 	}
@@ -77,6 +86,7 @@ func (d faultDir) Create(name string, perm fs.FileMode) (flow.File, error) {
 }
 
 func (d faultDir) Rename(name string, to flow.Dir, newName string) error {
+	defer d.f.enter()()
 	if err := d.f.check("rename", name); err != nil {
 		return err
 	}
@@ -84,6 +94,7 @@ func (d faultDir) Rename(name string, to flow.Dir, newName string) error {
 }
 
 func (d faultDir) Remove(name string) error {
+	defer d.f.enter()()
 	if err := d.f.check("remove", name); err != nil {
 		return err
 	}
@@ -109,6 +120,7 @@ func (f *faultFile) ReadAt(p []byte, off int64) (int, error) {
 
 // WriteAt and WriteVec write half of what they should before they fail.
 func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
+	defer f.f.enter()()
 	if err := f.f.check("write", f.name); err != nil {
 		n, _ := f.File.WriteAt(p[:len(p)/2], off)
 		return n, err
@@ -117,6 +129,7 @@ func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (f *faultFile) WriteVec(off int64, bufs [][]byte) error {
+	defer f.f.enter()()
 	if err := f.f.check("write", f.name); err != nil {
 		_ = f.File.WriteVec(off, bufs[:len(bufs)/2])
 		return err
@@ -125,6 +138,7 @@ func (f *faultFile) WriteVec(off int64, bufs [][]byte) error {
 }
 
 func (f *faultFile) Allocate(off, n int64) error {
+	defer f.f.enter()()
 	if err := f.f.check("allocate", f.name); err != nil {
 		return err
 	}
@@ -144,6 +158,7 @@ func (f *faultFile) Sync() error {
 }
 
 func (f *faultFile) Truncate(n int64) error {
+	defer f.f.enter()()
 	if err := f.f.check("truncate", f.name); err != nil {
 		return err
 	}
@@ -330,7 +345,9 @@ func (b *bench) missing(n uint64) (lost, twice int) {
 func (b *bench) crash() {
 	b.t.Helper()
 	to := b.t.TempDir()
+	b.fs.gate.Lock()
 	copyDir(b.t, b.dir, to)
+	b.fs.gate.Unlock()
 	b.close()
 	b.dir = to
 }

@@ -142,7 +142,9 @@ func (m *model) kill(*rapid.T) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.fs.gate.Lock()
 	copyDir(m.t, m.dir, to)
+	m.fs.gate.Unlock()
 	m.returnAll()
 	m.close()
 	_ = os.RemoveAll(old)
