@@ -77,6 +77,10 @@ func (s *session) findKey(dir string) error {
 		return nil
 	}
 	key, err := state.LoadKey(dir)
+	if _, serr := os.Lstat(filepath.Join(dir, "owner.json")); err == nil && errors.Is(serr, fs.ErrNotExist) {
+		// Nothing was applied here. A key that came with a checkout is known to others, who could guess secrets by their fingerprints.
+		key, err = state.TemporaryKey()
+	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) { // whose it is will be said by the check
 		key, err = state.TemporaryKey()
 	}
