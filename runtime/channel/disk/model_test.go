@@ -29,6 +29,53 @@ func TestBehavesLikeAList(t *testing.T) {
 	})
 }
 
+// A frame that was committed before a kill, while an older one was leased, and whose segment is gone by the time the consumer comes to
+// it, must not be committed twice: that spoilt the stored progress, and what came next was delivered again.
+func TestWhatWasCommittedAheadIsNotCommittedAgain(t *testing.T) {
+	t.Parallel()
+	m := &model{bench: newBench(t), leases: map[uint64]flow.Lease{}, sizes: map[uint64]int{}}
+	m.cfg.SegmentSize, m.cfg.MaxSize = 4<<10, 1<<20
+	m.open()
+	defer m.done()
+	take := func() (int, flow.Lease) {
+		l, err := m.k.Take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := l.Batch()
+		defer b.Release()
+		return b.Len(), l
+	}
+	commit := func(l flow.Lease) {
+		if err := l.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(n int) {
+		m.bench.put(n)
+		m.settled()
+	}
+	put(1)
+	_, first := take()
+	put(1)
+	_, second := take()
+	commit(second)
+	m.leases[0] = first
+	m.kill(nil)
+	_, first = take()
+	commit(first)
+	put(30)
+	_, third := take()
+	commit(third)
+	m.kill(nil)
+	put(40)
+	n, fourth := take()
+	if n != 40 {
+		t.Errorf("%d events, want 40: a committed batch came again", n)
+	}
+	commit(fourth)
+}
+
 type model struct {
 	*bench
 	left   []uint64              // first events of the frames that are neither committed nor leased, in order

@@ -166,11 +166,12 @@ func (k *consumer) passedBy(seq uint64) bool {
 
 // missing commits the numbers between the next frame and seq: no frame has them. The caller holds the channel's mutex.
 func (k *consumer) missing(seq uint64) {
-	if len(k.p.spans) == 0 && k.next < seq {
-		k.commit(span{lo: k.next, hi: seq - 1})
+	first := max(k.next, k.p.frontier+1) // what lies before is committed, perhaps in an earlier run
+	if len(k.p.spans) == 0 && first < seq {
+		k.commit(span{lo: first, hi: seq - 1})
 		return
 	}
-	for n := k.next; n < seq; n++ {
+	for n := first; n < seq; n++ {
 		if !k.p.done(n) {
 			k.commit(span{lo: n, hi: n})
 		}
