@@ -15,7 +15,8 @@ build:
 test:
 	go test ./runtime/sim
 	go test -race -short ./runtime/sim
-	COLLECT_SERVERS=require go test -race -timeout 25m $$(go list $(PACKAGES) | grep -v /runtime/sim)
+	COLLECT_SERVERS=require go test -race -timeout 25m $$(go list $(PACKAGES) | grep -v -e /runtime/sim -e /testdata/script)
+	COLLECT_SERVERS=require go test -race -timeout 25m -count=1 ./testdata/script
 
 lint:
 	@out=$$($(GOFUMPT) -l .); if [ -n "$$out" ]; then echo "not formatted (run gofumpt -w):"; echo "$$out"; exit 1; fi
