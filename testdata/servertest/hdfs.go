@@ -23,7 +23,7 @@ type Cluster struct {
 func NewHDFS(t testing.TB) *Cluster {
 	t.Helper()
 	need(t, "HDFS")
-	h, err := startHDFS()
+	h, err := retried(startHDFS)
 	if err != nil {
 		t.Fatalf("start HDFS: %v", err)
 	}
@@ -56,16 +56,17 @@ func startHDFS() (*Cluster, error) {
 	if !format.cmd.ProcessState.Success() {
 		return nil, fmt.Errorf("format the NameNode:\n%s", tail(format.log))
 	}
+	shared.onStop(h.Stop)
 	if h.name, err = h.java("namenode", "org.apache.hadoop.hdfs.server.namenode.NameNode"); err != nil {
 		return nil, err
 	}
 	if h.data, err = h.java("datanode", "org.apache.hadoop.hdfs.server.datanode.DataNode"); err != nil {
 		return nil, err
 	}
-	if err := h.name.await("a live DataNode", h.live); err != nil {
+	if err := await("a live DataNode", h.live, h.name, h.data); err != nil {
+		h.Stop()
 		return nil, fmt.Errorf("%w\n%s", err, tail(h.data.log))
 	}
-	shared.onStop(h.Stop)
 	return h, nil
 }
 
@@ -143,7 +144,7 @@ func (h *Cluster) StartDataNode(t testing.TB) {
 		t.Fatal(err)
 	}
 	h.data = p
-	if err := p.await("known to the NameNode", h.live); err != nil {
+	if err := await("known to the NameNode", h.live, p); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -19,7 +19,7 @@ type Broker struct {
 func NewKafka(t testing.TB) *Broker {
 	t.Helper()
 	need(t, "Kafka")
-	k, err := startKafka()
+	k, err := retried(startKafka)
 	if err != nil {
 		t.Fatalf("start Kafka: %v", err)
 	}
@@ -71,11 +71,8 @@ group.initial.rebalance.delay.ms=0
 	if !format.cmd.ProcessState.Success() {
 		return nil, fmt.Errorf("format the broker's directory:\n%s", tail(k.log()))
 	}
-	if err := k.start(); err != nil {
-		return nil, err
-	}
 	shared.onStop(k.Stop)
-	return k, nil
+	return k, k.start()
 }
 
 func (k *Broker) log() string  { return filepath.Join(k.dir, "kafka.log") }
@@ -87,7 +84,7 @@ func (k *Broker) start() error {
 		return err
 	}
 	k.p = p
-	return p.await("accepting connections", func() bool { return accepts(k.port) })
+	return await("accepting connections", func() bool { return accepts(k.port) }, p)
 }
 
 // Stop ends the broker; a second call does nothing.

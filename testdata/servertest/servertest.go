@@ -28,15 +28,25 @@ import (
 
 // registry holds what this test process started.
 type registry struct {
-	mu     sync.Mutex // guards all below
-	stops  []func()
-	kafka  *Broker
-	hdfs   *Cluster
-	kafkaE error
-	hdfsE  error
+	mu    sync.Mutex // guards stops
+	stops []func()
 }
 
-var shared registry
+var (
+	shared      registry
+	sharedKafka = sync.OnceValues(func() (*Broker, error) { return retried(startKafka) })
+	sharedHDFS  = sync.OnceValues(func() (*Cluster, error) { return retried(startHDFS) })
+)
+
+// retried starts a server again when another process took one of its free ports first.
+func retried[S any](start func() (S, error)) (s S, err error) {
+	for range 3 {
+		if s, err = start(); err == nil || !strings.Contains(err.Error(), "Address already in use") {
+			break
+		}
+	}
+	return s, err
+}
 
 // Main runs the tests of a package and stops what they started.
 func Main(m *testing.M) int {
@@ -65,15 +75,7 @@ func (r *registry) onStop(f func()) {
 func Kafka(t testing.TB) string {
 	t.Helper()
 	need(t, "Kafka")
-	shared.mu.Lock()
-	k, err := shared.kafka, shared.kafkaE
-	shared.mu.Unlock()
-	if k == nil && err == nil {
-		k, err = startKafka()
-		shared.mu.Lock()
-		shared.kafka, shared.kafkaE = k, err
-		shared.mu.Unlock()
-	}
+	k, err := sharedKafka()
 	if err != nil {
 		t.Fatalf("start Kafka: %v", err)
 	}
@@ -84,15 +86,7 @@ func Kafka(t testing.TB) string {
 func HDFS(t testing.TB) string {
 	t.Helper()
 	need(t, "HDFS")
-	shared.mu.Lock()
-	h, err := shared.hdfs, shared.hdfsE
-	shared.mu.Unlock()
-	if h == nil && err == nil {
-		h, err = startHDFS()
-		shared.mu.Lock()
-		shared.hdfs, shared.hdfsE = h, err
-		shared.mu.Unlock()
-	}
+	h, err := sharedHDFS()
 	if err != nil {
 		t.Fatalf("start HDFS: %v", err)
 	}
@@ -165,6 +159,8 @@ func spawn(name, log string, args ...string) (*process, error) {
 		return nil, err
 	}
 	defer out.Close()
+	// Java keeps to the system's temporary directory, whatever TMPDIR says, and a killed one leaves its files there.
+	args = append([]string{"-Djava.io.tmpdir=" + filepath.Dir(log), "-XX:-UsePerfData"}, args...)
 	cmd := exec.Command("java", args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -184,6 +180,9 @@ func spawn(name, log string, args ...string) (*process, error) {
 }
 
 func (p *process) kill(sig syscall.Signal) {
+	if p == nil {
+		return // it never started
+	}
 	_ = p.cmd.Process.Signal(sig) // it may be gone already
 	select {
 	case <-p.dead:
@@ -193,17 +192,20 @@ func (p *process) kill(sig syscall.Signal) {
 	}
 }
 
-// await polls until ok, the process dies or two minutes are over.
-func (p *process) await(what string, ok func() bool) error {
+// await polls until ok, one of the processes dies or two minutes are over.
+func await(what string, ok func() bool, all ...*process) error {
 	deadline := time.Now().Add(2 * time.Minute)
 	for !ok() {
-		select {
-		case <-p.dead:
-			return fmt.Errorf("%s ended before %s:\n%s", p.name, what, tail(p.log))
-		case <-time.After(100 * time.Millisecond):
+		time.Sleep(100 * time.Millisecond) // between two looks
+		for _, p := range all {
+			select {
+			case <-p.dead:
+				return fmt.Errorf("%s ended before %s:\n%s", p.name, what, tail(p.log))
+			default:
+			}
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s: not %s after two minutes:\n%s", p.name, what, tail(p.log))
+			return fmt.Errorf("%s: not %s after two minutes:\n%s", all[0].name, what, tail(all[0].log))
 		}
 	}
 	return nil
