@@ -294,7 +294,10 @@ func (w watcher) Write(p []byte) (int, error) {
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	r := newRig(t, oneAgent)
 	stuck := make(chan struct{})
-	defer close(stuck)
+	t.Cleanup(func() {
+		close(stuck)
+		goleak.VerifyNone(t) // what was not waited for still writes into the directory that is removed next
+	})
 	r.w.during = func(string) {
 		r.signals <- syscall.SIGINT
 		r.signals <- syscall.SIGINT
