@@ -48,8 +48,9 @@ func (e *RemoteError) Is(target error) bool {
 
 // Client talks to one process over its control socket. It keeps no connection between calls, and needs no close.
 type Client struct {
-	socket string
-	http   http.Client
+	socket  string
+	longest int64 // bytes of an answer
+	http    http.Client
 }
 
 // Dial gives a client of a control socket. It does not connect before the first call.
@@ -68,7 +69,7 @@ func Dial(socket string) *Client {
 		}
 		return c, nil
 	}
-	return &Client{socket: socket, http: http.Client{
+	return &Client{socket: socket, longest: maxAnswer, http: http.Client{
 		Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -170,12 +171,12 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, into 
 	if into == nil {
 		return nil
 	}
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, c.longest+1))
 	if err != nil {
 		return fmt.Errorf("%w (%s): %w", ErrUnreachable, c.socket, err)
 	}
-	if len(raw) > maxAnswer {
-		return fmt.Errorf("the answer of %s is longer than %d bytes", c.socket, maxAnswer)
+	if int64(len(raw)) > c.longest {
+		return fmt.Errorf("the answer of %s is longer than %d bytes", c.socket, c.longest)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		return fmt.Errorf("answer of %s: %w", c.socket, err)
