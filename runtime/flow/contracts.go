@@ -23,7 +23,7 @@ type Emitter interface {
 // Interceptor changes, drops or dead-letters events before they reach a channel.
 type Interceptor interface {
 	// Intercept handles events lo to hi-1 of a batch, which belong to one run. An error is about the component, not about an
-	// event: the pipeline retries the batch.
+	// event: the pipeline undoes what was done to them and tries again.
 	Intercept(b *Batch, lo, hi int, k *Keep) error
 }
 

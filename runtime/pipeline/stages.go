@@ -15,6 +15,7 @@ type stage struct {
 	ic    flow.Interceptor
 	stats *flow.Stats
 	keep  flow.Keep
+	mark  flow.Mark // of the run at hand
 
 	// what the batch at hand adds to the counters once it is stored
 	in, out int
@@ -68,19 +69,21 @@ func (e *emitter) pass(ctx context.Context, b *flow.Batch) error {
 	return nil
 }
 
-// intercept calls an interceptor for each run. An error of it is not about an event, so the run is tried again.
+// intercept calls an interceptor for each run. An error of it is not about an event, so the run is tried again, as it was before.
 func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error {
 	for i := range b.Runs() {
 		run := b.Runs()[i]
 		if run.N == 0 {
 			continue
 		}
+		st.mark.Mark(b, i, &st.keep)
 		var retry *backoff
 		for {
 			err := guard(func() error { return st.ic.Intercept(b, run.First, run.First+run.N, &st.keep) })
 			if err == nil {
 				break
 			}
+			st.mark.Rewind(b, &st.keep)
 			if retry == nil {
 				retry = e.backoff()
 			}

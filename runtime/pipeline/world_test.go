@@ -35,6 +35,7 @@ type world struct {
 	made     map[string]int // objects made, by address
 	closed   map[string]int // sinks and channels closed
 	journals map[string]*journal
+	stage    flow.Interceptor // what the type "given" is
 }
 
 func newWorld(t *testing.T) *world {
@@ -133,6 +134,9 @@ func (w *world) registry() *Registry {
 		}),
 		Interceptor("fake", func() fakeStage { return fakeStage{} }, about, func(c fakeStage, _ flow.Env) (flow.Interceptor, error) {
 			return stageFunc(c), nil
+		}),
+		Interceptor("given", func() fakeConfig { return fakeConfig{} }, about, func(fakeConfig, flow.Env) (flow.Interceptor, error) {
+			return w.stage, nil
 		}),
 		Channel("memory", memory.Defaults, memory.About, memory.New),
 		Channel("journal", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests", Durable: true}, w.journal),
