@@ -54,6 +54,10 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "build:", err)
 			return 1
 		}
+		if err := os.Setenv("GOTMPDIR", dir); err != nil { // where testscript works: it leaves its directory when only some scripts run
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		return servertest.Main(m)
 	}())
 }
@@ -140,16 +144,29 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("HOME", env.WorkDir)
 	env.Defer(func() {
-		for _, pid := range processes(data) {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
-		}
+		// Until nothing is there twice: what is killed first may have started another.
+		clean := 0
+		poll(10*time.Second, func() bool {
+			pids := named(data, "cmdline", "environ")
+			for _, pid := range pids {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+			}
+			clean++
+			if len(pids) > 0 {
+				clean = 0
+			}
+			return clean == 2
+		})
 		_ = os.RemoveAll(run)
 	})
 	return nil
 }
 
 // processes lists the processes whose command line names a data directory.
-func processes(data string) []int {
+func processes(data string) []int { return named(data, "cmdline") }
+
+// named lists the processes one of whose files in /proc names a data directory.
+func named(data string, files ...string) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -160,9 +177,12 @@ func processes(data string) []int {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		cmdline, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-		if err == nil && bytes.Contains(cmdline, []byte(data)) {
-			pids = append(pids, pid)
+		for _, of := range files {
+			raw, err := os.ReadFile(filepath.Join("/proc", e.Name(), of))
+			if err == nil && bytes.Contains(raw, []byte(data)) {
+				pids = append(pids, pid)
+				break
+			}
 		}
 	}
 	return pids
