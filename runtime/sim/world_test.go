@@ -37,8 +37,6 @@ type world struct {
 	disk *sim.Disk
 	pool *flow.Pool
 	bug  bug
-	// power says that there was a power cut
-	power bool
 	// variant chooses arguments of the spec
 	variant int
 	// second is the type of a second channel, which gets some of the keys alone and some with the first; "": there is none
@@ -348,7 +346,6 @@ func (w *world) run(ctx context.Context) []string {
 			cancel()
 			w.say("drained: %v", err)
 		}
-		w.power = w.power || power
 		w.disk.Crash(power)
 		if p != nil {
 			halt(p)
@@ -489,9 +486,7 @@ func (w *world) check(root string, keys []string, once bool) (wrong []string) {
 	for name, content := range w.disk.Files(root) {
 		base := name[strings.LastIndexByte(name, '/')+1:]
 		if strings.HasPrefix(base, ".") {
-			if !w.power { // after a power cut nobody may know of it any more
-				wrong = append(wrong, "an unfinished file is left: "+name)
-			}
+			wrong = append(wrong, "an unfinished file is left: "+name)
 			continue
 		}
 		wrong = append(wrong, w.checkFile(name, base[:1], content, seen)...)

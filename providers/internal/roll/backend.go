@@ -22,7 +22,7 @@ type Backend interface {
 	Exists(ctx context.Context, dir, name string) (bool, error)
 	// Publish renames a closed file within its directory. A target that exists is fs.ErrExist, a file that does not fs.ErrNotExist.
 	Publish(ctx context.Context, dir, temp, final string) error
-	// SyncDirs makes renames durable.
+	// SyncDirs makes renames and removals durable. A directory that does not exist is fs.ErrNotExist; the others are synced then too.
 	SyncDirs(ctx context.Context, dirs []string) error
 	// Remove removes a file; one that does not exist is no error.
 	Remove(ctx context.Context, dir, name string) error
@@ -68,7 +68,11 @@ type Tree struct {
 	path   string
 	root   flow.Dir
 	budget dirBudget
+	known  map[string]bool // directories that are durable, by path below the root
 }
+
+// maxKnown bounds the directories that a tree remembers; it costs a sync each when it has forgotten them.
+const maxKnown = 4096
 
 // NewTree makes a tree; Open opens it.
 func NewTree(files flow.FS, path string) *Tree { return &Tree{fs: files, path: path} }
@@ -104,10 +108,11 @@ func (t *Tree) Within(rel string, make bool, f func(flow.Dir) error) error {
 	if t.root == nil {
 		return fmt.Errorf("directory %s: %w", t.path, fs.ErrClosed)
 	}
-	d := t.root
+	d, at := t.root, 0
 	if rel != "" {
 		for name := range strings.SplitSeq(rel, "/") {
-			sub, err := t.enter(d, name, make)
+			at += len(name) + 1
+			sub, err := t.enter(d, name, rel[:at-1], make)
 			if d != t.root {
 				err = errors.Join(err, d.Close())
 			}
@@ -124,21 +129,39 @@ func (t *Tree) Within(rel string, make bool, f func(flow.Dir) error) error {
 	return err
 }
 
-func (t *Tree) enter(d flow.Dir, name string, make bool) (flow.Dir, error) {
+// enter opens a directory in d; path is its path below the root. One that is made, or that another run may have made just before it
+// ended, is durable before it is used: else a power cut took the files in it away, whatever is done for these.
+func (t *Tree) enter(d flow.Dir, name, path string, make bool) (flow.Dir, error) {
 	sub, err := d.OpenDir(name)
-	if err == nil || !make || !errors.Is(err, fs.ErrNotExist) {
+	if !make || err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && t.known[path] {
 		return sub, err
 	}
-	if err := t.budget.take(); err != nil {
-		return nil, err
-	}
-	if err := d.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
+	if err != nil {
+		if err := t.budget.take(); err != nil {
+			return nil, err
+		}
+		if err := d.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		if sub, err = d.OpenDir(name); err != nil {
+			return nil, err
+		}
 	}
 	if err := d.Sync(); err != nil {
-		return nil, fmt.Errorf("sync directory %s: %w", d.Path(), err)
+		return nil, errors.Join(fmt.Errorf("sync directory %s: %w", d.Path(), err), sub.Close())
 	}
-	return d.OpenDir(name)
+	t.remember(path)
+	return sub, nil
+}
+
+func (t *Tree) remember(path string) {
+	if t.known == nil {
+		t.known = map[string]bool{}
+	}
+	if len(t.known) >= maxKnown {
+		clear(t.known)
+	}
+	t.known[path] = true
 }
 
 // Local is the backend for directories of this machine.
@@ -182,12 +205,15 @@ func (l Local) Publish(_ context.Context, dir, temp, final string) error {
 
 // SyncDirs syncs directories.
 func (l Local) SyncDirs(_ context.Context, dirs []string) error {
+	var gone error
 	for _, dir := range dirs {
-		if err := l.Within(dir, false, flow.Dir.Sync); err != nil {
+		err := l.Within(dir, false, flow.Dir.Sync)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("sync directory: %w", err)
 		}
+		gone = errors.Join(gone, err)
 	}
-	return nil
+	return gone
 }
 
 // Remove removes a file.

@@ -42,20 +42,44 @@ func (s *Sink) finish(f *file) error {
 	return nil
 }
 
-// drop closes the handle of a file that does not count any more, and removes the file. What cannot be removed now is removed at
-// the next Open.
-func (s *Sink) drop(ctx context.Context, f *file) {
-	if f.handleOpen {
-		f.handleOpen = false
-		f.f.Discard()
-		s.handles.Add(-1)
+// discard gives up a group that takes events.
+func (s *Sink) discard(ctx context.Context, g *group) {
+	for _, f := range g.files {
+		s.forget(f)
 	}
-	if err := s.backend.Remove(ctx, f.dir, f.temp); err != nil {
-		s.mu.Lock()
-		s.leftover = append(s.leftover, move{Dir: f.dir, Temp: f.temp})
-		s.mu.Unlock()
-		s.env.Log.Warn("temporary file stays until the next start", "file", s.url(f.dir, f.temp), "err", err)
+	s.drop(ctx, g)
+}
+
+// drop closes and removes the files of a group, durably. What cannot be removed now is removed at the next Open.
+func (s *Sink) drop(ctx context.Context, g *group) {
+	var removed []tempLine
+	for _, f := range g.files {
+		if f.handleOpen {
+			f.handleOpen = false
+			f.f.Discard()
+			s.handles.Add(-1)
+		}
+		t := s.tempOf(f)
+		if err := s.backend.Remove(ctx, f.dir, f.temp); err != nil {
+			s.keepListed(t)
+			s.env.Log.Warn("temporary file stays until the next start", "file", s.url(f.dir, f.temp), "err", err)
+			continue
+		}
+		removed = append(removed, t)
 	}
+	if err := syncRemoved(ctx, s.backend, removed); err != nil {
+		s.keepListed(removed...) // a power cut brings them back
+	}
+}
+
+func (s *Sink) keepListed(t ...tempLine) {
+	s.mu.Lock()
+	s.leftover = append(s.leftover, t...)
+	s.mu.Unlock()
+}
+
+func (s *Sink) tempOf(f *file) tempLine {
+	return tempLine{Root: s.o.Path.URL(), Dir: f.dir, Name: f.temp}
 }
 
 // fileFor gives the open file of a path, or begins one, and joins its group with the plan's.
@@ -103,7 +127,7 @@ func (s *Sink) begin(ctx context.Context, id flow.ID, rel string) (*file, error)
 	}
 	f.name = Name{Base: f.base, Unique: s.unique(id), Ext: s.o.Files.Extension()}
 	f.temp = s.tempName(s.o.Final(f.name))
-	if err := s.record(f.dir, f.temp); err != nil {
+	if err := s.record(ctx, f); err != nil {
 		return nil, fmt.Errorf("note a temporary file: %w", err)
 	}
 	h, err := s.backend.Create(ctx, f.dir, f.temp)
@@ -127,22 +151,44 @@ func (s *Sink) begin(ctx context.Context, id flow.ID, rel string) (*file, error)
 	return f, nil
 }
 
+// maxTemps is how long the list of temporary files may become before it is begun anew.
+const maxTemps = 1000
+
 // record writes the name of a file that is about to be made into the list of temporary files.
-func (s *Sink) record(dir, name string) error {
-	if s.temps.n >= 1000 {
-		return s.rewriteTemps(move{Dir: dir, Temp: name})
+func (s *Sink) record(ctx context.Context, f *file) error {
+	if s.temps.n >= maxTemps || s.temps.broken {
+		s.retryLeftover(ctx)
+		return s.rewriteTemps(s.tempOf(f))
 	}
-	return s.temps.add(dir, name)
+	return s.temps.add(s.tempOf(f))
+}
+
+// retryLeftover tries again to remove what could not be removed, so that the list does not grow for ever.
+func (s *Sink) retryLeftover(ctx context.Context) {
+	s.mu.Lock()
+	left := s.leftover
+	s.leftover = nil
+	s.mu.Unlock()
+	for i, t := range left {
+		if t.Root != s.o.Path.URL() {
+			s.keepListed(t)
+			continue
+		}
+		if err := removeTemps(ctx, s.backend, left[i:i+1]); err != nil {
+			s.keepListed(left[i:]...)
+			return
+		}
+	}
 }
 
 // rewriteTemps begins the list anew with all files that may exist.
-func (s *Sink) rewriteTemps(more ...move) error {
+func (s *Sink) rewriteTemps(names ...tempLine) error {
 	s.mu.Lock()
 	groups := append([]*group(nil), s.queue...)
 	if s.current != nil {
 		groups = append(groups, s.current)
 	}
-	more = append(more, s.leftover...)
+	names = append(names, s.leftover...)
 	s.mu.Unlock()
 	for _, f := range s.list {
 		if n := len(groups); n == 0 || groups[n-1] != f.group {
@@ -153,17 +199,15 @@ func (s *Sink) rewriteTemps(more ...move) error {
 		groups = append(groups, s.plan.group)
 	}
 	seen := map[string]bool{}
-	var names []move
 	for _, g := range groups {
 		for _, f := range g.files {
 			if !seen[f.temp] {
 				seen[f.temp] = true
-				names = append(names, move{Dir: f.dir, Temp: f.temp})
+				names = append(names, s.tempOf(f))
 			}
 		}
 	}
-	names = append(names, more...)
-	t, err := openTemps(s.dir, s.o.Path.URL(), names)
+	t, err := openTemps(s.dir, names)
 	if err != nil {
 		return err
 	}
@@ -276,12 +320,4 @@ func (s *Sink) abandonPlan(ctx context.Context) *group {
 	}
 	s.sealAll()
 	return g
-}
-
-// discard closes and removes the files of a group.
-func (s *Sink) discard(ctx context.Context, g *group) {
-	for _, f := range g.files {
-		s.forget(f)
-		s.drop(ctx, f)
-	}
 }

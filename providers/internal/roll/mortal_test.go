@@ -18,6 +18,7 @@ type mortal struct {
 	left  int
 	ended bool
 	died  chan struct{}
+	sync  bool // a kill loses nothing that was not synced, so without a power cut syncing would only take time
 }
 
 // step counts a change. half says that this is the last one.
@@ -104,8 +105,10 @@ func (d mortalDir) Remove(n string) error {
 }
 
 func (d mortalDir) Sync() error {
-	_, err := d.m.step() // a kill loses nothing that was not synced, so syncing would only take time
-	return err
+	if _, err := d.m.step(); err != nil || !d.m.sync {
+		return err
+	}
+	return d.Dir.Sync()
 }
 
 type mortalFile struct {
@@ -138,6 +141,8 @@ func (f mortalFile) WriteVec(off int64, bufs [][]byte) error {
 }
 
 func (f mortalFile) Sync() error {
-	_, err := f.m.step()
-	return err
+	if _, err := f.m.step(); err != nil || !f.m.sync {
+		return err
+	}
+	return f.File.Sync()
 }

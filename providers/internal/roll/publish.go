@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"collect/runtime/flow"
@@ -51,9 +50,7 @@ func (s *Sink) next() *group {
 
 // give gives a group up: nothing of it was published, or not all.
 func (s *Sink) give(ctx context.Context, g *group, err error) {
-	for _, f := range g.files {
-		s.drop(ctx, f)
-	}
+	s.drop(ctx, g)
 	g.fail(err)
 }
 
@@ -79,7 +76,7 @@ func (s *Sink) publish(ctx context.Context, g *group) error {
 	}
 	if len(g.files) > 0 {
 		// The names of the temps must be durable before the intent: a missing one is taken for renamed.
-		if err := s.syncDirs(ctx, moves); err != nil {
+		if err := s.syncTemps(ctx, moves); err != nil {
 			return err
 		}
 		g.intended = true
@@ -180,17 +177,33 @@ func (s *Sink) renameAll(ctx context.Context, g *group, moves []move, after *del
 			return err
 		}
 	}
-	return s.syncDirs(ctx, moves)
+	return s.persist(ctx, func() error { return syncWhatIsThere(ctx, s.backend, dirsOf(moves)) })
 }
 
-func (s *Sink) syncDirs(ctx context.Context, moves []move) error {
+// syncTemps makes the names of temporary files durable. Where a directory is gone, they are gone too.
+func (s *Sink) syncTemps(ctx context.Context, moves []move) error {
+	return s.persist(ctx, func() error {
+		err := s.backend.SyncDirs(ctx, dirsOf(moves))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, m := range moves {
+			there, lerr := s.backend.Exists(ctx, m.Dir, m.Temp)
+			if lerr == nil && !there {
+				return vanished{s.url(m.Dir, m.Temp)}
+			}
+		}
+		return err
+	})
+}
+
+func dirsOf(moves []move) []string {
 	dirs := make([]string, 0, len(moves))
 	for _, m := range moves {
 		dirs = append(dirs, m.Dir)
 	}
 	slices.Sort(dirs)
-	dirs = slices.Compact(dirs)
-	return s.persist(ctx, func() error { return s.backend.SyncDirs(ctx, dirs) })
+	return slices.Compact(dirs)
 }
 
 // vanished says that a temporary file was removed by somebody else.
@@ -289,94 +302,4 @@ func (s *Sink) tick(ctx context.Context) bool {
 		i++
 	}
 	return len(s.list) > 0
-}
-
-// recover completes the intent of an earlier run, removes the temporary files that are in none, and gives what was delivered.
-func (s *Sink) recover(ctx context.Context) (*delivered, error) {
-	in, err := readIntent(s.dir)
-	if err != nil {
-		return nil, fmt.Errorf("read the last roll: %w", err)
-	}
-	left, err := readTemps(s.dir)
-	if err != nil {
-		return nil, fmt.Errorf("read the list of temporary files: %w", err)
-	}
-	if len(in.Files) > 0 {
-		err := s.at(ctx, in.Root, func(b Backend) error { return complete(ctx, b, in.Files) })
-		if err != nil {
-			return nil, fmt.Errorf("complete the last roll: %w", err)
-		}
-		s.env.Log.Info("completed the last roll", "files", len(in.Files))
-	}
-	for len(left) > 0 {
-		root, rest := left[0].Root, []tempLine(nil)
-		err := s.at(ctx, root, func(b Backend) error {
-			for _, t := range left {
-				if t.Root != root {
-					rest = append(rest, t)
-				} else if err := b.Remove(ctx, t.Dir, t.Name); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("remove temporary files: %w", err)
-		}
-		left = rest
-	}
-	return &delivered{ranges: in.Delivered, failed: in.Failed}, nil
-}
-
-// at calls f with the backend of a root, which an earlier configuration may have named.
-func (s *Sink) at(ctx context.Context, url string, f func(Backend) error) error {
-	if url == s.o.Path.URL() {
-		return f(s.backend)
-	}
-	b, err := s.o.Backend(url)
-	if err != nil {
-		return err
-	}
-	if err := b.Open(ctx); err != nil {
-		return err
-	}
-	return errors.Join(f(b), b.Close())
-}
-
-// complete renames what is still under its temporary name. What is missing was renamed, and may have been moved on since.
-func complete(ctx context.Context, b Backend, moves []move) error {
-	var dirs []string
-	for _, m := range moves {
-		final := m.Final
-		for n := 1; ; n++ {
-			err := b.Publish(ctx, m.Dir, m.Temp, final)
-			if errors.Is(err, fs.ErrExist) && n < 1000 {
-				final = withPart(m.Final, n)
-				continue
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			if err == nil {
-				dirs = append(dirs, m.Dir)
-			}
-			break
-		}
-	}
-	slices.Sort(dirs)
-	return b.SyncDirs(ctx, slices.Compact(dirs))
-}
-
-// withPart puts a number before the extension.
-func withPart(name string, n int) string {
-	stem, ext := SplitExt(name)
-	return fmt.Sprintf("%s-r%d%s", stem, n, ext)
-}
-
-// SplitExt cuts a name before its extension; what begins with a dot is no extension of nothing.
-func SplitExt(name string) (stem, ext string) {
-	if i := strings.LastIndexByte(name, '.'); i > 0 {
-		return name[:i], name[i:]
-	}
-	return name, ""
 }

@@ -87,7 +87,7 @@ type Sink struct {
 	queued      int64         // groups ever queued
 	finished    int64         // groups ever finished
 	finishedOne chan struct{} // closed and replaced whenever a group is finished
-	leftover    []move        // temporary files that could not be removed
+	leftover    []tempLine    // temporary files that could not be removed
 	closed      bool
 }
 
@@ -182,7 +182,7 @@ func (s *Sink) prepare(ctx context.Context) error {
 		return err
 	}
 	s.done, s.before = found, found
-	s.temps, err = openTemps(s.dir, s.o.Path.URL(), nil)
+	s.temps, err = openTemps(s.dir, s.leftover)
 	return err
 }
 

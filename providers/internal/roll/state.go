@@ -235,11 +235,10 @@ func readFile(dir flow.Dir, name string) ([]byte, error) {
 
 // temps is the list of temporary files that may exist, on disk before the files are made.
 type temps struct {
-	dir  flow.Dir
-	root string
-	file flow.File
-	size int64
-	n    int
+	file   flow.File
+	size   int64
+	n      int
+	broken bool // an addition failed: what the medium holds now is unknown
 }
 
 type tempLine struct {
@@ -266,15 +265,15 @@ func readTemps(dir flow.Dir) ([]tempLine, error) {
 	return out, nil
 }
 
-// openTemps begins a new list that holds the files still open.
-func openTemps(dir flow.Dir, root string, open []move) (*temps, error) {
+// openTemps begins a new list that holds the files that may exist.
+func openTemps(dir flow.Dir, exist []tempLine) (*temps, error) {
 	var content []byte
-	for _, m := range open {
-		line, err := json.Marshal(tempLine{Root: root, Dir: m.Dir, Name: m.Temp})
+	for _, t := range exist {
+		line, err := t.line()
 		if err != nil {
 			return nil, err
 		}
-		content = append(content, withSum(line)...)
+		content = append(content, line...)
 	}
 	if err := replaceFile(dir, tempsName, content); err != nil {
 		return nil, err
@@ -283,20 +282,26 @@ func openTemps(dir flow.Dir, root string, open []move) (*temps, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &temps{dir: dir, root: root, file: f, size: int64(len(content)), n: len(open)}, nil
+	return &temps{file: f, size: int64(len(content)), n: len(exist)}, nil
+}
+
+func (t tempLine) line() ([]byte, error) {
+	body, err := json.Marshal(t)
+	return withSum(body), err
 }
 
 // add records a file that is about to be made.
-func (t *temps) add(dir, name string) error {
-	body, err := json.Marshal(tempLine{Root: t.root, Dir: dir, Name: name})
+func (t *temps) add(one tempLine) error {
+	line, err := one.line()
 	if err != nil {
 		return err
 	}
-	line := withSum(body)
-	if _, err := t.file.WriteAt(line, t.size); err != nil {
-		return err
+	_, err = t.file.WriteAt(line, t.size)
+	if err == nil {
+		err = t.file.Sync()
 	}
-	if err := t.file.Sync(); err != nil {
+	if err != nil {
+		t.broken = true
 		return err
 	}
 	t.size += int64(len(line))
