@@ -67,6 +67,7 @@ type Channel struct {
 	staleAt   time.Time
 	noted     note
 	bad       map[string]bool // pieces that were set aside
+	keep      map[uint64]bool // numbers of segments with something that could not be read
 	damaged   int64
 	lastPut   time.Time
 	lastSync  time.Time
@@ -107,7 +108,8 @@ func New(cfg Config, env flow.Env) (flow.Channel, error) {
 	c := &Channel{
 		cfg: cfg, env: env, room: room.New(int64(cfg.MaxSize)),
 		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1),
-		decided: map[string]uint64{}, dirty: map[string]uint64{}, bad: map[string]bool{}, busy: map[int]bool{},
+		decided: map[string]uint64{}, dirty: map[string]uint64{}, bad: map[string]bool{}, keep: map[uint64]bool{},
+		busy: map[int]bool{},
 	}
 	return c, nil
 }

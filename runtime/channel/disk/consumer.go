@@ -23,6 +23,7 @@ type consumer struct {
 	known  bool
 	// relieved is when the sinks were last asked to end what they hold.
 	relieved time.Time
+	trouble  trouble
 
 	// guarded by the channel's mutex
 	name           string

@@ -9,6 +9,8 @@
 //	cursors                  how far each consumer is, and what is known to be durable
 //	0000000000000001.seg     segments, in order of their number
 //	0000000000000001-4096.bad  a damaged piece of segment 1, from offset 4096 on
+//	0000000000000001-4096.unread.bad  the same of one that the disk could not read; what it could not is zero
+//	0000000000000001.seg.bad  a delivered segment with such a piece, or one without a head
 //	*.new                    unfinished; removed at the next opening
 //
 // All numbers are little-endian. Checksums are CRC32C.
@@ -45,5 +47,7 @@
 // from memory to a new one, which takes its place by a rename. A full disk refuses batches and heals when there is room.
 //
 // Each segment begins with the position decided per key, so that old segments can go. A segment goes when all consumers are
-// past it. A reader that gets an I/O error reports it and tries again for ever; it never gives up data that may come back.
+// past it. A reader that gets an I/O error reports it and tries again. After a minute, and only when the disk then takes and syncs a
+// write, the frame counts as damaged and the rest is delivered; its segment is kept, and Dump gives what can be read again. A segment
+// that somebody removed is a gap that is counted.
 package disk

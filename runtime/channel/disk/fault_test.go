@@ -25,6 +25,7 @@ type faults struct {
 	mu   sync.Mutex   // guards all below
 	n    int
 	fail func(n int, op, name string) error // nil: nothing fails
+	lame map[string][2]int64                // by file: a range that cannot be read
 	dead map[*faultFile]bool                // files whose sync failed
 	bad  []string                           // syncs of those: what they would say is worth nothing
 }
@@ -41,6 +42,18 @@ func (f *faults) set(fail func(n int, op, name string) error) {
 	f.mu.Lock()
 	f.fail, f.n = fail, 0
 	f.mu.Unlock()
+}
+
+var errSector = errors.New("input/output error")
+
+// sector makes a range of a file unreadable, until it is called with an empty range.
+func (f *faults) sector(name string, from, to int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lame = map[string][2]int64{name: {from, to}}
+	if from == to {
+		f.lame = nil
+	}
 }
 
 func (f *faults) check(op, name string) error {
@@ -115,7 +128,14 @@ func (f *faultFile) ReadAt(p []byte, off int64) (int, error) {
 	if err := f.f.check("read", f.name); err != nil {
 		return 0, err
 	}
-	return f.File.ReadAt(p, off)
+	f.f.mu.Lock()
+	r, ok := f.f.lame[f.name]
+	f.f.mu.Unlock()
+	n, err := f.File.ReadAt(p, off)
+	if ok && off < r[1] && off+int64(n) > r[0] {
+		return 0, errSector
+	}
+	return n, err
 }
 
 // WriteAt and WriteVec write half of what they should before they fail.

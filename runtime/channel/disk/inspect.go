@@ -59,7 +59,8 @@ func Inspect(dir flow.Dir) (Report, error) { return report(dir, false, nil, nil)
 // Verify reads and checks everything.
 func Verify(dir flow.Dir) (Report, error) { return report(dir, true, flow.NewPool(0), nil) }
 
-// Dump gives all batches that are readable, also delivered ones whose segment is still there, in order, until yield says false.
+// Dump gives all batches that are readable, also delivered ones whose segment is still there, in order, until yield says false. In the
+// end come those that were set aside because the disk could not read them, and are readable now.
 // Each batch is gone when yield returns.
 func Dump(dir flow.Dir, pool *flow.Pool, yield func(*flow.Batch) bool) error {
 	_, err := report(dir, true, pool, yield)
@@ -102,10 +103,13 @@ func report(dir flow.Dir, bodies bool, pool *flow.Pool, yield func(*flow.Batch) 
 		}
 		r.Segments = append(r.Segments, sr)
 		if w.stopped {
-			break
+			return r, nil
 		}
 	}
-	return r, nil
+	if yield != nil {
+		err = dumpKept(dir, rc.infos, walker{dir: dir, codec: c, pool: pool, bodies: true, yield: yield})
+	}
+	return r, err
 }
 
 // walker reads one segment from end to end.
@@ -116,6 +120,7 @@ type walker struct {
 	seg     *segment
 	bodies  bool
 	yield   func(*flow.Batch) bool
+	only    []piece // nil: yield everything
 	stopped bool
 	whole   []found // frames that are right
 }
@@ -166,9 +171,6 @@ func (w *walker) run(r *Report) (SegmentReport, error) {
 	return sr, nil
 }
 
-// unreadable is how much is skipped when the disk cannot read: the size of its blocks.
-const unreadable = 4096
-
 // next is findFrame that goes on behind what the disk cannot read.
 func (w *walker) next(f flow.File, off, end int64, damage func(off, to int64, reason string)) (frame, int64, error) {
 	for {
@@ -201,7 +203,7 @@ func (w *walker) look(f flow.File, h *frame, at int64) string {
 	if err != nil {
 		return err.Error()
 	}
-	if w.yield != nil && h.events > 0 {
+	if w.yield != nil && h.events > 0 && w.wants(at) {
 		w.stopped = !w.yield(b)
 	}
 	b.Release()
@@ -297,9 +299,11 @@ func repairSegment(dir flow.Dir, rand flow.Rand, sr SegmentReport, r *Report) er
 		if d.Segment != sr.Name {
 			continue
 		}
-		// What cannot be read cannot be kept either.
-		_ = setAside(dir, in, h.number, d.Offset, d.Offset+d.Bytes)
-		r.SetAside = append(r.SetAside, badName(h.number, d.Offset))
+		name := badName(h.number, d.Offset)
+		if err := setAside(dir, in, name, d.Offset, d.Offset+d.Bytes); err != nil {
+			return err
+		}
+		r.SetAside = append(r.SetAside, name)
 	}
 	w := walker{
 		dir: dir, codec: c, pool: flow.NewPool(0), bodies: true,

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"math"
 	"slices"
 
 	"collect/runtime/flow"
@@ -48,6 +49,12 @@ func (r *recovery) accept(s *segment) bool {
 			continue
 		}
 		edge := max(r.last, r.durable)
+		if r.unknown(s, &f, edge) {
+			return false
+		}
+		if f.end {
+			continue
+		}
 		if f.events == 0 {
 			if f.seq > edge {
 				return false
@@ -70,6 +77,27 @@ func (r *recovery) accept(s *segment) bool {
 		}
 	}
 	return true
+}
+
+// unknown says whether what cannot be read at f may be a frame that was acknowledged. What is known to be durable is no question: it
+// stays where it is, for consumers to try. Nobody knows about what comes after that, so the channel must not go on.
+func (r *recovery) unknown(s *segment, f *found, edge uint64) bool {
+	last := f.seq // the newest frame that may lie before f
+	switch {
+	case f.end && s == r.segs[len(r.segs)-1]:
+		last = math.MaxUint64
+	case f.end:
+		last = s.last
+	case f.events > 0:
+		last--
+	}
+	switch {
+	case f.gap != nil && last > edge:
+		r.err = f.gap
+	case f.err != nil && f.seq > r.durable:
+		r.err = f.err
+	}
+	return r.err != nil
 }
 
 func (r *recovery) apply(positions []position) {

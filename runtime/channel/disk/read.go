@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 
 	"collect/runtime/flow"
@@ -15,20 +16,28 @@ func (k *consumer) again(l *lease) (*lease, <-chan struct{}, error) {
 	c.mu.Lock()
 	at := l.place
 	c.mu.Unlock()
-	var err error
-	if l.b, err = k.readAt(at); err == nil && l.b == nil {
-		if err = k.damage(at, at.off+at.size, l.seq, l.seq, uint64(l.events)); err == nil {
-			c.mu.Lock()
-			delete(k.open, l.seq)
-			c.mu.Unlock()
-			return nil, nil, nil
-		}
-	}
-	if err != nil {
+	b, err := k.readAt(at)
+	p := piece{seg: at.seg, off: at.off, to: at.off + at.size}
+	switch {
+	case err == nil && b != nil:
+		l.b = b
+		return l, nil, nil
+	case errors.Is(err, errNotExist) && c.holds(at.seg):
+		p.how = gone
+	case err != nil && k.givesUp(at):
+		p.how = unread
+	case err != nil:
 		l.Return()
 		return nil, nil, c.readFailed(err)
 	}
-	return l, nil, nil
+	if err := k.damage(p, l.seq, l.seq, uint64(l.events)); err != nil {
+		l.Return()
+		return nil, nil, err
+	}
+	c.mu.Lock()
+	delete(k.open, l.seq)
+	c.mu.Unlock()
+	return nil, nil, nil
 }
 
 // readAt reads a frame that was read before; nil without an error means damage.
@@ -88,19 +97,27 @@ func (k *consumer) fromDisk() (*lease, <-chan struct{}, error) {
 		return nil, nil, nil
 	}
 	f, err := k.r.open(seg)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNotExist):
+		return nil, nil, k.missed(seg)
+	case err != nil:
 		return nil, nil, c.readFailed(err)
 	}
-	off := k.at.off
-	h, found, err := findFrame(f, seg.salt, off)
+	bad := piece{seg: seg, off: k.at.off, to: limit}
+	h, found, err := findFrame(f, seg.salt, bad.off)
+	if err != nil && k.givesUp(place{seg: seg, off: bad.off}) {
+		bad.how = unread
+		h, found, err = findFrame(tolerant{f}, seg.salt, bad.off)
+	}
 	if err != nil {
 		return nil, nil, c.readFailed(err)
 	}
 	if found < 0 || h.seq > last || found >= limit { // all that is left of this segment is damaged
-		return nil, nil, k.lost(seg, off, limit, last)
+		return nil, nil, k.lost(bad, last)
 	}
-	if found > off {
-		if err := k.skipTo(seg, off, found, &h); err != nil {
+	if found > bad.off {
+		bad.to = found
+		if err := k.skipTo(bad, &h); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -109,14 +126,18 @@ func (k *consumer) fromDisk() (*lease, <-chan struct{}, error) {
 	if h.events == 0 || k.passedBy(h.seq) {
 		return nil, nil, nil
 	}
+	at := place{seg, found, h.size()}
 	b, err := c.readBatch(f, &h, found)
+	how := wrong
+	if err != nil && k.givesUp(at) {
+		how, err = unread, nil
+	}
 	if err != nil {
 		k.at.off, k.known = found, false
 		return nil, nil, c.readFailed(err)
 	}
-	at := place{seg, found, h.size()}
 	if b == nil {
-		return nil, nil, k.damage(at, found+h.size(), h.seq, h.seq, uint64(h.events))
+		return nil, nil, k.damage(piece{seg, found, found + h.size(), how}, h.seq, h.seq, uint64(h.events))
 	}
 	l := &lease{k: k, place: at, seq: h.seq, events: int(h.events), after: k.before, seconds: h.seconds, b: b}
 	c.mu.Lock()
@@ -178,16 +199,26 @@ func (k *consumer) missing(seq uint64) {
 	}
 }
 
-// lost sets the rest of a segment aside.
-func (k *consumer) lost(seg *segment, off, limit int64, last uint64) error {
+// lost counts the rest of a segment.
+func (k *consumer) lost(p piece, last uint64) error {
 	events := uint64(0)
-	if after := k.eventsAfter(seg); k.known && after > k.before {
-		events = after - k.before
+	if before, ok := k.eventsBefore(); ok {
+		events = max(k.eventsAfter(p.seg), before) - before
 	}
 	k.c.mu.Lock()
 	first := k.next
 	k.c.mu.Unlock()
-	return k.damage(place{seg: seg, off: off}, limit, first, last, max(events, 1))
+	return k.damage(p, first, last, max(events, 1))
+}
+
+// eventsBefore gives the events of the channel before the next frame, when they are known.
+func (k *consumer) eventsBefore() (n uint64, ok bool) {
+	if k.known {
+		return k.before, true
+	}
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	return k.p.events, k.next == k.p.frontier+1
 }
 
 // eventsAfter gives the events of the channel up to the end of a segment.
@@ -203,11 +234,11 @@ func (k *consumer) eventsAfter(seg *segment) uint64 {
 	return c.before
 }
 
-// skipTo sets aside what lies between off and the next whole frame.
-func (k *consumer) skipTo(seg *segment, off, found int64, h *frame) error {
+// skipTo counts a piece that the next whole frame follows.
+func (k *consumer) skipTo(p piece, h *frame) error {
 	events := uint64(1)
-	if k.known && h.before > k.before {
-		events = h.before - k.before
+	if before, ok := k.eventsBefore(); ok && h.before > before {
+		events = h.before - before
 	}
 	k.c.mu.Lock()
 	first, last := k.next, h.seq
@@ -218,44 +249,54 @@ func (k *consumer) skipTo(seg *segment, off, found int64, h *frame) error {
 	if first > last {
 		first, last, events = 1, 0, 0 // a frame of positions, or one that was delivered
 	}
-	return k.damage(place{seg: seg, off: off}, found, first, last, events)
+	return k.damage(p, first, last, events)
 }
 
 // damage sets a piece of a segment aside, counts its events, and commits the frames that were in it. Frames first to last are
 // gone; none when first is beyond last.
-func (k *consumer) damage(at place, to int64, first, last, events uint64) error {
+func (k *consumer) damage(p piece, first, last, events uint64) error {
 	c := k.c
-	name := badName(at.seg.number, at.off)
+	name := p.name()
 	c.mu.Lock()
 	known := c.bad[name]
 	c.mu.Unlock()
 	if !known {
-		f, err := k.r.open(at.seg)
-		if err == nil {
-			err = setAside(c.dir, f, at.seg.number, at.off, to)
-		}
-		if err != nil {
+		if err := k.setAside(p); err != nil {
 			return c.readFailed(err)
 		}
-		c.env.Stats.Error(fmt.Errorf("damaged data was set aside in %s", name))
-		c.env.Log.Error("damaged data set aside", "file", name, "bytes", to-at.off, "events", events)
+		c.env.Stats.Error(errors.New(p.String()))
+		c.env.Log.Error("damaged data", "what", p.String(), "bytes", p.to-p.off, "events", events)
 	}
 	c.mu.Lock()
 	if !c.bad[name] {
 		c.bad[name] = true
 		c.damaged += int64(events)
 	}
+	if p.how == unread {
+		c.keep[p.seg.number] = true
+	}
 	for n := first; n <= last; n++ {
 		if !k.p.done(n) {
-			k.commit(span{lo: n, hi: n, events: events, end: cursorPos{at.seg.number, to}})
+			k.commit(span{lo: n, hi: n, events: events, end: cursorPos{p.seg.number, p.to}})
 			events = 0 // the range's events are counted once
 		}
 	}
 	k.next = max(k.next, last+1)
-	if k.at.seg == at.seg {
-		k.at.off = max(k.at.off, to)
+	if k.at.seg == p.seg {
+		k.at.off = max(k.at.off, p.to)
 	}
 	c.mu.Unlock()
 	k.store()
 	return nil
+}
+
+func (k *consumer) setAside(p piece) error {
+	if p.how == gone {
+		return nil
+	}
+	f, err := k.r.open(p.seg)
+	if err != nil {
+		return err
+	}
+	return setAside(k.c.dir, f, p.name(), p.off, p.to)
 }

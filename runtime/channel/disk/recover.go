@@ -16,7 +16,10 @@ import (
 type found struct {
 	frame
 	at        place
-	whole     bool // its body is right
+	whole     bool  // its body is right
+	gap       error // why something before it could not be read
+	err       error // why its body could not be read
+	end       bool  // it is no frame but the end of a segment, after something that could not be read
 	durable   uint64
 	positions []position
 }
@@ -38,6 +41,7 @@ type recovery struct {
 	proven    []*segment
 	copy      []found // frames that are whole but perhaps not durable
 	decided   map[string]uint64
+	err       error // why it cannot be known what counts
 }
 
 // recover finds out what the directory holds, and makes it as if every frame that counts had been synced.
@@ -60,6 +64,9 @@ func (c *Channel) recover() error {
 	for _, info := range r.infos {
 		if strings.HasSuffix(info.Name, badSuffix) {
 			c.bad[info.Name] = true
+		}
+		if number, ok := keepsSegment(info.Name); ok {
+			c.keep[number] = true
 		}
 	}
 	if err := c.copyTail(&r); err != nil {
@@ -125,6 +132,9 @@ func (r *recovery) read() (err error) {
 		return err
 	}
 	r.judge()
+	if r.err != nil && !r.keep {
+		return r.err
+	}
 	return nil
 }
 
@@ -227,16 +237,19 @@ func (r *recovery) scan(s *segment, newest bool) error {
 	defer f.Close()
 	for off := int64(headBytes); ; {
 		h, at, err := findFrame(f, s.salt, off)
-		if err != nil {
-			return fmt.Errorf("read segment %s: %w", s.name, err)
+		if err != nil { // what is not needed may be read later
+			err = fmt.Errorf("read segment %s: %w", s.name, err)
+			if h, at, _ = findFrame(tolerant{f}, s.salt, off); at < 0 || !newest && h.seq > s.last {
+				r.scanned = append(r.scanned, found{at: place{seg: s}, gap: err, end: true})
+			}
 		}
 		if at < 0 || !newest && h.seq > s.last {
 			return nil
 		}
-		fr := found{frame: h, at: place{s, at, h.size()}}
+		fr := found{frame: h, at: place{s, at, h.size()}, gap: err}
 		body, err := readBody(f, &h, at, make([]byte, h.body()))
 		if err != nil {
-			return fmt.Errorf("read segment %s: %w", s.name, err)
+			fr.err = fmt.Errorf("read segment %s: %w", s.name, err)
 		}
 		if body != nil {
 			if t, err := decodeTables(&h, body[h.stored:]); err == nil {

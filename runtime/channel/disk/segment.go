@@ -179,9 +179,8 @@ func (r *reader) close() {
 	}
 }
 
-// setAside copies a damaged piece of a segment into a file of its own, at most maxBody of it.
-func setAside(dir flow.Dir, f flow.File, number uint64, from, to int64) error {
-	name := badName(number, from)
+// setAside copies a damaged piece of a segment into a file of its own, at most maxBody of it; what cannot be read is zero there.
+func setAside(dir flow.Dir, f flow.File, name string, from, to int64) error {
 	out, err := dir.Create(name+newSuffix, filePerm)
 	if errors.Is(err, errExist) {
 		out, err = dir.OpenWrite(name+newSuffix, true, filePerm)
@@ -189,7 +188,7 @@ func setAside(dir flow.Dir, f flow.File, number uint64, from, to int64) error {
 	if err != nil {
 		return fmt.Errorf("set damaged data aside: %w", err)
 	}
-	err = copyRange(out, f, from, min(to, from+maxBody))
+	err = copyRange(out, tolerant{f}, from, min(to, from+maxBody))
 	if err == nil {
 		err = out.Sync()
 	}
@@ -198,6 +197,9 @@ func setAside(dir flow.Dir, f flow.File, number uint64, from, to int64) error {
 	}
 	if err == nil {
 		err = dir.Rename(name+newSuffix, dir, name)
+	}
+	if err == nil {
+		err = dir.Sync()
 	}
 	if err != nil {
 		return fmt.Errorf("set damaged data aside: %w", err)

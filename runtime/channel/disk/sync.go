@@ -325,8 +325,8 @@ func (c *Channel) retire() {
 	c.begin()
 	var failed error
 	for _, s := range gone {
-		if err := c.dir.Remove(s.name); err != nil {
-			failed = err // the next opening removes it
+		if err := c.discard(s); err != nil {
+			failed = err // the next opening finds it delivered
 		}
 	}
 	c.finish()
