@@ -31,20 +31,23 @@ func main() {
 	deps := cli.Deps{
 		Version:   version,
 		Types:     reg,
-		Kinds:     kinds,
+		Kinds:     func(env cli.KindEnv) []resource.Kind { return kinds(reg, env) },
 		RunAgent:  runAgent(reg),
 		RunBroker: runBroker,
 		Supervise: func(ctx context.Context, layout api.Layout, log *slog.Logger) error {
-			return supervisor.Run(ctx, supervisor.Options{Layout: layout, Log: log})
+			return supervisor.Run(ctx, supervisor.Options{Layout: layout, Log: log, Data: agent.Data{Layout: layout, Registry: reg}})
+		},
+		Survey: func(ctx context.Context, layout api.Layout) (api.Installation, error) {
+			return agent.Data{Layout: layout, Registry: reg}.Survey(ctx)
 		},
 	}
 	os.Exit(cli.Main(context.Background(), deps, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // kinds gives the kinds of objects that are planned.
-func kinds(env cli.KindEnv) []resource.Kind {
+func kinds(reg *pipeline.Registry, env cli.KindEnv) []resource.Kind {
 	all := agents.Kinds(agents.Options{
-		Layout: env.Layout, Types: env.Types, Wait: env.Wait,
+		Layout: env.Layout, Types: env.Types, Wait: env.Wait, Survey: agent.Data{Layout: env.Layout, Registry: reg}.Survey,
 		Ensure: func(ctx context.Context) (*api.Client, error) {
 			return supervisor.Ensure(ctx, env.Layout, env.Executable)
 		},

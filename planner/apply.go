@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"strconv"
 	"sync"
 	"time"
 
@@ -44,7 +45,11 @@ type UnconfirmedError struct{ Losses []resource.Loss }
 
 func (e *UnconfirmedError) Error() string {
 	l := e.Losses[0]
-	return fmt.Sprintf("%d %s in %s would be lost: confirm with -confirm-loss=%s", l.Events, l.What, l.Address, quoteAddress(l.Address))
+	n := strconv.FormatInt(l.Events, 10)
+	if l.Events >= resource.Unknown {
+		n = "an unknown number of"
+	}
+	return fmt.Sprintf("%s %s in %s would be lost: confirm with -confirm-loss=%s", n, l.What, l.Address, quoteAddress(l.Address))
 }
 
 // Apply carries out the steps of a plan. It needs the exclusive lock; store is the state under that lock. An error means that

@@ -27,6 +27,7 @@ type Options struct {
 	Replace         []string
 	NoRefresh       bool // topics are not read and not changed; agents always are
 	ForgetPositions bool
+	Confirmed       []string // addresses of losses that the user confirmed
 	Now             time.Time
 }
 
@@ -134,13 +135,21 @@ func (b *builder) read(ctx context.Context) {
 		}
 	}
 	for a := range b.kindOf {
-		if b.sel.has(a) {
+		if b.sel.has(b.whole(a)) {
 			b.address = append(b.address, a)
 		}
 	}
 	sort.Slice(b.address, func(i, j int) bool {
 		return before(b.kindOf[b.address[i]], b.address[i], b.kindOf[b.address[j]], b.address[j])
 	})
+}
+
+// whole gives the object that an address is, or is a part of.
+func (b *builder) whole(a string) string {
+	if l := b.lives[a]; l != nil && l.Part != "" {
+		return l.Part
+	}
+	return a
 }
 
 func (b *builder) ofKind(name string) (want []*resource.Object, known []*resource.Known) {
@@ -249,8 +258,10 @@ func (b *builder) diff(ctx context.Context) {
 		switch {
 		case err != nil:
 			b.problem("Planning "+a, a, err)
+		case unchanged(c) && c != nil && c.Note != "":
+			b.plan.Notes = append(b.plan.Notes, Note{Address: a, Text: c.Note})
 		case unchanged(c):
-			if b.lives[a] != nil {
+			if l := b.lives[a]; l != nil && l.Part == "" {
 				b.plan.Unchanged = append(b.plan.Unchanged, a)
 			}
 		default:
@@ -305,7 +316,7 @@ func (b *builder) compare(ctx context.Context, a, kind string) (*resource.Change
 		return nil, fmt.Errorf("this program has no kind %q", kind)
 	}
 	c, err := k.Diff(ctx, want, live, known, resource.DiffOptions{
-		Replace: matchesAny(b.opt.Replace, a), Destroy: b.opt.Destroy, ForgetPositions: b.opt.ForgetPositions,
+		Replace: matchesAny(b.opt.Replace, a), Destroy: b.opt.Destroy, ForgetPositions: b.opt.ForgetPositions, Confirmed: b.opt.Confirmed,
 	})
 	if err == nil && unchanged(c) && want != nil && nameless(b.st.Known(a)) && known != nil && len(known.Identity) > 0 {
 		return &resource.Change{Action: resource.Adopt, Reason: "an interrupted apply made it", Before: live.Have}, nil

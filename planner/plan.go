@@ -45,6 +45,9 @@ type Plan struct {
 	// DependsOn are the references of every wanted object, for state: a later plan orders deletions by them.
 	DependsOn map[string][]string `json:"depends_on,omitempty"`
 
+	// Notes are about what exists and the plan does not touch, such as stored events that no channel owns.
+	Notes []Note `json:"notes,omitempty"`
+
 	Outputs      []Output `json:"outputs,omitempty"`
 	Warnings     []string `json:"warnings,omitempty"`
 	OutsideReads []string `json:"outside_reads,omitempty"` // files read outside the configuration's directory
@@ -74,6 +77,12 @@ type Step struct {
 	After []string `json:"after,omitempty"`
 	// First says that the step runs before everything that is not First, whatever becomes of it.
 	First bool `json:"first,omitempty"`
+}
+
+// Note is something to know of an object that the plan does not touch.
+type Note struct {
+	Address string `json:"address"`
+	Text    string `json:"text"`
 }
 
 // Protected is an object that is kept.

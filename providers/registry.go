@@ -47,7 +47,7 @@ func Registry() *pipeline.Registry {
 		pipeline.Interceptor("set", set.Defaults, set.About(), set.New),
 		pipeline.Interceptor("timestamp", timestamp.Defaults, timestamp.About(), timestamp.New),
 		pipeline.Interceptor("uuid", uuid.Defaults, uuid.About(), uuid.New),
-		pipeline.Channel("disk", disk.Defaults, disk.About, disk.New),
+		pipeline.Channel("disk", disk.Defaults, disk.About, disk.New).Storing(disk.Stored),
 		pipeline.Channel("memory", memory.Defaults, memory.About, memory.New),
 		pipeline.Sink("console", console.Defaults, console.About(), console.New),
 		pipeline.Sink("file", file.Defaults, file.About(), file.New),

@@ -33,6 +33,9 @@ func (k *agentKind) Apply(ctx context.Context, c *resource.Change, want *resourc
 			return nil, err
 		}
 	case resource.Delete:
+		if channel, ok := c.Detail[detailOrphan].(string); ok {
+			return nil, k.discard(ctx, id, channel, c, opt)
+		}
 		return nil, k.remove(ctx, id, c, opt)
 	case resource.NoOp, resource.Adopt:
 	default:
@@ -51,10 +54,10 @@ func (k *agentKind) start(ctx context.Context, id string, c *resource.Change, wa
 	if err != nil {
 		return err
 	}
-	r := api.StartRequest{Meta: api.AgentMeta{Address: c.Address, ID: id}, Spec: *spec, Secrets: want.Secrets, Restart: c.Detail[detailRestart] == true}
+	r := api.StartRequest{Meta: api.AgentMeta{Address: c.Address, ID: id}, Spec: *spec, Secrets: want.Secrets, Restart: c.Detail[detailRestart] == true, Lose: map[string]int64{}}
 	for _, ch := range stringList(c.Detail[detailDropped]) {
-		if _, ok := opt.Confirmed[c.Address+".channel."+ch]; ok {
-			r.DropChannels = append(r.DropChannels, ch)
+		if n, ok := opt.Confirmed[channelAddress(c.Address, ch)]; ok {
+			r.Lose[ch] = n
 		}
 	}
 	opt.Report(doing(c, r.Restart))
@@ -220,10 +223,12 @@ func unwell(a api.Agent) []api.Component {
 
 // remove drains an agent and removes it. Events that a durable channel still holds are lost only if that was confirmed.
 func (k *agentKind) remove(ctx context.Context, id string, c *resource.Change, opt resource.ApplyOptions) error {
-	r := api.StopRequest{Remove: true, Keep: !opt.ForgetPositions, Empty: c.Detail[detailRunning] == true || c.Detail[detailDurable] == true}
+	r := api.StopRequest{
+		Remove: true, Keep: !opt.ForgetPositions, Empty: c.Detail[detailRunning] == true || c.Detail[detailDurable] == true, Lose: map[string]int64{},
+	}
 	for address, n := range opt.Confirmed {
-		if strings.HasPrefix(address, c.Address+".channel.") {
-			r.Lose += n
+		if channel, ok := strings.CutPrefix(address, channelAddress(c.Address, "")); ok {
+			r.Lose[channel] = n
 		}
 	}
 	opt.Report("draining")
@@ -252,11 +257,7 @@ func notDrained(address string, left []api.Orphan) error {
 			continue
 		}
 		flags = append(flags, fmt.Sprintf("-confirm-loss=%s.channel.%s", address, o.Channel))
-		n := resource.Events(o.Events)
-		if o.Events >= api.UnknownEvents {
-			n = "an unknown number of events"
-		}
-		what = append(what, n+" in channel."+o.Channel)
+		what = append(what, events(o.Events)+" in channel."+o.Channel)
 	}
 	return fmt.Errorf("%s could not be delivered in time and stay on disk, and the agent is stopped: repair the destination and try again, raise the agent's drain, or give them up with %s",
 		strings.Join(what, ", "), strings.Join(flags, " "))

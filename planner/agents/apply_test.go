@@ -31,6 +31,7 @@ type world struct {
 	ending int // how often the supervisor says that it is ending
 	ensure int
 	modes  []api.ShutdownMode
+	given  []api.DiscardRequest // orphans to give up
 }
 
 func newWorld(t *testing.T) (*world, *agentKind) {
@@ -67,6 +68,16 @@ func newWorld(t *testing.T) (*world, *agentKind) {
 		defer w.mu.Unlock()
 		w.stops = append(w.stops, in)
 		api.WriteJSON(rw, w.stop)
+	})
+	sup.HandleFunc("POST /discard", func(rw http.ResponseWriter, r *http.Request) {
+		var in api.DiscardRequest
+		if err := api.ReadJSON(rw, r, &in); err != nil || r.URL.Query().Get("id") != "x" {
+			t.Errorf("%v %v", r.URL, err)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.given = append(w.given, in)
+		api.WriteJSON(rw, struct{}{})
 	})
 	sup.HandleFunc("POST /shutdown", func(rw http.ResponseWriter, r *http.Request) {
 		var in api.ShutdownRequest
@@ -214,7 +225,7 @@ func TestUndeliveredEventsAreNotDeletedUnasked(t *testing.T) {
 	if known, err := k.Apply(t.Context(), c, nil, opt); err != nil || known != nil {
 		t.Errorf("confirmed: %v %v", known, err)
 	}
-	if len(w.stops) != 2 || !w.stops[0].Empty || !w.stops[0].Keep || w.stops[0].Lose != 0 || w.stops[1].Lose != 1204 {
+	if len(w.stops) != 2 || !w.stops[0].Empty || !w.stops[0].Keep || len(w.stops[0].Lose) != 0 || len(w.stops[1].Lose) != 1 || w.stops[1].Lose["old"] != 1204 {
 		t.Errorf("asked %+v", w.stops)
 	}
 }
@@ -240,7 +251,7 @@ func TestAStartOfASavedPlanIsTheSame(t *testing.T) {
 	if _, err := k.Apply(t.Context(), &saved, o, opt); err != nil {
 		t.Fatal(err)
 	}
-	if !w.starts[0].Restart || len(w.starts[0].DropChannels) != 1 {
+	if !w.starts[0].Restart || w.starts[0].Lose["old"] != 5 {
 		t.Errorf("asked %+v", w.starts)
 	}
 }

@@ -23,6 +23,7 @@ const (
 	detailID      = "id"      // of the agent's directory
 	detailDropped = "dropped" // list: channels whose loss may be confirmed
 	detailBacklog = "backlog" // events waiting when the plan was made
+	detailOrphan  = "orphan"  // the channel, of an orphan
 )
 
 // Diff compares what an agent runs with what is wanted, component by component.
@@ -35,6 +36,8 @@ func (k *agentKind) Diff(_ context.Context, want *resource.Object, live *resourc
 		}
 	case want == nil && live == nil:
 		return &resource.Change{Action: resource.NoOp}, nil
+	case live != nil && isOrphan(live):
+		return diffOrphan(live, opt)
 	case want == nil:
 		return k.diffDelete(live, opt)
 	case live == nil:
@@ -69,7 +72,7 @@ func (k *agentKind) diffUpdate(want *resource.Object, live *resource.Live, opt r
 	if have.Hash() == wanted.Hash() {
 		return k.asWanted(c, want, live, a, opt)
 	}
-	d := &differ{kind: k, was: k.anatomy(have), is: k.anatomy(wanted), places: want.Places, live: a, address: want.Address, noted: map[string]bool{}}
+	d := &differ{kind: k, was: k.anatomy(have), is: k.anatomy(wanted), places: want.Places, live: a, address: want.Address, noted: map[string]bool{}, confirmed: opt.Confirmed}
 	d.run()
 	c.Items, c.Loss = d.items, d.loss
 	labels := maps.Clone(d.was.labels)
@@ -185,6 +188,8 @@ type differ struct {
 	live    api.Agent
 	address string
 	figures map[string]*api.Component // of live, by kind and name
+
+	confirmed []string // addresses of losses
 
 	items   []resource.Item
 	loss    []resource.Loss

@@ -118,13 +118,21 @@ func diffCases() map[string]diffCase {
 			s.Sinks[0].Config["compression"] = "zstd"
 			s.Settings = schema.Config{"drain": "1m"}
 		}, live: running(), obj: func(o *resource.Object) { o.IgnoreChanges = []string{"sink.stream.compression", "drain"} }},
-		"replace":                            {have: same, want: same, live: running(), opt: resource.DiffOptions{Replace: true}},
-		"restart loses what cannot replay":   {have: exec, want: func(s *schema.AgentSpec) { exec(s); s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
-		"restart loses nothing that replays": {have: same, want: func(s *schema.AgentSpec) { s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
-		"destroy":                            {have: same, live: running(backlog("stream", 3), sinkState("ok", ""))},
-		"destroy and forget":                 {have: same, live: running(), opt: resource.DiffOptions{Destroy: true, ForgetPositions: true}},
-		"destroy with a stuck disk":          {have: disk, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
-		"destroy of what was not drained":    {have: disk, live: api.Agent{State: api.Stopped, Orphans: []api.Orphan{{Channel: "stream", Events: 7}}}},
+		"replace":                                   {have: same, want: same, live: running(), opt: resource.DiffOptions{Replace: true}},
+		"restart loses what cannot replay":          {have: exec, want: func(s *schema.AgentSpec) { exec(s); s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"restart loses nothing that replays":        {have: same, want: func(s *schema.AgentSpec) { s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"destroy":                                   {have: same, live: running(backlog("stream", 3), sinkState("ok", ""))},
+		"destroy and forget":                        {have: same, live: running(), opt: resource.DiffOptions{Destroy: true, ForgetPositions: true}},
+		"destroy with a stuck disk":                 {have: disk, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"the branch goes and its loss is confirmed": {have: alerts, want: same, live: running(backlog("alerts", 12345)), opt: resource.DiffOptions{Confirmed: []string{"agent.driver_info.channel.alerts"}}},
+		"a branch that is an orphan comes again": {have: same, want: alerts, live: func() api.Agent {
+			a := running()
+			a.Orphans = []api.Orphan{{Channel: "alerts", Events: 12345, Bytes: 2202010}}
+			return a
+		}()},
+		"destroy of what cannot run":      {have: disk, live: api.Agent{State: api.Crashed, CannotRun: true, LastExit: "exit status 1", Components: []api.Component{backlog("stream", 1204)}}},
+		"destroy of what crashed once":    {have: disk, live: api.Agent{State: api.Crashed, LastExit: "signal: killed", Components: []api.Component{backlog("stream", 1204)}}},
+		"destroy of what was not drained": {have: disk, live: api.Agent{State: api.Stopped, Orphans: []api.Orphan{{Channel: "stream", Events: 7}}}},
 	}
 }
 

@@ -19,6 +19,8 @@ type Options struct {
 	Types  schema.Types
 	// Ensure gives a client of the supervisor, and starts one when none runs.
 	Ensure func(ctx context.Context) (*api.Client, error)
+	// Survey describes what runs, and what agents hold that do not; nil: api.Survey, which knows nothing of the latter.
+	Survey func(ctx context.Context) (api.Installation, error)
 	// Wait is how long sinks may take to connect before that is a warning; 0: 10 s.
 	Wait time.Duration
 	// Ready is how long an agent may take to become ready; 0: 60 s.
@@ -32,6 +34,9 @@ func Kinds(o Options) []resource.Kind {
 	}
 	if o.Ready == 0 {
 		o.Ready = time.Minute
+	}
+	if o.Survey == nil {
+		o.Survey = func(ctx context.Context) (api.Installation, error) { return api.Survey(ctx, o.Layout) }
 	}
 	h := &host{Options: o, turn: make(chan struct{}, 1)}
 	return []resource.Kind{&brokerKind{h}, &agentKind{h}}

@@ -47,8 +47,18 @@ func runningNote(a api.Agent, restart bool) string {
 	return s + "; stays up, same process"
 }
 
-func figures(events, bytes int64) string {
-	return fmt.Sprintf("%s (%s)", resource.Events(events), resource.Size(bytes))
+func figures(n, bytes int64) string {
+	if n >= api.UnknownEvents {
+		return events(n)
+	}
+	return fmt.Sprintf("%s (%s)", events(n), resource.Size(bytes))
+}
+
+func events(n int64) string {
+	if n >= api.UnknownEvents {
+		return "an unknown number of events"
+	}
+	return resource.Events(n)
 }
 
 // about estimates how long events take at a rate; "" when that cannot be said.
@@ -187,7 +197,7 @@ func (d *differ) stuckLoss(p part) {
 }
 
 func (d *differ) lose(channel string, events, bytes int64) {
-	address := d.address + ".channel." + channel
+	address := channelAddress(d.address, channel)
 	if slices.ContainsFunc(d.loss, func(l resource.Loss) bool { return l.Address == address }) {
 		return
 	}
@@ -206,7 +216,7 @@ func (d *differ) restartLoss() {
 func (d *differ) added(p part) {
 	if !covered(d.is, d.was, p) {
 		d.sum("add", p.label())
-		d.add(resource.Item{Path: p.path, Action: resource.Create, Effect: schema.Swap, Note: strings.TrimSpace(d.kind.tail(d.is, p))})
+		d.add(resource.Item{Path: p.path, Action: resource.Create, Effect: schema.Swap, Note: strings.TrimSpace(d.kind.tail(d.is, p) + d.inherits(p))})
 	}
 	if p.kind == schema.Source || p.kind == schema.Sink {
 		d.kind.interesting(p, d.add)
@@ -280,6 +290,10 @@ func (d *differ) drains(p part) string {
 	c := d.component(p)
 	if c == nil || c.BacklogEvents == 0 {
 		return "it is empty" + d.takes(p)
+	}
+	if slices.Contains(d.confirmed, channelAddress(d.address, p.name)) {
+		d.lose(p.name, c.BacklogEvents, c.BacklogBytes)
+		return figures(c.BacklogEvents, c.BacklogBytes) + " waiting are given up" + d.takes(p)
 	}
 	s := figures(c.BacklogEvents, c.BacklogBytes) + " waiting; drains through " + d.emptiers(p) + " first" + comma(d.drainTime(p))
 	switch {

@@ -33,8 +33,9 @@ func (k *agentKind) Name() string { return "agent" }
 
 // Read finds all agents of the installation, wanted or not, by their directories and locks. A running agent tells itself what it
 // runs; of one that does not run the stored spec counts.
-func (k *agentKind) Read(ctx context.Context, _ []*resource.Object, _ []*resource.Known) ([]*resource.Live, error) {
-	seen, err := api.Survey(ctx, k.Layout)
+// What agents hold in channels that left the configuration are objects of their own.
+func (k *agentKind) Read(ctx context.Context, want []*resource.Object, _ []*resource.Known) ([]*resource.Live, error) {
+	seen, err := k.Survey(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,11 @@ func (k *agentKind) Read(ctx context.Context, _ []*resource.Object, _ []*resourc
 		})
 	}
 	wg.Wait()
-	return lives, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	orphans, err := k.orphans(lives, want)
+	return append(lives, orphans...), err
 }
 
 func (k *agentKind) readOne(ctx context.Context, a api.Agent, supervised bool) (*resource.Live, error) {

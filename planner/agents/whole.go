@@ -72,7 +72,7 @@ func (k *agentKind) diffDelete(live *resource.Live, opt resource.DiffOptions) (*
 		}
 		backlog, bytes = backlog+m.BacklogEvents, bytes+m.BacklogBytes
 		c.Items = append(c.Items, resource.Item{Path: p.path, Action: resource.Delete, Note: figures(m.BacklogEvents, m.BacklogBytes) + " waiting" + through(d, p)})
-		if d.durable(p) && d.stuck(p.name) {
+		if d.durable(p) && (d.stuck(p.name) || a.CannotRun) {
 			d.lose(p.name, m.BacklogEvents, m.BacklogBytes)
 		}
 		d.stuckLoss(p)
@@ -103,10 +103,20 @@ func (k *agentKind) leftovers(d *differ, a api.Agent) {
 }
 
 func through(d *differ, p part) string {
+	if d.live.CannotRun {
+		return ", and the agent cannot run" + because(d.live.LastExit)
+	}
 	if d.stuck(p.name) {
 		return ", and " + d.emptiers(p) + " takes nothing at present" + cause(d, p)
 	}
 	return "; drains through " + d.emptiers(p) + " first" + comma(d.drainTime(p))
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }
 
 func cause(d *differ, p part) string {

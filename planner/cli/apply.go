@@ -279,7 +279,7 @@ func (s *session) showTries(p *planner.Plan) {
 	}
 	logs := ""
 	for _, st := range p.Steps {
-		if st.Kind == planner.KindAgent {
+		if st.Kind == planner.KindAgent && st.Action != resource.Delete {
 			logs = fmt.Sprintf("collect%s logs %s -f", chdir, shellQuote(st.Address))
 			break
 		}

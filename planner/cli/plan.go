@@ -78,7 +78,7 @@ func (s *session) makePlan(ctx *cli.Context, st *state.State, destroy bool) (*pl
 	p, diags := planner.New(ctx.Context, s.cfg, st, kinds, planner.Options{
 		Program: s.deps.Version, Installation: s.installation(), Destroy: destroy,
 		Targets: ctx.StringSlice("target"), Excludes: ctx.StringSlice("exclude"), Replace: ctx.StringSlice("replace"),
-		NoRefresh: !ctx.Bool("refresh"), ForgetPositions: ctx.Bool("forget-positions"), Now: s.now(),
+		NoRefresh: !ctx.Bool("refresh"), ForgetPositions: ctx.Bool("forget-positions"), Confirmed: ctx.StringSlice("confirm-loss"), Now: s.now(),
 	})
 	if ctx.Context.Err() != nil {
 		return nil, nil, context.Canceled

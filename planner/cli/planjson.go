@@ -41,7 +41,7 @@ func planJSON(p *planner.Plan) map[string]any {
 		"relevant_attributes": []any{},
 		"collect": map[string]any{
 			"installation": p.Installation, "destroy": p.Destroy, "steps": p.Steps, "losses": p.Losses(), "protected": p.Protected,
-			"warnings": p.Warnings, "not_read": p.NotRead, "outside_reads": p.OutsideReads,
+			"warnings": p.Warnings, "notes": p.Notes, "not_read": p.NotRead, "outside_reads": p.OutsideReads,
 		},
 	}
 }

@@ -131,6 +131,9 @@ func (s *stream) plan(p *planner.Plan, operation string) {
 	for _, k := range p.Protected {
 		s.warning(k.Address, fmt.Sprintf("%s is protected and kept: %s", k.Address, k.Why))
 	}
+	for _, n := range p.Notes {
+		s.send("info", "note", n.Address+": "+n.Text, map[string]any{"note": n})
+	}
 	for _, w := range p.Warnings {
 		s.warning("", w)
 	}

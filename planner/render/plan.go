@@ -128,7 +128,15 @@ func outputChange(o planner.Output) string {
 }
 
 func (w *Writer) planNotes(p *planner.Plan) {
-	if len(p.OutsideReads)+len(p.NotRead)+len(p.Warnings) > 0 {
+	others := len(p.OutsideReads) + len(p.NotRead) + len(p.Warnings)
+	if others > 0 || len(p.Notes) > 0 && len(p.Changes) > 0 {
+		w.line()
+	}
+	for _, n := range p.Notes {
+		address := safe(n.Address)
+		w.line("  ", w.paint(cyan+";"+bold, "·"), " ", w.paint(bold, address), strings.Repeat(" ", max(2, noteColumn-columns(address))), safe(n.Text))
+	}
+	if len(p.Notes) > 0 && (others > 0 || !p.Differs()) {
 		w.line()
 	}
 	if len(p.OutsideReads) > 0 {

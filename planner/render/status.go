@@ -152,6 +152,9 @@ func orphan(o api.Orphan) string {
 	s := "an unknown number of events"
 	if o.Events < api.UnknownEvents {
 		s = resource.Events(o.Events)
+		if o.Bytes > 0 {
+			s += " (" + resource.Size(o.Bytes) + ")"
+		}
 	}
 	s += " not delivered"
 	if o.Why != "" {

@@ -53,6 +53,7 @@ type Live struct {
 	Basis    string            `json:"basis"`              // changes whenever a plan made from it must not be applied any more; no live figures
 	Figures  map[string]any    `json:"figures,omitempty"`  // live figures: pid, since, backlog, rates; not part of the basis
 	Unread   string            `json:"unread,omitempty"`   // why it could not be read although it may exist
+	Part     string            `json:"part,omitempty"`     // the object that it is a part of: a plan about that is about it, too
 }
 
 // Action is what happens to an object.
@@ -76,7 +77,7 @@ type Change struct {
 	Kind    string         `json:"kind"`
 	Action  Action         `json:"action"`
 	Reason  string         `json:"reason,omitempty"` // one clause: why, where that is not plain
-	Note    string         `json:"note,omitempty"`   // stands behind the address: "running 3 h 12 m, 1,004 events/s; stays up, same process"
+	Note    string         `json:"note,omitempty"`   // stands behind the address: "running 3 h 12 m, 1,004 events/s; stays up, same process"; of a no-op: what people should know of it
 	Items   []Item         `json:"items,omitempty"`  // in the order to be shown
 	Loss    []Loss         `json:"loss,omitempty"`
 	Before  map[string]any `json:"before,omitempty"`
@@ -107,6 +108,9 @@ type Loss struct {
 	Bytes   int64  `json:"bytes,omitempty"`
 	What    string `json:"what"` // "events waiting", "records"
 }
+
+// Unknown is the figure of a loss that nobody could count.
+const Unknown = 1 << 53
 
 // Kind manages one kind of object.
 type Kind interface {
@@ -157,6 +161,7 @@ type DiffOptions struct {
 	Replace         bool // asked for with -replace
 	Destroy         bool // the whole configuration is being destroyed
 	ForgetPositions bool
+	Confirmed       []string // addresses of losses that the user confirmed
 }
 
 // ApplyOptions carry the user's flags and the way to report.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"collect/runtime/pipeline"
 	"collect/runtime/supervisor/api"
 	"collect/runtime/telemetry"
 )
@@ -34,6 +35,7 @@ func (a *agent) handler() http.Handler {
 	mux.Handle("GET /metrics", telemetry.Handler(a.snapshot))
 	mux.HandleFunc("POST /reload", a.reload)
 	mux.HandleFunc("POST /drain", a.drainOver)
+	mux.HandleFunc("POST /discard", a.discard)
 	return mux
 }
 
@@ -90,11 +92,29 @@ func (a *agent) become(ctx context.Context, req api.ReloadRequest) error {
 	if req.Secrets == nil {
 		req.Secrets = map[string]string{}
 	}
-	if err := a.pipe.Reload(ctx, &req.Spec, req.Secrets, req.DropChannels...); err != nil {
+	var lose []pipeline.Loss
+	for channel, events := range req.Lose {
+		lose = append(lose, pipeline.Loss{Channel: channel, Events: events})
+	}
+	if err := a.pipe.Reload(ctx, &req.Spec, req.Secrets, lose...); err != nil {
 		return errors.Join(err, a.metrics.listen(ctx, a.settings.Metrics))
 	}
 	a.settings = set
 	return nil
+}
+
+// discard removes an orphan.
+func (a *agent) discard(w http.ResponseWriter, r *http.Request) {
+	var req api.DiscardRequest
+	if err := api.ReadJSON(w, r, &req); err != nil {
+		api.WriteError(w, http.StatusBadRequest, err)
+		return
+	}
+	if err := a.pipe.Discard(r.Context(), pipeline.Loss{Channel: req.Channel, Events: req.Events}); err != nil {
+		api.WriteError(w, http.StatusConflict, err)
+		return
+	}
+	api.WriteJSON(w, struct{}{})
 }
 
 // drainOver drains, answers, and lets the process end.

@@ -47,7 +47,7 @@ type Pipeline struct {
 	runners  map[string]*runner
 	sources  map[string]*sourceNode
 	pos      map[string]*positions
-	orphans  []orphan
+	orphans  []api.Orphan
 	retired  []*window // of sources that were replaced and may have something in flight
 	gone     int64     // events abandoned
 	remains  []api.Orphan
@@ -105,6 +105,7 @@ func (p *Pipeline) Start(ctx context.Context) error {
 		_, shutErr := p.shut(canceled(ctx))
 		return errors.Join(err, shutErr)
 	}
+	p.findOrphans()
 	p.setPhase(running)
 	return nil
 }

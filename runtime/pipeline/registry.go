@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
@@ -11,6 +12,7 @@ import (
 // schema.Types.
 type Registry struct {
 	entries map[typeKey]*Entry
+	storing []*Entry // channels whose data can be read without opening them, by name
 }
 
 type typeKey struct {
@@ -25,6 +27,14 @@ type Entry struct {
 	interceptor func(schema.Config, schema.Secrets, flow.Env) (flow.Interceptor, error)
 	channel     func(schema.Config, schema.Secrets, flow.Env) (flow.Channel, error)
 	sink        func(schema.Config, schema.Secrets, flow.Env) (flow.Sink, error)
+	stored      func(flow.Dir) (events, bytes int64, err error)
+}
+
+// Storing adds, to a channel whose data outlive the process, what tells how much of them lies undelivered in the channel's directory.
+// It must change nothing, and give 0 events for a directory of another type.
+func (e Entry) Storing(stored func(flow.Dir) (events, bytes int64, err error)) Entry {
+	e.stored = stored
+	return e
 }
 
 // NewRegistry makes a registry. Two entries of one name are a bug and panic.
@@ -36,7 +46,11 @@ func NewRegistry(entries ...Entry) *Registry {
 			panic("pipeline: two " + string(e.Kind) + " types are named " + e.Name)
 		}
 		r.entries[k] = &e
+		if e.stored != nil {
+			r.storing = append(r.storing, &e)
+		}
 	}
+	slices.SortFunc(r.storing, func(a, b *Entry) int { return strings.Compare(a.Name, b.Name) })
 	return r
 }
 

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"collect/hclspec/schema"
+	"collect/runtime/supervisor/api"
 )
 
 // Reload makes the pipeline another one while it runs. What the new spec does not change keeps its objects, sockets and files.
 // When anything of the new spec cannot be built, opened or bound, the old one goes on and the error says why. What is replaced or
 // removed may drain as long as the new spec's drain says; ctx bounds that and how long new sources may take to be ready. drop names
-// channels whose content may be lost when they leave.
-func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets schema.Secrets, drop ...string) error {
+// channels whose content may be lost when they leave, and how much of it.
+func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets schema.Secrets, drop ...Loss) error {
 	if err := p.life.lock(ctx); err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (p *Pipeline) waitReady(ctx context.Context) error {
 
 // converge makes what runs equal to a design: it stops what is not wanted or wanted otherwise, from the sources on, and starts
 // what is missing, from the sinks back.
-func (p *Pipeline) converge(ctx context.Context, d *design, drop []string) error {
+func (p *Pipeline) converge(ctx context.Context, d *design, drop []Loss) error {
 	draining, cancel := context.WithTimeout(ctx, d.agent.Drain)
 	defer cancel()
 	if err := p.stopOld(draining, d, p.keep(d), drop); err != nil {
@@ -133,7 +134,7 @@ func (p *Pipeline) keep(d *design) kept {
 }
 
 // stopOld stops what does not stay. A channel that leaves, or whose content would not survive, drains through its sinks first.
-func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []string) error {
+func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []Loss) error {
 	var sources []*sourceNode
 	for _, s := range p.sourceList() {
 		if !keep.sources[s.name] {
@@ -159,7 +160,7 @@ func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []str
 		leaving = append(leaving, n)
 		w := d.channels[n.name]
 		stays := w != nil && w.spec.Type == n.typ && n.durable
-		if !stays && !slices.Contains(drop, n.name) {
+		if !stays && !n.mayLose(drop) {
 			n.empty(ctx)
 		}
 	}
@@ -200,10 +201,15 @@ func (s *sourceNode) acked(ctx context.Context) {
 	s.settled(short)
 }
 
-func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*channelNode, drop []string) error {
+// mayLose says that what the channel holds now is no more than what may be lost of it.
+func (n *channelNode) mayLose(drop []Loss) bool {
+	return slices.ContainsFunc(drop, func(l Loss) bool { return l.Channel == n.name && n.ch.Stats().Events <= l.Events })
+}
+
+func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*channelNode, drop []Loss) error {
 	var errs error
 	for _, n := range leaving {
-		left := n.ch.Stats()
+		left, lose := n.ch.Stats(), n.mayLose(drop)
 		errs = errors.Join(errs, n.close(ctx))
 		p.mu.Lock()
 		delete(p.channels, n.name)
@@ -211,9 +217,12 @@ func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*chan
 		if w := d.channels[n.name]; w != nil && w.spec.Type == n.typ {
 			continue
 		}
-		if left.Events > 0 && n.durable && !slices.Contains(drop, n.name) {
+		if left.Events > 0 && n.durable && !lose {
 			p.orphaned(n.name, left.Events, left.Bytes)
 			continue
+		}
+		if !n.durable && p.isOrphan(n.name) {
+			continue // the directory holds what a durable channel of this name left
 		}
 		errs = errors.Join(errs, p.removeComponent("channel."+n.name))
 	}
@@ -236,7 +245,9 @@ func (p *Pipeline) startNew(ctx context.Context, d *design) error {
 		}
 		p.mu.Lock()
 		p.channels[name] = n
-		p.orphans = slices.DeleteFunc(p.orphans, func(o orphan) bool { return o.channel == name })
+		if n.durable { // what an orphan of this name holds is its own again
+			p.orphans = slices.DeleteFunc(p.orphans, func(o api.Orphan) bool { return o.Channel == name })
+		}
 		p.mu.Unlock()
 	}
 	for _, name := range sortedKeys(d.runners) {
@@ -295,29 +306,4 @@ func (p *Pipeline) adjust(d *design) {
 			r.members[i].limits(m.settings.Retry.Initial, m.settings.Retry.Max)
 		}
 	}
-}
-
-// orphan is a durable channel that left the configuration with events in it. Its directory stays.
-type orphan struct {
-	channel       string
-	events, bytes int64
-}
-
-func (p *Pipeline) orphaned(name string, events, bytes int64) {
-	p.mu.Lock()
-	p.orphans = append(p.orphans, orphan{channel: name, events: events, bytes: bytes})
-	p.mu.Unlock()
-	p.base.Log.Warn("channel left with events in it", "channel", name, "events", events)
-}
-
-// removeComponent removes a component's directory.
-func (p *Pipeline) removeComponent(address string) error {
-	dir, err := p.base.FS.OpenDir(p.base.Dir)
-	if err != nil {
-		return fmt.Errorf("%s: remove its data: %w", address, err)
-	}
-	if err := errors.Join(removeTree(dir, address), dir.Close()); err != nil {
-		return fmt.Errorf("%s: remove its data: %w", address, err)
-	}
-	return nil
 }

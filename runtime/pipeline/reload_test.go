@@ -14,7 +14,7 @@ import (
 	"collect/hclspec/schema"
 )
 
-func reload(t *testing.T, p *Pipeline, s *schema.AgentSpec, drop ...string) error {
+func reload(t *testing.T, p *Pipeline, s *schema.AgentSpec, drop ...Loss) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,11 +18,7 @@ func (p *Pipeline) Snapshot() api.Agent {
 	a := api.Agent{Ready: ready, NotReady: why, State: api.Running}
 	p.mu.Lock()
 	spec, ph := p.spec, p.phase
-	for _, o := range p.orphans {
-		a.Orphans = append(a.Orphans, api.Orphan{
-			Channel: o.channel, Events: o.events, Bytes: o.bytes, Why: "it left the configuration and was not empty in time",
-		})
-	}
+	a.Orphans = slices.Clone(p.orphans)
 	p.mu.Unlock()
 	a.Address, a.ConfigHash = spec.Address, spec.Hash()
 	p.components(&a, spec)

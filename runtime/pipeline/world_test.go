@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"collect/hclspec/schema"
+	"collect/runtime/channel/disk"
 	"collect/runtime/channel/memory"
 	"collect/runtime/flow"
 	"collect/runtime/flow/host"
@@ -138,6 +139,7 @@ func (w *world) registry() *Registry {
 		Interceptor("given", func() fakeConfig { return fakeConfig{} }, about, func(fakeConfig, flow.Env) (flow.Interceptor, error) {
 			return w.stage, nil
 		}),
+		Channel("disk", disk.Defaults, disk.About, disk.New).Storing(disk.Stored),
 		Channel("memory", memory.Defaults, memory.About, memory.New),
 		Channel("journal", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests", Durable: true}, w.journal),
 		Sink("fake", func() fakeConfig { return fakeConfig{} }, about, w.sink),

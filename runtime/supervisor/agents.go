@@ -19,6 +19,7 @@ import (
 const (
 	answerLimit = 30 * time.Second // for a process that was just started to answer
 	endGrace    = 10 * time.Second // beyond an agent's own drain, before it is killed
+	manyEnds    = 3                // an agent that ended so often while an answer is awaited gives none
 )
 
 // agentUnit makes the unit of an agent.
@@ -118,6 +119,7 @@ func (s *supervisor) start(ctx context.Context, r api.StartRequest) error {
 	if err := s.desire(u, api.Running); err != nil {
 		return err
 	}
+	u.set(func() { u.quick = 0 }) // what it is now may run where the one before did not
 	u.setWant(true)
 	return nil
 }
@@ -161,7 +163,7 @@ func (s *supervisor) reload(ctx context.Context, u *unit, r api.StartRequest) er
 	if err := s.answers(ctx, u, c); err != nil {
 		return err
 	}
-	err := c.Reload(ctx, api.ReloadRequest{Spec: r.Spec, Secrets: r.Secrets, DropChannels: r.DropChannels})
+	err := c.Reload(ctx, api.ReloadRequest{Spec: r.Spec, Secrets: r.Secrets, Lose: r.Lose})
 	if err != nil {
 		// The agent may keep these files itself. The old generation goes on, so what it needs stays.
 		return errors.Join(fmt.Errorf("reload %s: %w", u.address, err), writeSecrets(u.dir, old))
@@ -175,11 +177,12 @@ func (s *supervisor) reload(ctx context.Context, u *unit, r api.StartRequest) er
 // answers waits until the agent's process answers.
 func (s *supervisor) answers(ctx context.Context, u *unit, c *api.Client) error {
 	var last error
+	before := u.status().Restarts
 	err := until(ctx, answerLimit, func() (bool, error) {
 		_, last = c.Spec(ctx)
-		return last == nil, nil
+		return last == nil || u.status().Restarts-before >= manyEnds, nil
 	})
-	if err == nil {
+	if err == nil && last == nil {
 		return nil
 	}
 	st := u.status()
@@ -216,7 +219,10 @@ func (s *supervisor) stopAgent(ctx context.Context, id string, r api.StopRequest
 	if !r.Remove {
 		return reply, nil
 	}
-	if undelivered(reply.Left) > r.Lose {
+	if s.data != nil { // what lies on the disk counts, whatever was answered
+		reply.Left = s.holds(u, "not delivered when the agent stopped")
+	}
+	if !within(reply.Left, r.Lose) {
 		return reply, writeJSON(filepath.Join(u.dir, api.LeftFile), reply.Left)
 	}
 	if err := s.remove(u, r.Keep); err != nil {
@@ -235,28 +241,71 @@ func (s *supervisor) restart(ctx context.Context, u *unit) (api.StopReply, error
 	return api.StopReply{Killed: killed}, err
 }
 
-// cannotDrain notes, for an agent that was to deliver everything and cannot even run, that nobody knows what its channels hold.
+// cannotDrain notes, for an agent that was to deliver everything and cannot even run, what its channels hold.
 func (s *supervisor) cannotDrain(u *unit, r api.StopRequest, cause error) error {
 	if !r.Empty || !r.Remove {
 		return nil
 	}
-	_, spec, err := readSettings(u.dir)
-	if err != nil && len(spec.Channels) == 0 {
-		return err
-	}
-	var left []api.Orphan
-	for _, c := range spec.Channels {
-		left = append(left, api.Orphan{Channel: c.Name, Events: api.UnknownEvents, Why: cause.Error()})
+	left := s.holds(u, cause.Error())
+	if len(left) == 0 {
+		return nil
 	}
 	return writeJSON(filepath.Join(u.dir, api.LeftFile), left)
 }
 
-func undelivered(left []api.Orphan) int64 {
-	n := int64(0)
-	for _, o := range left {
-		n += o.Events
+// holds lists what the channels of an agent hold that does not run. Where that cannot be read, nobody knows what each of them holds.
+func (s *supervisor) holds(u *unit, why string) []api.Orphan {
+	if s.data != nil {
+		left, err := s.data.Stored(u.id)
+		for i := range left {
+			if left[i].Why == "" {
+				left[i].Why = why
+			}
+		}
+		if err == nil {
+			return left
+		}
+		why = err.Error()
 	}
-	return n
+	_, spec, _ := readSettings(u.dir) // channels of settings that cannot be read count too
+	var left []api.Orphan
+	for _, c := range spec.Channels {
+		left = append(left, api.Orphan{Channel: c.Name, Events: api.UnknownEvents, Why: why})
+	}
+	return left
+}
+
+// within says that no channel holds more than may be lost of it.
+func within(left []api.Orphan, lose map[string]int64) bool {
+	return !slices.ContainsFunc(left, func(o api.Orphan) bool { return o.Events > lose[o.Channel] })
+}
+
+// discard removes an orphan of an agent: the agent does when it runs.
+func (s *supervisor) discard(ctx context.Context, id string, r api.DiscardRequest) error {
+	u, err := s.unit(id, nil)
+	if u == nil || err != nil {
+		return err
+	}
+	end, err := u.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	p, err := u.settled(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p != nil:
+		c := api.Dial(s.layout.AgentSocket(id))
+		if err := s.answers(ctx, u, c); err != nil {
+			return err
+		}
+		return c.Discard(ctx, r)
+	case s.data != nil:
+		return s.data.Discard(id, r)
+	}
+	return fmt.Errorf("%s does not run", u.address)
 }
 
 // drain ends the process of an agent. With Empty it must deliver what it holds first; one that does not run is started for that.
@@ -270,11 +319,11 @@ func (s *supervisor) drain(ctx context.Context, u *unit, r api.StopRequest) (api
 		before := u.wanted()
 		u.setWant(true)
 		if err := s.answers(ctx, u, c); err != nil {
-			if r.Lose == 0 {
+			if !within(s.holds(u, err.Error()), r.Lose) {
 				u.setWant(before)
 				return api.StopReply{}, fmt.Errorf("cannot be drained: %w", err)
 			}
-			r.Empty = false // it cannot deliver, and the user has confirmed the loss
+			r.Empty = false // it cannot deliver, and has nothing, or the user has confirmed the loss
 		}
 	}
 	u.setWant(false)

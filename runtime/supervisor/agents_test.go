@@ -81,11 +81,11 @@ func TestRemovalKeepsPositionsAndNeverLosesUnasked(t *testing.T) {
 	if a := in.agent("agent.a"); a.State != api.Stopped {
 		t.Fatalf("it must stay, stopped: %+v", a)
 	}
-	req.Lose = 4
+	req.Lose = map[string]int64{"c": 4, "another": 100}
 	if reply, err := c.Stop(t.Context(), r.Meta.ID, req); err != nil || reply.Removed {
 		t.Fatalf("with too small a confirmation: %+v %v", reply, err)
 	}
-	req.Lose = 5
+	req.Lose = map[string]int64{"c": 5}
 	if reply, err := c.Stop(t.Context(), r.Meta.ID, req); err != nil || !reply.Removed {
 		t.Fatalf("confirmed: %+v %v", reply, err)
 	}

@@ -28,6 +28,9 @@ func (s *supervisor) handler() http.Handler {
 	mux.HandleFunc("POST /stop", call(func(r *http.Request, in api.StopRequest) (any, error) {
 		return s.stopAgent(r.Context(), r.URL.Query().Get("id"), in)
 	}))
+	mux.HandleFunc("POST /discard", call(func(r *http.Request, in api.DiscardRequest) (any, error) {
+		return struct{}{}, s.discard(r.Context(), r.URL.Query().Get("id"), in)
+	}))
 	mux.HandleFunc("POST /broker/start", call(func(r *http.Request, in api.BrokerRequest) (any, error) {
 		return s.startBroker(r.Context(), in)
 	}))

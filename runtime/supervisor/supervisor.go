@@ -21,6 +21,13 @@ type Options struct {
 	Layout api.Layout
 	Binary string // the program that agents run; "": the one that runs here
 	Log    *slog.Logger
+	Data   Data // nil: what agents hold that do not run is not known
+}
+
+// Data tells what the channels of agents hold that do not run, and removes orphans of such agents.
+type Data interface {
+	Stored(id string) ([]api.Orphan, error)
+	Discard(id string, r api.DiscardRequest) error
 }
 
 // Run supervises until it is told to end, or ctx ends: then agents and broker go on. A lock that another supervisor holds
@@ -68,6 +75,7 @@ type supervisor struct {
 	binary  string
 	build   string
 	log     *slog.Logger
+	data    Data
 	since   time.Time
 	checked verifier
 	mind    func(*unit) // begins to mind a unit, for as long as Run runs
@@ -94,7 +102,7 @@ func newSupervisor(o Options) (*supervisor, error) {
 		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	return &supervisor{
-		layout: o.Layout, binary: o.Binary, build: filepath.Base(filepath.Dir(o.Binary)), log: o.Log,
+		layout: o.Layout, binary: o.Binary, build: filepath.Base(filepath.Dir(o.Binary)), log: o.Log, data: o.Data,
 		units: map[string]*unit{},
 	}, nil
 }

@@ -17,6 +17,7 @@ const (
 	firstPause = time.Second
 	maxPause   = 30 * time.Second
 	healthyRun = time.Minute // a run of this length makes the next pause the first again
+	quickEnd   = 5 * time.Second
 )
 
 // unit is one process that is watched: an agent, or the development broker.
@@ -34,6 +35,7 @@ type unit struct {
 	want     bool
 	proc     *process
 	restarts int
+	quick    int // ends soon after a start, in a row
 	lastExit string
 	next     time.Time
 	obtains  bool          // a process is being looked for or started
@@ -90,9 +92,16 @@ func (u *unit) mind(ctx context.Context) {
 		if time.Since(began) >= healthyRun {
 			fails = 0
 		}
+		quick := time.Since(began) < quickEnd
 		pause := restartPause(fails)
 		fails++
-		u.set(func() { u.restarts++; u.next = time.Now().Add(pause) })
+		u.set(func() {
+			u.restarts++
+			u.next = time.Now().Add(pause)
+			if u.quick++; !quick {
+				u.quick = 0
+			}
+		})
 		u.log.Warn("starts again", "last_exit", u.status().LastExit, "pause", pause)
 		if woken := u.pause(ctx, pause); woken {
 			fails = 0
@@ -241,7 +250,7 @@ func (u *unit) setWant(want bool) {
 func (u *unit) status() api.Supervised {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	s := api.Supervised{ID: u.id, Address: u.address, State: api.Stopped, Restarts: u.restarts, LastExit: u.lastExit, NextTry: u.next}
+	s := api.Supervised{ID: u.id, Address: u.address, State: api.Stopped, Restarts: u.restarts, LastExit: u.lastExit, NextTry: u.next, Quick: u.quick}
 	switch {
 	case u.proc != nil:
 		s.State, s.PID, s.Since, s.Adopted = api.Running, u.proc.pid, u.proc.since, u.proc.own == nil

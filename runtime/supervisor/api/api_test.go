@@ -195,7 +195,7 @@ func TestOtherUsersGetNothingFromAControlSocket(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	verbs := []string{"GET /supervisor", "POST /start", "POST /stop", "POST /shutdown", "POST /broker/start", "POST /broker/stop", "GET /snapshot", "GET /spec", "POST /reload", "POST /drain", "GET /metrics"}
+	verbs := []string{"GET /supervisor", "POST /start", "POST /stop", "POST /shutdown", "POST /broker/start", "POST /broker/stop", "GET /snapshot", "GET /spec", "POST /reload", "POST /drain", "POST /discard", "GET /metrics"}
 	for _, verb := range verbs {
 		got := make(chan string, 1)
 		go func() {

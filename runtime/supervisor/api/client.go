@@ -117,6 +117,16 @@ func (c *Client) Stop(ctx context.Context, id string, r StopRequest) (StopReply,
 	return s, c.post(ctx, "/stop?id="+url.QueryEscape(id), r, &s)
 }
 
+// Discard asks an agent to remove an orphan.
+func (c *Client) Discard(ctx context.Context, r DiscardRequest) error {
+	return c.post(ctx, "/discard", r, nil)
+}
+
+// DiscardOf asks the supervisor to remove an orphan of an agent, whether that runs or not.
+func (c *Client) DiscardOf(ctx context.Context, id string, r DiscardRequest) error {
+	return c.post(ctx, "/discard?id="+url.QueryEscape(id), r, nil)
+}
+
 // StartBroker asks the supervisor to run the development broker, and returns when it takes connections.
 func (c *Client) StartBroker(ctx context.Context, r BrokerRequest) (BrokerReply, error) {
 	var b BrokerReply

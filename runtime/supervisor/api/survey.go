@@ -162,6 +162,7 @@ func mergeWatched(agents []Agent, watched []Supervised) {
 			continue
 		}
 		a.Restarts, a.LastExit = w.Restarts, w.LastExit
+		a.CannotRun = a.State == Crashed && w.Quick >= 2
 		switch {
 		case a.State == Crashed && w.PID != 0:
 			a.State, a.PID = Starting, w.PID

@@ -78,6 +78,7 @@ type Agent struct {
 	RSS        int64       `json:"rss_bytes"`
 	CPUSeconds float64     `json:"cpu_seconds"`
 	LastExit   string      `json:"last_exit,omitempty"`
+	CannotRun  bool        `json:"cannot_run,omitempty"` // it ended soon after its last starts
 	Components []Component `json:"components"`
 	Edges      []Edge      `json:"edges,omitempty"`
 	Orphans    []Orphan    `json:"orphans,omitempty"`
@@ -173,8 +174,8 @@ type StartRequest struct {
 	Secrets schema.Secrets   `json:"secrets,omitempty"`
 	// Restart starts the process again, drained, also when it could reload.
 	Restart bool `json:"restart,omitempty"`
-	// DropChannels confirms the loss of what these channels hold.
-	DropChannels []string `json:"drop_channels,omitempty"`
+	// Lose confirms the loss of what channels hold that leave: by name, the most events.
+	Lose map[string]int64 `json:"lose,omitempty"`
 }
 
 // ReloadRequest asks an agent to become another spec. It answers when the new configuration is ready, or an error and
@@ -182,8 +183,8 @@ type StartRequest struct {
 type ReloadRequest struct {
 	Spec    schema.AgentSpec `json:"spec"`
 	Secrets schema.Secrets   `json:"secrets,omitempty"`
-	// DropChannels confirms the loss of what these channels hold.
-	DropChannels []string `json:"drop_channels,omitempty"`
+	// Lose confirms the loss of what channels hold that leave: by name, the most events.
+	Lose map[string]int64 `json:"lose,omitempty"`
 }
 
 // StopRequest asks the supervisor to stop an agent.
@@ -193,7 +194,14 @@ type StopRequest struct {
 	Remove  bool     `json:"remove,omitempty"`
 	Keep    bool     `json:"keep_positions,omitempty"` // with Remove: move positions to kept/
 	Restart bool     `json:"restart,omitempty"`        // start it again
-	Lose    int64    `json:"lose,omitempty"`           // with Remove: the most undelivered events that may go with it
+	// Lose is, with Remove, how many undelivered events may go with it at most, by channel.
+	Lose map[string]int64 `json:"lose,omitempty"`
+}
+
+// DiscardRequest asks to remove an orphan.
+type DiscardRequest struct {
+	Channel string `json:"channel"`
+	Events  int64  `json:"events"` // the most that it may hold
 }
 
 // StopReply says how the stop went.
@@ -227,6 +235,8 @@ type Supervised struct {
 	Restarts int       `json:"restarts"`
 	LastExit string    `json:"last_exit,omitempty"`
 	NextTry  time.Time `json:"next_try,omitzero"` // of a crashed process
+	// Quick counts its ends soon after a start, in a row: from two on it does not seem able to run.
+	Quick int `json:"quick_ends,omitempty"`
 }
 
 // BrokerReply is what a start of the development broker answers, when it takes connections.
