@@ -232,7 +232,7 @@ func figures(c api.Component) string {
 		if c.Capacity > 0 {
 			s += " of " + resource.Size(c.Capacity)
 		}
-		if c.BacklogEvents > 0 {
+		if c.BacklogEvents > 0 && c.Oldest > 0 {
 			s += ", oldest " + resource.Span(time.Duration(c.Oldest*float64(time.Second)))
 		}
 		s += "  "
