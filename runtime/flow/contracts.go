@@ -39,10 +39,11 @@ type Channel interface {
 	Open(ctx context.Context) error
 	// Reserve waits until there is room, first come first served. A size larger than the whole channel is an error.
 	Reserve(ctx context.Context, n Size) (Slot, error)
-	// Consumer gives the consumer of that name; each has a progress of its own. All consumers are made before the first Take, and a
-	// durable channel keeps everything for the consumers it knew last time until Forgo.
+	// Consumer gives the consumer of that name; each has a progress of its own. A new one begins with what is not committed by all
+	// others; the only other one's place it takes exactly. A durable channel keeps everything for the consumers it knew last time until
+	// Forgo.
 	Consumer(name string) Consumer
-	// Forgo says that a consumer of an earlier run does not exist any more.
+	// Forgo says that a consumer does not exist any more. All its leases have ended.
 	Forgo(consumer string) error
 	// Decided gives the position up to which the channel has decided a key.
 	Decided(key string) (uint64, bool)
@@ -71,6 +72,8 @@ type Slot interface {
 type Consumer interface {
 	// Take waits for the next batch. Returned leases come again before newer ones.
 	Take(ctx context.Context) (Lease, error)
+	// Waiting gives the events that are not committed.
+	Waiting() int64
 }
 
 // Lease is a batch that was handed out and is not finished. Many may be open, and end in any order.

@@ -29,6 +29,7 @@ func (p *Pipeline) buildChannel(d *design, w *channelWant) (*channelNode, error)
 	}
 	n := &channelNode{
 		name: w.spec.Name, typ: w.spec.Type, sig: w.sig, durable: w.entry.About.Durable, stats: p.stats.of(address), dir: dir,
+		consumers: map[string]flow.Consumer{},
 	}
 	id, err := p.identity(dir)
 	if err == nil {
@@ -52,11 +53,12 @@ func (p *Pipeline) buildChannel(d *design, w *channelWant) (*channelNode, error)
 func (p *Pipeline) buildRunner(d *design, w *runnerWant) (*runner, error) {
 	n := p.channels[w.channel]
 	r := &runner{
-		name: w.name, sig: w.sig, node: n, consumer: n.consumers[w.consumer], log: p.base.Log, pool: p.base.Pool, rand: p.base.Rand,
-		counts: d.channels[w.channel].consumers[0] == w.consumer, wake: newSignal(), edges: deadEdges{},
+		name: w.name, sig: w.sig, node: n, consumer: n.consumers[w.name], log: p.base.Log, pool: p.base.Pool, rand: p.base.Rand,
+		wake: newSignal(), edges: deadEdges{},
 		balance: balance{strategy: w.settings.Strategy, random: w.settings.Policy == "random", sticky: w.settings.Sticky},
 		limits:  w.limits(),
 	}
+	r.counts.Store(d.channels[w.channel].readers[0] == w.name)
 	if w.group != nil {
 		r.group = p.stats.of("sink_group." + w.group.Name)
 	}

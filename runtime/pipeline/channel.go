@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,53 +19,29 @@ type channelNode struct {
 	durable   bool
 	ch        flow.Channel
 	stats     *flow.Stats
-	dir       flow.Dir // its own directory
-	consumers map[string]flow.Consumer
+	dir       flow.Dir                 // its own directory
+	consumers map[string]flow.Consumer // by reader, the name of a runner
+	seats     seats
+	joined    bool // a consumer was made since the last leave
 
 	mu      sync.Mutex // guards runners
 	runners []*runner
 }
 
-// consumersName is the file in a channel's directory that lists its consumers, one a line: what is gone from the configuration
-// must be forgone, or the channel would keep everything for it.
-const consumersName = "consumers"
-
-// open opens the channel, makes its consumers and forgoes those of earlier runs.
-func (n *channelNode) open(ctx context.Context, consumers []string) error {
+// open opens the channel and learns who read it before.
+func (n *channelNode) open(ctx context.Context) error {
 	if err := guard(func() error { return n.ch.Open(ctx) }); err != nil {
 		return fmt.Errorf("channel %s: %w", n.name, err)
 	}
-	n.consumers = map[string]flow.Consumer{}
-	for _, c := range consumers {
-		n.consumers[c] = n.ch.Consumer(c)
-	}
-	if err := n.forgo(consumers); err != nil {
-		return errors.Join(fmt.Errorf("channel %s: %w", n.name, err), n.ch.Close(ctx))
+	if n.durable {
+		raw, _, err := readFile(n.dir, consumersName)
+		if err != nil {
+			return errors.Join(fmt.Errorf("channel %s: %w", n.name, err), n.ch.Close(ctx))
+		}
+		n.seats = decodeSeats(raw)
 	}
 	n.ch.OnPressure(n.pressure)
 	return nil
-}
-
-func (n *channelNode) forgo(consumers []string) error {
-	if !n.durable {
-		return nil
-	}
-	raw, _, err := readFile(n.dir, consumersName)
-	if err != nil {
-		return err
-	}
-	for old := range strings.FieldsSeq(string(raw)) {
-		if !slices.Contains(consumers, old) {
-			if err := n.ch.Forgo(old); err != nil {
-				return fmt.Errorf("forgo consumer %s: %w", old, err)
-			}
-		}
-	}
-	list := strings.Join(consumers, "\n") + "\n"
-	if list == string(raw) {
-		return nil
-	}
-	return writeFile(n.dir, consumersName, []byte(list))
 }
 
 func (n *channelNode) attach(r *runner) {

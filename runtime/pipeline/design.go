@@ -22,17 +22,16 @@ type design struct {
 }
 
 type channelWant struct {
-	spec      schema.ChannelSpec
-	entry     *Entry
-	config    schema.Config // with a derived capacity
-	consumers []string      // sorted
-	sig       string
+	spec    schema.ChannelSpec
+	entry   *Entry
+	config  schema.Config // with a derived capacity
+	readers []string      // names of runners, sorted
+	sig     string
 }
 
 type runnerWant struct {
 	name     string // sink.NAME, sink_group.NAME or sink_group.NAME/SINK
 	channel  string
-	consumer string
 	dead     string // "" none
 	group    *schema.GroupSpec
 	settings schema.GroupSettings
@@ -242,7 +241,7 @@ func (d *design) runner(w *runnerWant) error {
 	return nil
 }
 
-// name gives the consumers their names, derives capacities, and signs everything.
+// name joins channels with their readers, derives capacities, and signs everything.
 func (d *design) name() {
 	readers := map[string][]*runnerWant{}
 	for _, name := range sortedKeys(d.runners) {
@@ -252,15 +251,10 @@ func (d *design) name() {
 	for name, ch := range d.channels {
 		list := readers[name]
 		for _, w := range list {
-			// A single reader keeps its place also when another sink takes over from it.
-			if w.consumer = w.name; len(list) == 1 {
-				w.consumer = "main"
-			}
-			ch.consumers = append(ch.consumers, w.consumer)
+			ch.readers = append(ch.readers, w.name)
 		}
-		slices.Sort(ch.consumers)
 		ch.config = d.capacity(ch, list)
-		ch.sig = signature(ch.spec.Type, ch.config, ch.consumers)
+		ch.sig = signature(ch.spec.Type, ch.config)
 	}
 	for _, w := range d.runners {
 		var parts []any
@@ -269,7 +263,7 @@ func (d *design) name() {
 			s.Settings = without(s.Settings, "retry") // applied to the living
 			parts = append(parts, s)
 		}
-		w.sig = signature(w.name, w.channel, w.consumer, w.dead, w.settings, parts, fingerprint(d.secrets, parts))
+		w.sig = signature(w.name, w.channel, w.dead, w.settings, parts, fingerprint(d.secrets, parts))
 	}
 	for _, w := range d.sources {
 		s := w.spec

@@ -101,7 +101,11 @@ func (p *Pipeline) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.converge(ctx, want, nil); err != nil {
+	err = p.converge(ctx, want, nil)
+	if err == nil {
+		err = p.forgone(want)
+	}
+	if err != nil {
 		_, shutErr := p.shut(canceled(ctx))
 		return errors.Join(err, shutErr)
 	}

@@ -44,10 +44,17 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 	if err != nil {
 		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), old.agent.Drain) // the way back must not end half way
 		defer cancel()
-		if again := p.converge(back, old, nil); again != nil {
+		again := p.converge(back, old, nil)
+		if again == nil {
+			again = p.forgone(old)
+		}
+		if again != nil {
 			return errors.Join(err, fmt.Errorf("and the configuration before could not be restored: %w", again))
 		}
 		return err
+	}
+	if err := p.forgone(want); err != nil { // until the next change the channel keeps more than it must
+		p.base.Log.Warn("a channel still keeps events for a sink that is gone", "err", err)
 	}
 	p.mu.Lock()
 	p.spec, p.secrets = spec, secrets
@@ -170,6 +177,9 @@ func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []Los
 			runners = append(runners, r)
 		}
 	}
+	for _, r := range p.exhausts(d, keep, runners) {
+		r.exhaust(ctx)
+	}
 	stopErr = p.stopRunners(ctx, runners)
 	p.mu.Lock()
 	for _, r := range runners {
@@ -232,16 +242,22 @@ func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*chan
 // startNew opens channels, then starts runners, then sources. Sources of the old design that stay go on all the time.
 func (p *Pipeline) startNew(ctx context.Context, d *design) error {
 	for _, name := range sortedKeys(d.channels) {
-		if p.channel(name) != nil {
+		w := d.channels[name]
+		if n := p.channel(name); n != nil {
+			if err := n.join(w.readers); err != nil {
+				return err
+			}
 			continue
 		}
-		w := d.channels[name]
 		n, err := p.buildChannel(d, w)
 		if err != nil {
 			return err
 		}
-		if err := n.open(ctx, w.consumers); err != nil {
+		if err := n.open(ctx); err != nil {
 			return errors.Join(err, n.dir.Close())
+		}
+		if err := n.join(w.readers); err != nil {
+			return errors.Join(err, n.close(ctx))
 		}
 		p.mu.Lock()
 		p.channels[name] = n
@@ -302,6 +318,7 @@ func (p *Pipeline) adjust(d *design) {
 		s.limit(d.sources[s.name])
 	}
 	for _, r := range p.runnerList() {
+		r.counts.Store(d.channels[r.node.name].readers[0] == r.name)
 		for i, m := range d.runners[r.name].members {
 			r.members[i].limits(m.settings.Retry.Initial, m.settings.Retry.Max)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"collect/runtime/flow"
@@ -26,7 +27,8 @@ type runner struct {
 	log      *slog.Logger
 	pool     *flow.Pool
 	rand     flow.Rand
-	counts   bool // this consumer's progress is what the channel counts as out
+	counts   atomic.Bool  // this reader's progress is what the channel counts as out
+	out      atomic.Int64 // events of leases that are committed
 
 	wake    signal // something changed that the loop may wait for
 	done    func(*flow.Batch, flow.Result)

@@ -83,7 +83,8 @@ func (r *runner) settle(w *work, n int) {
 		r.node.stats.Error(fmt.Errorf("commit: %w", err))
 		r.node.stats.Duplicates.Add(int64(w.events))
 	}
-	if r.counts {
+	r.out.Add(int64(w.events))
+	if r.counts.Load() {
 		r.node.stats.EventsOut.Add(int64(w.events))
 		r.node.stats.BytesOut.Add(w.bytes)
 	}

@@ -485,6 +485,8 @@ func (s journalSlot) Put(b *flow.Batch) error {
 	return nil
 }
 
+func (j *journal) Waiting() int64 { return j.Stats().Events }
+
 func (j *journal) Take(ctx context.Context) (flow.Lease, error) {
 	for {
 		j.mu.Lock()

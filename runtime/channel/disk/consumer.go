@@ -83,8 +83,14 @@ func (k *consumer) begin(p progress) {
 	}
 }
 
-// lowest gives the progress of the consumer that is farthest behind, but for number skip. The caller holds the mutex.
+// lowest gives the progress of the consumer that is farthest behind, but for number skip, and exactly that of the only other one. The
+// caller holds the mutex.
 func (c *Channel) lowest(skip int) progress {
+	if len(c.consumers) == 2 {
+		p := c.consumers[1-skip].p
+		p.spans = slices.Clone(p.spans)
+		return p
+	}
 	var p progress
 	found := false
 	for i, k := range c.consumers {
@@ -121,6 +127,12 @@ func (c *Channel) freeSlot() int {
 
 // Forgo ends a consumer of an earlier run. When it was the last one, what it had not committed stays for the next new one.
 func (c *Channel) Forgo(name string) error {
+	c.mu.Lock()
+	all := slices.Clone(c.consumers)
+	c.mu.Unlock()
+	for _, k := range all { // one that came to begin where this one ends must be known before
+		k.store()
+	}
 	c.mu.Lock()
 	i := slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == slotConsumer && k.name == name })
 	if i < 0 {
@@ -192,6 +204,13 @@ func (k *consumer) Take(ctx context.Context) (flow.Lease, error) {
 		}
 		cancel()
 	}
+}
+
+// Waiting gives the events that are not committed.
+func (k *consumer) Waiting() int64 {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	return int64(k.c.before - min(k.p.committed(), k.c.before))
 }
 
 // relieveEvery is how often the sinks are asked to end what they hold while there are too many gaps.

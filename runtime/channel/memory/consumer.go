@@ -112,6 +112,19 @@ func (k *consumer) Take(ctx context.Context) (flow.Lease, error) {
 	}
 }
 
+// Waiting gives the events that are not committed.
+func (k *consumer) Waiting() int64 {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	var n int64
+	for _, e := range k.c.held {
+		if e.b != nil && !slices.Contains(e.committed, k) {
+			n += int64(e.b.Len())
+		}
+	}
+	return n
+}
+
 // try gives a lease, or what to wait for.
 func (k *consumer) try() (*lease, <-chan struct{}, error) {
 	c := k.c
