@@ -41,6 +41,7 @@ func TestReadersComeAndGoWithoutDoublingAnything(t *testing.T) {
 				w.drain(p, time.Second)
 				p = w.start(read(channel, "c", "a"))
 			}
+			eventually(t, "the source is ready", func() bool { ok, _ := p.Ready(); return ok })
 			made := w.count(w.made, "source.in")
 			if err := reload(t, p, read(channel, sinks...)); err != nil {
 				t.Fatal(err)
