@@ -56,6 +56,13 @@ func (n *channelNode) detach(r *runner) {
 	n.mu.Unlock()
 }
 
+// shared says whether several runners read the channel.
+func (n *channelNode) shared() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.runners) > 1
+}
+
 // pressure is called when the channel is full of what its runners have leased.
 func (n *channelNode) pressure() {
 	n.mu.Lock()

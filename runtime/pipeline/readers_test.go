@@ -80,6 +80,11 @@ func TestASinkThatIsTakenAwayDoesNotDoubleWhatTheOthersHave(t *testing.T) {
 		w.target("b").write = func([]string) error { return errors.New("away") }
 		p := w.start(read(channel, "a", "b"))
 		eventually(t, "a has all", func() bool { return len(w.target("a").lines()) == 100 })
+		for _, c := range p.Snapshot().Components {
+			if c.Name == "b" && c.BacklogEvents != 100 {
+				t.Errorf("%d events wait for b, want 100", c.BacklogEvents)
+			}
+		}
 		if err := reload(t, p, read(channel, "a")); err != nil {
 			t.Fatal(err)
 		}

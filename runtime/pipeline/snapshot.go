@@ -89,7 +89,7 @@ func (p *Pipeline) components(a *api.Agent, spec *schema.AgentSpec) {
 	}
 }
 
-// load adds what the runners of a component have in flight.
+// load adds what the runners of a component have in flight, and, when others read the channel too, what waits for it alone.
 func load(c *api.Component, list []*runner, of func(*runner) bool) {
 	for _, r := range list {
 		if of(r) {
@@ -97,6 +97,9 @@ func load(c *api.Component, list []*runner, of func(*runner) bool) {
 			c.InFlight += r.inFlight
 			c.InFlightBytes += r.inBytes
 			r.mu.Unlock()
+			if r.node.shared() {
+				c.BacklogEvents = max(c.BacklogEvents, r.consumer.Waiting())
+			}
 		}
 	}
 }
