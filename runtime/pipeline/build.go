@@ -16,7 +16,7 @@ func (p *Pipeline) env(d *design, address, id, dir string) flow.Env {
 		Agent: d.spec.Address, Component: address, ID: id, Dir: dir, Host: p.base.Host,
 		Log: p.base.Log.With("agent", d.spec.Address, "component", address),
 		FS:  p.base.FS, Net: p.base.Net, Rand: p.base.Rand, Pool: p.base.Pool, Stats: p.stats.of(address),
-		Ready: func() {}, Resolve: p.base.Resolve,
+		Ready: func() {}, Resolve: p.base.Resolve, Out: p.base.Out,
 	}
 }
 

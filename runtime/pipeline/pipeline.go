@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path"
 	"slices"
@@ -22,6 +23,7 @@ type Base struct {
 	Rand    flow.Rand
 	Log     *slog.Logger
 	Pool    *flow.Pool
+	Out     io.Writer // where sinks show events to people; nil: only in the log
 	Host    string
 	Dir     string // for the agent's data: positions, channels, components' own state
 	Resolve func(token string) (string, error)
