@@ -136,7 +136,7 @@ func (p *Pipeline) position(w *sourceWant) (*positions, string, error) {
 		return pos, full, nil
 	}
 	if pos != nil { // another type now: its positions mean something else
-		if err := pos.file.dir.Close(); err != nil {
+		if err := pos.close(); err != nil {
 			return nil, "", fmt.Errorf("%s: %w", address, err)
 		}
 	}
@@ -152,8 +152,10 @@ func (p *Pipeline) position(w *sourceWant) (*positions, string, error) {
 	name := w.spec.Name
 	pos = newPositions(file, func(keys []string) { p.forget(name, keys) })
 	stats := p.stats.of(address)
+	var saving context.Context
+	saving, pos.stop = context.WithCancel(p.hard)
 	p.back.Go(func() {
-		pos.save(p.hard, func(err error) { stats.Error(fmt.Errorf("save positions: %w", err)) })
+		pos.save(saving, func(err error) { stats.Error(fmt.Errorf("save positions: %w", err)) })
 	})
 	p.mu.Lock()
 	p.pos[name] = pos
@@ -208,6 +210,7 @@ func (p *Pipeline) buildSource(d *design, w *sourceWant) (*sourceNode, error) {
 	}
 	s.limit(w)
 	p.newRouting(w, pos)
+	pos.stages = len(e.stages)
 	return s, nil
 }
 

@@ -235,7 +235,7 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 	p.kill()
 	p.back.Wait()
 	for _, name := range sortedKeys(pos) {
-		err = errors.Join(err, pos[name].file.dir.Close())
+		err = errors.Join(err, pos[name].close())
 	}
 	p.mu.Lock()
 	p.phase = stopped

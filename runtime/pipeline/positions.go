@@ -17,6 +17,8 @@ type positions struct {
 	forget func(keys []string)
 	dirty  signal
 	saving gate
+	stop   context.CancelFunc // ends save
+	stages int                // interceptors of the source, each with dead-letter keys of its own
 
 	mu      sync.Mutex // guards all below
 	keys    map[string]*keyState

@@ -56,6 +56,7 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 	if err := p.forgone(want); err != nil { // until the next change the channel keeps more than it must
 		p.base.Log.Warn("a channel still keeps events for a sink that is gone", "err", err)
 	}
+	p.retirePositions(ctx, want)
 	p.mu.Lock()
 	p.spec, p.secrets = spec, secrets
 	p.mu.Unlock()

@@ -1,0 +1,71 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+)
+
+// retirePositions lets go what the process and the channels hold for sources that left, once all they emitted is settled. Their files
+// stay: a source that is declared again goes on there.
+func (p *Pipeline) retirePositions(ctx context.Context, d *design) {
+	p.mu.Lock()
+	var gone []string
+	for _, name := range sortedKeys(p.pos) {
+		if d.sources[name] == nil {
+			gone = append(gone, name)
+		}
+	}
+	p.mu.Unlock()
+	for _, name := range gone {
+		p.mu.Lock()
+		pos := p.pos[name]
+		p.mu.Unlock()
+		if !pos.settledAll() {
+			continue // the next reload finds it settled
+		}
+		saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait) // what was applied is not undone by a deadline
+		err := pos.Save(saving)
+		cancel()
+		if err == nil {
+			p.forgetSource(pos)
+			err = pos.close()
+			p.mu.Lock()
+			delete(p.pos, name)
+			p.mu.Unlock()
+		}
+		if err != nil { // the saver tries again, and the next reload
+			p.base.Log.Warn("positions of a source that left", "source", name, "err", err)
+		}
+	}
+}
+
+// forgetSource tells all channels that no batch of the source comes again behind its frontier, which is durable.
+func (p *Pipeline) forgetSource(pos *positions) {
+	prefix := pos.file.id + "/" + pos.routed + "/"
+	for _, key := range pos.all() {
+		for _, n := range p.channelList() {
+			n.ch.Forget(prefix + key)
+			for i := range pos.stages {
+				n.ch.Forget(fmt.Sprintf("%s%s/dead/%d", prefix, key, i))
+			}
+		}
+	}
+}
+
+// settledAll says whether nothing is in flight and nothing was abandoned.
+func (p *positions) settledAll() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, k := range p.keys {
+		if len(k.inFlight) > 0 || k.lost || k.acked != k.emitted {
+			return false
+		}
+	}
+	return true
+}
+
+// close ends the saver and closes the directory. Save was called before.
+func (p *positions) close() error {
+	p.stop()
+	return p.file.dir.Close()
+}
