@@ -23,7 +23,7 @@ import (
 type Config struct {
 	Path        schema.Expr `collect:"path,required,event,path" doc:"File to write. It may depend on the event; it begins with a constant directory, which events cannot leave: each part that depends on the event is one segment, escaped where needed."`
 	Roll        *Roll       `collect:"roll" doc:"Write files that appear only when they are complete. A unique part is put before the extension of path."`
-	CloseWhen   schema.Expr `collect:"close_when,event" doc:"An event for which this is true is the last of its file. Without a roll block the file then appears under exactly its path, or with a unique part when that is taken; it also ends when the agent stops or the channel is full."`
+	CloseWhen   schema.Expr `collect:"close_when,event,bool" doc:"An event for which this is true is the last of its file. Without a roll block the file then appears under exactly its path, or with a unique part when that is taken; it also ends when the agent stops or the channel is full."`
 	Keep        *Keep       `collect:"keep" doc:"Remove old files that this sink has rolled."`
 	Format      string      `collect:"format,enum=text|lines|json|avro" doc:"text (the same as lines): the body and a newline. json: an object with time, headers and body. avro: an Avro container of headers and body; needs roll or close_when."`
 	Newline     string      `collect:"newline,enum=escape|split|keep" doc:"A newline inside a body becomes the two characters \\n, ends a line, or is kept."`

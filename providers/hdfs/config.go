@@ -23,7 +23,7 @@ type Config struct {
 	Suffix      string      `collect:"suffix" doc:"Last part of file names, before that of the compression. Default: .txt, .json or .avro, as the format."`
 	InUseSuffix string      `collect:"in_use_suffix" doc:"Last part of the names of files that are being written; these names also begin with a dot."`
 	Roll        Roll        `collect:"roll" doc:"When a file ends. All limits hold; the first one reached counts."`
-	CloseWhen   schema.Expr `collect:"close_when,event" doc:"An event for which this is true is the last of its file."`
+	CloseWhen   schema.Expr `collect:"close_when,event,bool" doc:"An event for which this is true is the last of its file."`
 	Format      string      `collect:"format,enum=text|lines|json|avro" doc:"text (the same as lines): the body and a newline. json: an object with time, headers and body. avro: an Avro container of headers and body."`
 	Newline     string      `collect:"newline,enum=escape|split|keep" doc:"A newline inside a body becomes the two characters \\n, ends a line, or is kept."`
 	Compression string      `collect:"compression,enum=none|gzip|zstd|snappy" doc:"Compression of the files; snappy in Hadoop's block format."`
