@@ -26,8 +26,9 @@ var layers = []struct {
 	{"", []string{"planner/cli", "planner/agents", "planner/render", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline"}},
 
 	{"hclspec/schema", nil},
-	{"hclspec/expr", []string{"hclspec/schema"}},
-	{"hclspec", []string{"hclspec/schema", "hclspec/expr"}},
+	{"hclspec/internal/**", []string{"hclspec/schema"}},
+	{"hclspec/expr", []string{"hclspec/schema", "hclspec/internal/**"}},
+	{"hclspec", []string{"hclspec/schema", "hclspec/expr", "hclspec/internal/**"}},
 
 	{"planner/graph", nil},
 	{"planner/resource", []string{"hclspec/schema"}},

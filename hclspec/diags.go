@@ -8,6 +8,8 @@ import (
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"collect/hclspec/internal/bounded"
 )
 
 // fail records an error at a place.
@@ -34,6 +36,12 @@ func (l *loader) report(sev hcl.DiagnosticSeverity, at hcl.Range, summary, detai
 // add takes over diagnostics of the libraries, and says in our words what they say in theirs.
 func (l *loader) add(ds hcl.Diagnostics) {
 	for _, d := range ds {
+		if l.meter.Spent() && d.Summary == bounded.TooLarge {
+			if l.tooMuch {
+				continue // what is evaluated after it has no place any more
+			}
+			l.tooMuch = true
+		}
 		l.diags = append(l.diags, l.reword(d))
 	}
 }

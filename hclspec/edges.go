@@ -117,7 +117,7 @@ func (d *decoding) proposal(kind schema.Kind, text string) string {
 		for _, name := range sortedKeys(d.l.topics) {
 			body := d.l.topics[name].block.Body
 			if a := body.Attributes["name"]; a != nil {
-				if v, diags := a.Expr.Value(nil); !diags.HasErrors() && v.Type() == cty.String && v.AsString() == text {
+				if v, diags := d.l.meter.Value(a.Expr, nil); !diags.HasErrors() && v.Type() == cty.String && v.AsString() == text {
 					return "topic." + name
 				}
 			}

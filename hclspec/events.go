@@ -50,7 +50,7 @@ func (d *decoding) residual(name string, e hclsyntax.Expression, want expr.Type,
 		return schema.Expr{}, false
 	}
 	file := d.l.cfg.Files[e.Range().Filename]
-	out, diags := expr.Residual(e, file.Bytes, ctx, want)
+	out, diags := expr.ResidualWith(d.l.meter.Value, e, file.Bytes, ctx, want)
 	d.l.add(diags)
 	if diags.HasErrors() {
 		d.broken = true
@@ -97,7 +97,7 @@ func (d *decoding) noComponents(e hclsyntax.Expression) bool {
 func (d *decoding) confined(name string, e hclsyntax.Expression, ctx *hcl.EvalContext) bool {
 	probe := ctx.NewChild()
 	probe.Variables = map[string]cty.Value{"event": cty.UnknownVal(eventType)}
-	v, _ := e.Value(probe)
+	v, _ := d.l.meter.Value(e, probe)
 	v, _ = v.Unmark()
 	if v.IsKnown() || v.Type() != cty.String {
 		return true // the component says what is wrong

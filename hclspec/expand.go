@@ -79,6 +79,9 @@ func (l *loader) expandDynamic(c *contents, b *hclsyntax.Block, sc *scope) {
 	elements, known := l.elements(each.Expr, sc, "for_each of a dynamic block")
 	c.open = c.open || !known
 	for _, kv := range elements {
+		if !l.room(each.Expr.Range()) {
+			return
+		}
 		it := iterator{cty.ObjectVal(map[string]cty.Value{"key": kv[0], "value": kv[1]}), implicit}
 		inner := sc.with(name, it)
 		labels, ok := l.dynamicLabels(b.Body.Attributes["labels"], inner)

@@ -3,6 +3,7 @@ package hclspec
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -48,6 +49,11 @@ func (l *loader) functions() map[string]function.Function {
 	out["env"] = l.envFunction()
 	out["secretfile"] = l.secretFile()
 	out["templatefile"] = l.templateFile(out)
+	for name, f := range out {
+		if cost := costOf(name); cost != nil {
+			out[name] = l.meter.Costly(f, cost)
+		}
+	}
 	return out
 }
 
@@ -88,6 +94,7 @@ func (l *loader) file(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, cause(err))
 	}
+	l.meter.Charge(len(src)/16, hcl.Range{})
 	return string(src), nil
 }
 
@@ -115,6 +122,21 @@ func (l *loader) fileExists() function.Function {
 
 const maxFileSet = 100000
 
+// countedTree stops a search that goes through a whole machine.
+type countedTree struct {
+	fs.FS
+	seen int
+}
+
+func (t *countedTree) ReadDir(name string) ([]fs.DirEntry, error) {
+	if t.seen > maxFileSet {
+		return nil, fs.ErrInvalid
+	}
+	list, err := fs.ReadDir(t.FS, name)
+	t.seen += 1 + len(list)
+	return list, err
+}
+
 func (l *loader) fileSet() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "pattern", Type: cty.String}},
@@ -125,8 +147,12 @@ func (l *loader) fileSet() function.Function {
 				return none, function.NewArgErrorf(1, "%q is not a pattern", args[1].AsString())
 			}
 			dir := l.reads(args[0].AsString())
-			names, err := doublestar.Glob(os.DirFS(dir), args[1].AsString(), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
-			if err != nil || len(names) > maxFileSet {
+			tree := &countedTree{FS: os.DirFS(dir)}
+			names, err := doublestar.Glob(tree, args[1].AsString(), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+			if tree.seen > maxFileSet {
+				return none, function.NewArgErrorf(0, "%s holds more than %d files and directories", dir, maxFileSet)
+			}
+			if err != nil {
 				return none, function.NewArgErrorf(0, "the files of %s cannot be listed", dir)
 			}
 			sort.Strings(names)
@@ -188,7 +214,7 @@ func (l *loader) templateFile(all map[string]function.Function) function.Functio
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			none := cty.UnknownVal(cty.String)
 			name := args[0].AsString()
-			e, err := l.parseTemplate(name)
+			e, err := l.template(name)
 			if err != nil {
 				return none, function.NewArgError(0, err)
 			}
@@ -207,7 +233,7 @@ func (l *loader) templateFile(all map[string]function.Function) function.Functio
 					return none, function.NewArgErrorf(1, "%s:%d uses %q, which the map does not have", name, tr.SourceRange().Start.Line, tr.RootName())
 				}
 			}
-			v, diags := e.Value(ctx)
+			v, diags := l.meter.Value(e, ctx)
 			if diags.HasErrors() {
 				return none, function.NewArgErrorf(0, "%s", firstError(diags))
 			}
@@ -222,6 +248,22 @@ func templateText(v cty.Value, name string) (cty.Value, error) {
 		return cty.UnknownVal(cty.String), function.NewArgErrorf(0, "%s does not give text", name)
 	}
 	return v.WithMarks(marks), nil
+}
+
+// template is a file that was parsed.
+type template struct {
+	expr hclsyntax.Expression
+	err  error
+}
+
+// template reads a file once, however often it is used.
+func (l *loader) template(name string) (hclsyntax.Expression, error) {
+	t, ok := l.templates[name]
+	if !ok {
+		t.expr, t.err = l.parseTemplate(name)
+		l.templates[name] = t
+	}
+	return t.expr, t.err
 }
 
 func (l *loader) parseTemplate(name string) (hclsyntax.Expression, error) {

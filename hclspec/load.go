@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
+	"collect/hclspec/internal/bounded"
 	"collect/hclspec/schema"
 )
 
@@ -39,6 +40,10 @@ type loader struct {
 	outside   map[string]bool
 	missing   string // an example of a value that is not known
 	graph     *topology
+	meter     *bounded.Meter
+	tooMuch   bool // everything together is too large, and that is said
+	blocks    int  // that count, for_each and dynamic have made
+	templates map[string]template
 	memos     memo
 }
 
@@ -52,6 +57,9 @@ type memo struct {
 func Load(o Options) (*Config, hcl.Diagnostics) {
 	l := newLoader(o)
 	l.load()
+	if l.blocks > maxBlocks {
+		l.diags = onlyTooLarge(l.diags)
+	}
 	if l.cfg.Incomplete {
 		l.warn(hcl.Range{}, "Not everything could be checked", "Some values are not known here%s. What depends on them is checked when they are.", l.missing)
 	}
@@ -74,8 +82,11 @@ func newLoader(o Options) *loader {
 		environ:   environment(o.Environ),
 		outside:   map[string]bool{},
 		graph:     newTopology(),
+		meter:     bounded.New(),
+		templates: map[string]template{},
 	}
 	l.funcs = l.functions()
+	l.meter.Functions = l.funcs
 	l.base = &hcl.EvalContext{Functions: l.funcs}
 	return l
 }

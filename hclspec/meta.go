@@ -42,12 +42,12 @@ func (l *loader) ignoreChanges(a *hclsyntax.Attribute) []string {
 			out = append(out, traversalText(t))
 			continue
 		}
-		v, diags := e.Value(nil)
-		if diags.HasErrors() || describe(v) != "text" {
+		s, ok := l.constantText(e)
+		if !ok {
 			l.fail(e.Range(), "Wrong type", "ignore_changes is a list of arguments, such as [config].")
 			continue
 		}
-		out = append(out, v.AsString())
+		out = append(out, s)
 	}
 	return out
 }

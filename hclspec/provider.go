@@ -35,12 +35,12 @@ type provider struct {
 func (l *loader) declareProvider(b *hclsyntax.Block) {
 	k := providerKey{typ: b.Labels[0]}
 	if a := b.Body.Attributes["alias"]; a != nil {
-		v, diags := a.Expr.Value(nil)
-		if diags.HasErrors() || describe(v) != "text" || !validName(v.AsString()) {
+		name, ok := l.constantText(a.Expr)
+		if !ok || !validName(name) {
 			l.fail(a.Expr.Range(), "Invalid name", "alias is a name in quotes, made of letters, digits, \"_\" and \"-\".")
 			return
 		}
-		k.alias = v.AsString()
+		k.alias = name
 	}
 	if old := l.providers[k]; old != nil {
 		if k.alias == "" {

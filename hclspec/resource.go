@@ -131,6 +131,10 @@ func (r *resource) countInstances(l *loader, a *hclsyntax.Attribute, sc *scope) 
 		return
 	}
 	for i := range n {
+		if !l.room(a.Expr.Range()) {
+			r.state = failed
+			return
+		}
 		idx := cty.NumberIntVal(i)
 		r.add(idx, &scope{label: r.label(), count: cty.ObjectVal(map[string]cty.Value{"index": idx})})
 	}
@@ -184,6 +188,10 @@ func (r *resource) eachInstances(l *loader, a *hclsyntax.Attribute, sc *scope) {
 		}
 		if k.IsNull() || k.Type() != cty.String || len(r.insts) >= maxInstances {
 			l.fail(a.Expr.Range(), "Wrong type", "The keys of for_each are texts, at most %d. Numbers become texts with [for n in … : tostring(n)].", maxInstances)
+			r.state = failed
+			return
+		}
+		if !l.room(a.Expr.Range()) {
 			r.state = failed
 			return
 		}

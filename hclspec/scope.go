@@ -131,7 +131,7 @@ func (l *loader) eval(e hclsyntax.Expression, sc *scope) (cty.Value, bool) {
 }
 
 func (l *loader) value(e hclsyntax.Expression, n *names) (cty.Value, bool) {
-	v, diags := e.Value(n.context(l.base))
+	v, diags := l.meter.Value(e, n.context(l.base))
 	if len(diags) > 0 {
 		l.add(diags)
 	}

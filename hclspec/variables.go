@@ -77,9 +77,13 @@ func (l *loader) variableFlags(v *variable) {
 	if a == nil {
 		return
 	}
-	val, diags := a.Expr.Value(&hcl.EvalContext{})
+	val, diags := l.meter.Value(a.Expr, &hcl.EvalContext{})
 	if diags.HasErrors() {
-		l.fail(a.Expr.Range(), "Default is not a constant", "The default of a variable is written out: it cannot use other names or functions. A value that is computed belongs into locals.")
+		l.notConstant(a.Expr, diags, "Default is not a constant", "The default of a variable is written out: it cannot use other names or functions. A value that is computed belongs into locals.")
+		v.state = failed
+		return
+	}
+	if !l.convertible(val, a.Expr.Range()) {
 		v.state = failed
 		return
 	}
@@ -97,9 +101,9 @@ func (l *loader) constant(a *hclsyntax.Attribute, want cty.Type, use func(cty.Va
 	if a == nil {
 		return
 	}
-	val, diags := a.Expr.Value(&hcl.EvalContext{})
+	val, diags := l.meter.Value(a.Expr, &hcl.EvalContext{})
 	if diags.HasErrors() {
-		l.fail(a.Expr.Range(), "Not a constant", "%q is written out here: it cannot use names or functions.", a.Name)
+		l.notConstant(a.Expr, diags, "Not a constant", quote(a.Name)+" is written out here: it cannot use names or functions.")
 		return
 	}
 	val, err := convert.Convert(val, want)
@@ -108,6 +112,34 @@ func (l *loader) constant(a *hclsyntax.Attribute, want cty.Type, use func(cty.Va
 		return
 	}
 	use(val)
+}
+
+// notConstant reports why an expression without names and functions has no value: it has some, or it is wrong in itself.
+func (l *loader) notConstant(e hclsyntax.Expression, diags hcl.Diagnostics, summary, detail string) {
+	calls := false
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		_, call := n.(*hclsyntax.FunctionCallExpr)
+		calls = calls || call
+		return nil
+	})
+	if calls || len(e.Variables()) > 0 {
+		l.fail(e.Range(), summary, "%s", detail)
+		return
+	}
+	l.add(diags)
+}
+
+// constantText evaluates a text that is written out.
+func (l *loader) constantText(e hcl.Expression) (string, bool) {
+	x, ok := e.(hclsyntax.Expression)
+	if !ok {
+		return "", false
+	}
+	v, diags := l.meter.Value(x, nil)
+	if diags.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
+		return "", false
+	}
+	return v.AsString(), true
 }
 
 func (v *variable) convert(val cty.Value) (cty.Value, error) {
@@ -169,9 +201,9 @@ func (l *loader) valueFile(path, name string) {
 			l.warn(a.NameRange, "Value for an undeclared variable", "No variable block declares %q, so this value is not used.%s", n, didYouMean(n, sortedKeys(l.vars), "%q"))
 			continue
 		}
-		val, diags := a.Expr.Value(&hcl.EvalContext{})
+		val, diags := l.meter.Value(a.Expr, &hcl.EvalContext{})
 		if diags.HasErrors() {
-			l.fail(a.Expr.Range(), "Value is not a constant", "Values of variables are written out: they cannot use names or functions.")
+			l.notConstant(a.Expr, diags, "Value is not a constant", "Values of variables are written out: they cannot use names or functions.")
 			v.state = failed
 			continue
 		}
@@ -221,7 +253,13 @@ func (v *variable) evaluate(l *loader) (cty.Value, bool) {
 	if !ok {
 		return val, false
 	}
+	if !l.convertible(val, v.given.at) {
+		return val, false
+	}
 	val, err := v.convert(val)
+	if err == nil && !l.keep(val, v.given.at) {
+		return val, false
+	}
 	if err != nil {
 		l.fail(v.given.at, "Wrong type", "The value of variable %q from %s does not fit its type %s: %s.", v.name, v.given.from, typeexpr.TypeString(v.typ), sentence(err))
 		return val, false
@@ -254,7 +292,7 @@ func (v *variable) read(l *loader) (cty.Value, bool) {
 	}
 	e, diags := hclsyntax.ParseExpression(src, name, hcl.InitialPos)
 	if !diags.HasErrors() {
-		val, more := e.Value(&hcl.EvalContext{})
+		val, more := l.meter.Value(e, &hcl.EvalContext{})
 		if !more.HasErrors() {
 			return val, true
 		}

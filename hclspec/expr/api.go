@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"collect/hclspec/schema"
 )
@@ -123,8 +124,16 @@ func Mentions(e hcl.Expression) bool {
 // the variables and functions that exist where the expression stands; src is the content of its file. Constants that
 // are not known yet leave the expression as it is written.
 func Residual(e hclsyntax.Expression, src []byte, ctx *hcl.EvalContext, want Type) (schema.Expr, hcl.Diagnostics) {
+	return ResidualWith(hclsyntax.Expression.Value, e, src, ctx, want)
+}
+
+// Evaluate works out an expression that does not depend on the event.
+type Evaluate func(e hclsyntax.Expression, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics)
+
+// ResidualWith is Residual with a way of evaluating of its own, which may set limits.
+func ResidualWith(eval Evaluate, e hclsyntax.Expression, src []byte, ctx *hcl.EvalContext, want Type) (schema.Expr, hcl.Diagnostics) {
 	c := newCompiler(ctx)
-	c.src = src
+	c.src, c.eval = src, eval
 	n := c.top(e, want)
 	if c.diags.HasErrors() || n == nil {
 		return schema.Expr{}, c.diags

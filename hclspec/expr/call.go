@@ -79,7 +79,7 @@ func (c *compiler) expand(e *hclsyntax.FunctionCallExpr) *hclsyntax.FunctionCall
 		c.errorf(last.Range(), "Unsupported expression", "A list that is expanded with ... must not depend on the event.")
 		return nil
 	}
-	v, diags := last.Value(c.ctx)
+	v, diags := c.eval(last, c.ctx)
 	c.diags = append(c.diags, diags...)
 	if diags.HasErrors() {
 		return nil

@@ -20,6 +20,7 @@ const maxOperators = 10_000
 // compiler turns a syntax tree into nodes, collecting everything that is wrong.
 type compiler struct {
 	ctx     *hcl.EvalContext
+	eval    Evaluate
 	funcs   map[string]Function
 	diags   hcl.Diagnostics
 	bound   []boundVar                        // variables of the for expressions around
@@ -38,6 +39,7 @@ type boundVar struct {
 
 func newCompiler(ctx *hcl.EvalContext) *compiler {
 	c := &compiler{
+		eval:   hclsyntax.Expression.Value,
 		funcs:  table(),
 		anon:   map[*hclsyntax.AnonSymbolExpr]int{},
 		folded: map[hclsyntax.Node]cty.Value{},
@@ -236,7 +238,7 @@ func (c *compiler) lookup(name string) int {
 
 // constant evaluates an expression that does not depend on the event.
 func (c *compiler) constant(e hclsyntax.Expression) *node {
-	v, diags := e.Value(c.ctx)
+	v, diags := c.eval(e, c.ctx)
 	c.diags = append(c.diags, diags...)
 	if diags.HasErrors() {
 		return nil

@@ -6,7 +6,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
 // formatOp writes one argument, or literal text when verb is 0.
@@ -24,7 +23,7 @@ type formatOp struct {
 func buildFormat(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
 	text, ok := args[0].text()
 	if !ok {
-		return c.viaCty(stdlib.FormatFunc, e, args, t)
+		return c.viaCty(formatFunc(), e, args, t)
 	}
 	ops, ok := parseFormat(text)
 	if !ok || !plainFormat(ops, args[1:]) {
@@ -64,14 +63,14 @@ func (c *compiler) checkedFormat(e *hclsyntax.FunctionCallExpr, args []*node, t 
 		case a.typ == cty.Number || a.typ == cty.String:
 			sample[i] = cty.NumberIntVal(1)
 		default:
-			return c.viaCty(stdlib.FormatFunc, e, args, t)
+			return c.viaCty(formatFunc(), e, args, t)
 		}
 	}
-	if _, err := stdlib.FormatFunc.Call(sample); err != nil {
+	if _, err := formatFunc().Call(sample); err != nil {
 		c.errorf(e.Range(), "Wrong format", "%s.", upperFirst(err.Error()))
 		return nil
 	}
-	return c.viaCty(stdlib.FormatFunc, e, args, t)
+	return c.viaCty(formatFunc(), e, args, t)
 }
 
 // parseFormat reads a layout; false means that it holds something that is not handled here.

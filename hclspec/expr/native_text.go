@@ -212,10 +212,14 @@ func (c *compiler) patternReplace(e *hclsyntax.FunctionCallExpr, args []*node, p
 		if err != nil || !m.match(b) {
 			return b, err
 		}
-		if (len(b)+1)*(len(by)+1) > maxScratch {
+		if (len(b)+1)*(len(by)+1) <= maxScratch {
+			return m.re().ReplaceAll(b, by), nil
+		}
+		out, ok := replacePattern(m.re(), b, by, maxScratch)
+		if !ok {
 			return nil, errTooLarge
 		}
-		return m.re().ReplaceAll(b, by), nil
+		return out, nil
 	})
 }
 

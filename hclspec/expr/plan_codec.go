@@ -148,12 +148,12 @@ func hasCapsule(t cty.Type) bool {
 // Bounds of a YAML document.
 const (
 	maxYAMLDepth = 64
-	maxYAMLWork  = 64 << 20 // bytes that aliases may stand for
+	maxYAMLWork  = 8 << 20 // bytes that aliases may stand for
 )
 
 var (
 	errDeepYAML  = errors.New("the YAML is nested deeper than 64 levels")
-	errAliasYAML = errors.New("the YAML has too many aliases: they would stand for more than 64 MiB")
+	errAliasYAML = errors.New("the YAML has too many aliases: they would stand for more than 8 MiB")
 )
 
 // checkYAML bounds depth and growth by reading the text only, since the parser recurses and copies aliases. It counts too much rather

@@ -11,6 +11,8 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 	"github.com/zclconf/go-cty/cty/gocty"
+
+	"collect/hclspec/internal/bounded"
 )
 
 // param is a parameter that is not null.
@@ -87,9 +89,9 @@ func replaceFunc() function.Function {
 			if err != nil {
 				return "", function.NewArgError(1, err)
 			}
-			return re.ReplaceAllString(a[0], a[2]), nil
+			return replacePatternText(re, a[0], a[2])
 		}
-		return strings.ReplaceAll(a[0], a[1], a[2]), nil
+		return replaceText(a[0], a[1], a[2])
 	})
 }
 
@@ -99,7 +101,7 @@ func regexReplaceFunc() function.Function {
 		if err != nil {
 			return "", function.NewArgError(1, err)
 		}
-		return re.ReplaceAllString(a[0], a[2]), nil
+		return replacePatternText(re, a[0], a[2])
 	})
 }
 
@@ -212,7 +214,7 @@ func conversion(t cty.Type) function.Function {
 				return cty.NilType, function.NewArgErrorf(0, "cannot convert %s to %s", from.FriendlyName(), t.FriendlyName())
 			}
 			if v := args[0]; v.IsKnown() && t.HasDynamicTypes() {
-				w, err := convert.Convert(v, t)
+				w, err := convert.Convert(uniform(v, t), t)
 				if err != nil {
 					return cty.NilType, function.NewArgError(0, err)
 				}
@@ -221,13 +223,21 @@ func conversion(t cty.Type) function.Function {
 			return t, nil
 		},
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			v, err := convert.Convert(args[0], t)
+			v, err := convert.Convert(uniform(args[0], t), t)
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, fmt.Errorf("cannot convert this value: %w", err))
 			}
 			return v, nil
 		},
 	})
+}
+
+// uniform makes a list of a tuple where that is what is wanted, since it is quicker.
+func uniform(v cty.Value, t cty.Type) cty.Value {
+	if t.IsListType() || t.IsSetType() {
+		return bounded.Uniform(v)
+	}
+	return v
 }
 
 func toNumberFunc() function.Function { return conversion(cty.Number) }

@@ -1,0 +1,72 @@
+package bounded
+
+import (
+	"math/big"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// size is how large a value is. Every value is an element, and so is every value in it.
+type size struct{ elements, text int }
+
+// measure finds the size of a value, and stops where it is too large: a value of which each part is used twice, again and
+// again, is small in memory, and no walk through it would end.
+func (m *Meter) measure(v cty.Value, at hcl.Range) size {
+	var s size
+	m.add(v, &s, at)
+	m.Charge(s.elements+s.text/bytesAStep, at)
+	return s
+}
+
+func (m *Meter) add(v cty.Value, s *size, at hcl.Range) bool {
+	s.elements++
+	if s.elements > MaxElements {
+		m.pass(at, "The values that are made here hold more than %d elements.", MaxElements)
+		return false
+	}
+	if v.IsMarked() {
+		v, _ = v.Unmark()
+	}
+	if !v.IsKnown() || v.IsNull() {
+		return true
+	}
+	switch t := v.Type(); {
+	case t == cty.String:
+		s.text += len(v.AsString())
+	case t == cty.Number:
+		if tooLong(v.AsBigFloat()) {
+			m.pass(at, "A number that is made here has more than a thousand digits.")
+			return false
+		}
+	case t.IsPrimitiveType() || t.IsCapsuleType():
+	case v.CanIterateElements():
+		return m.addAll(v, s, at)
+	}
+	return true
+}
+
+// tooLong says whether a number would be a long text.
+func tooLong(f *big.Float) bool {
+	exp := f.MantExp(nil)
+	return f.IsInf() || exp > maxExponent || exp < -maxExponent
+}
+
+func (m *Meter) addAll(v cty.Value, s *size, at hcl.Range) bool {
+	if n := v.LengthInt(); s.elements+n > MaxElements {
+		m.pass(at, "The values that are made here hold more than %d elements.", MaxElements)
+		s.elements += n
+		return false
+	}
+	named := v.Type().IsMapType() || v.Type().IsObjectType()
+	for it := v.ElementIterator(); it.Next(); {
+		k, x := it.Element()
+		if named {
+			s.text += len(k.AsString())
+		}
+		if !m.add(x, s, at) {
+			return false
+		}
+	}
+	return true
+}
