@@ -67,6 +67,13 @@ func (s *Source) Run(ctx context.Context, out flow.Emitter) error {
 	s.looked = false
 	defer s.close()
 	s.loadNotes()
+	// A run before in this process may have noted keys that it could not make durable. Here they pass for durable.
+	if err := s.env.Positions.Save(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("save positions: %w", err)
+	}
 	s.window = false
 	if s.plan != nil {
 		s.nextLook = s.plan.Next(time.Now().UTC())
