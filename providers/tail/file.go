@@ -24,21 +24,22 @@ type file struct {
 	h    flow.File
 	pack *watched.Packed // h, uncompressed
 
-	size    int64 // as seen last
-	mtime   time.Time
-	changed time.Time // when size or mtime changed last, by our clock
-	tail    []byte    // the bytes before rd.Off, when everything was read
-	tailAt  int64
-	waits   bool      // a half line, or a half event, is there
-	rotated time.Time // when its name was gone; zero: it has it
-	held    time.Time // not read before this time: it may be the copy of another file
-	known   bool      // its key and position are decided
-	present bool      // the last scan saw it
-	links   uint64    // names it has
-	saved   bool      // its key is durable
-	dirty   bool      // its note is older than what is known
-	flushed bool      // its half line was emitted
-	led     *ledger
+	size     int64 // as seen last
+	mtime    time.Time
+	changed  time.Time // when size or mtime changed last, by our clock
+	tail     []byte    // the bytes before rd.Off, when everything was read
+	tailAt   int64
+	waits    bool      // a half line, or a half event, is there
+	rotated  time.Time // when its name was gone; zero: it has it
+	held     time.Time // not read before this time: it may be the copy of another file
+	heldFrom time.Time // since when
+	known    bool      // its key and position are decided
+	present  bool      // the last scan saw it
+	links    uint64    // names it has
+	saved    bool      // its key is durable
+	dirty    bool      // its note is older than what is known
+	flushed  bool      // its half line was emitted
+	led      *ledger
 }
 
 func (f *file) path() string { return path.Join(f.dir.Dir.Path(), f.name) }
@@ -115,7 +116,7 @@ func (s *Source) look(f *file, now time.Time) (int64, error) {
 		}
 	}
 	if waits := now.Before(f.held); !f.known && !(waits && (f.note.Packed || !changed)) {
-		if err := s.decide(f, now, !changed && !f.held.IsZero()); err != nil {
+		if err := s.decide(f, now, !changed && !f.held.IsZero() || f.heldLong(s.cfg.RotateWait, now)); err != nil {
 			return 0, err
 		}
 	}
@@ -127,6 +128,15 @@ func (s *Source) look(f *file, now time.Time) (int64, error) {
 		return 0, nil
 	}
 	return s.available(f, now)
+}
+
+// patience is for how many times rotate_wait a file is held back that grows and has the content of another one so far: the time to
+// copy a large file.
+const patience = 12
+
+// heldLong says whether a file was held back so long that it is no copy: two services may say the same for ever.
+func (f *file) heldLong(wait time.Duration, now time.Time) bool {
+	return !f.heldFrom.IsZero() && now.Sub(f.heldFrom) >= patience*wait
 }
 
 // available says how much of an unchanged, or verified, file can be read.
@@ -355,6 +365,6 @@ func (s *Source) remove(f *file, now, quiet time.Time) {
 		s.wake(now.Add(pollPause))
 		return
 	}
-	f.links = 0
-	s.drop(f)
+	s.leave(f)
+	s.env.Positions.Forget(f.rd.Key)
 }

@@ -1,7 +1,9 @@
 package tail
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -12,7 +14,8 @@ import (
 )
 
 // lostFile is what is known of a file that is not there, or not any more with that content. It may turn up again: renamed while
-// nobody looked, as the copy that a rotation made before it cut the file, or compressed.
+// nobody looked, as the copy that a rotation made before it cut the file, or compressed. Any other file of the same content is
+// one of its own: a job that writes the same words each day has written them each day.
 type lostFile struct {
 	key   string
 	note  *watched.Note
@@ -20,6 +23,22 @@ type lostFile struct {
 	since time.Time
 	led   *ledger // its batches that are not acknowledged
 	keep  time.Duration
+}
+
+// The states of a note whose file was cut and holds something else now, and of one whose file lost its last name. That one can only
+// come again compressed: a file with its inode is another one.
+const (
+	stateCut     = "cut"
+	stateDeleted = "deleted"
+)
+
+// copyTime is how much later than the cut a copy may seem to be written: clocks of file systems are coarse, and the cut is
+// seen a moment after it happened, or before.
+const copyTime = 2 * time.Second
+
+// copied says whether a plain file with the same content may be the copy that was made before the file was cut.
+func (l *lostFile) copied(f *file) bool {
+	return l.note.State == stateCut && !f.mtime.After(l.since.Add(copyTime))
 }
 
 // How long an absent file is remembered: one that was deleted may turn up compressed, and the disk of another may not be
@@ -32,6 +51,10 @@ const (
 // loadNotes reads what earlier runs left.
 func (s *Source) loadNotes() {
 	for _, key := range s.env.Positions.Keys() {
+		if key == beganKey {
+			s.restart = true
+			continue
+		}
 		pos, raw, _ := s.env.Positions.Frontier(key)
 		note, err := watched.DecodeNote(raw)
 		if err != nil {
@@ -48,9 +71,34 @@ func (s *Source) loadNotes() {
 	}
 }
 
+// beganKey is no file: its note says that the source has run before, also when there was no file or nothing new in one.
+const beganKey = "began"
+
+// rememberStart notes at the very first start that it happened: what is written from here on is read, also after a restart that comes
+// before the first event.
+func (s *Source) rememberStart(ctx context.Context) error {
+	if s.cfg.StartAt != "end" || s.restart {
+		return nil
+	}
+	for _, f := range s.order {
+		if f.known {
+			f.learn()
+			s.env.Positions.Note(f.rd.Key, f.note.Encode())
+			f.saved = true
+		}
+	}
+	s.env.Positions.Note(beganKey, (&watched.Note{}).Encode())
+	if err := s.env.Positions.Save(ctx); err != nil {
+		return fmt.Errorf("save where reading begins: %w", err)
+	}
+	return nil
+}
+
 // noted says whether a note of an earlier run names this file.
 func (s *Source) noted(f *file) bool {
-	return slices.ContainsFunc(s.lost, func(l *lostFile) bool { return l.names(f) && l.note.Packed == f.note.Packed })
+	return slices.ContainsFunc(s.lost, func(l *lostFile) bool {
+		return l.names(f) && l.note.Packed == f.note.Packed && l.note.State != stateDeleted
+	})
 }
 
 // names says whether the note is about this file, as the file system calls it. Device numbers may change when a machine starts.
@@ -68,7 +116,7 @@ func (s *Source) takeOver(f *file) (bool, error) {
 	packed, path, id := f.note.Packed, f.note.Path, f.note.ID()
 	f.saved = l.names(f)
 	f.note, f.led, f.known, f.held = l.note, l.led, true, time.Time{}
-	f.note.Path, f.note.Dev, f.note.Ino, f.note.Packed, f.note.Gone = path, id.Dev, id.Ino, packed, 0
+	f.note.Path, f.note.Dev, f.note.Ino, f.note.Packed, f.note.Gone, f.note.State = path, id.Dev, id.Ino, packed, 0, ""
 	f.rd.Key = l.key
 	f.rd.Meta.File = l.note.Name
 	f.rd.Rewind(l.pos)
@@ -76,16 +124,26 @@ func (s *Source) takeOver(f *file) (bool, error) {
 	return true, s.resume(f)
 }
 
-// recognise finds the note whose content a file has, and removes it from the lost ones.
+// recognise finds the note whose content a file has, and removes it from the lost ones: the one that names the file, else one
+// of which the file may be a copy.
 func (s *Source) recognise(f *file) (*lostFile, error) {
 	content := watched.NewContent(f.src())
 	for i, l := range s.lost {
-		switch {
-		case l.names(f) && l.note.Packed != f.note.Packed:
+		if !l.names(f) || l.note.Packed != f.note.Packed || l.note.State == stateDeleted || s.cutShort(l, f) {
 			continue
-		case !l.names(f) && !l.note.Distinctive():
-			continue
-		case !f.note.Packed && f.size < l.pos:
+		}
+		same, err := content.Is(l.note)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			s.lost = slices.Delete(s.lost, i, i+1)
+			return l, nil
+		}
+		s.wasCut(l)
+	}
+	for i, l := range s.lost {
+		if !l.note.Distinctive() || !f.note.Packed && (f.size < l.pos || !l.copied(f)) {
 			continue
 		}
 		same, err := content.Is(l.note)
@@ -98,6 +156,24 @@ func (s *Source) recognise(f *file) (*lostFile, error) {
 		}
 	}
 	return nil, nil
+}
+
+// cutShort says whether a file of a note was cut and is shorter now than what was read of it.
+func (s *Source) cutShort(l *lostFile, f *file) bool {
+	if !l.names(f) || f.note.Packed || l.note.Packed || f.size >= l.pos {
+		return false
+	}
+	s.wasCut(l)
+	return true
+}
+
+// wasCut notes that a file holds something else than it did.
+func (s *Source) wasCut(l *lostFile) {
+	if l.note.State != "" || l.note.Packed {
+		return
+	}
+	l.note.State, l.since = stateCut, time.Now()
+	s.env.Positions.Note(l.key, l.note.Encode())
 }
 
 // copyOf says whether a new file has the content of one in the same folder, or its beginning, as a copy that is still being
@@ -115,7 +191,7 @@ func (s *Source) copyOf(f *file) (bool, error) {
 		}
 	}
 	for _, l := range s.lost { // cut before the copy was complete
-		if f.note.Packed || f.size >= l.pos || time.Since(l.since) > s.cfg.RotateWait || !l.note.Distinctive() {
+		if f.note.Packed || f.size >= l.pos || !l.copied(f) || time.Since(l.since) > s.cfg.RotateWait || !l.note.Distinctive() {
 			continue
 		}
 		if f.size < int64(l.note.HeadLen) {
@@ -160,27 +236,34 @@ func (s *Source) renew(f *file) {
 	next.rd.Rewind(0)
 	next.tail, next.tailAt = nil, 0
 	next.waits, next.saved, next.dirty, next.flushed, next.held, next.known = false, false, false, false, time.Time{}, true
+	next.heldFrom = time.Time{}
 	next.led = &ledger{}
 	meta := *f.rd.Meta
 	next.rd.Meta = &meta
 	s.files[f.note.ID()] = &next
 	s.order[slices.Index(s.order, f)] = &next
+	f.note.State = stateCut
 	s.lose(f, keepAbsent)
 }
 
-// drop ends following a file.
+// drop ends following a file that is gone.
 func (s *Source) drop(f *file) {
 	keep := keepAbsent
 	if f.links == 0 {
-		keep = keepDeleted
+		keep, f.note.State = keepDeleted, stateDeleted
 	}
 	if f.saved {
 		f.learn()
 	}
+	s.leave(f)
+	s.lose(f, keep)
+}
+
+// leave ends following a file.
+func (s *Source) leave(f *file) {
 	f.closeHandle()
 	delete(s.files, f.note.ID())
 	s.order = slices.DeleteFunc(s.order, func(o *file) bool { return o == f })
-	s.lose(f, keep)
 }
 
 // lose remembers a file that is gone, and looks whether one that was held back is its copy.
@@ -207,7 +290,7 @@ func (s *Source) findRotated(now time.Time) {
 	for _, l := range slices.Clone(s.lost) {
 		folderName, _ := path.Split(l.note.Path)
 		d := s.tree.Get(path.Clean(folderName))
-		if d == nil || !s.included(l.note.Path) {
+		if d == nil || !s.included(l.note.Path) || l.note.State == stateDeleted {
 			continue
 		}
 		for _, info := range d.List {

@@ -195,8 +195,11 @@ func (s *Source) identify(f *file, now time.Time) error {
 // decide finds out what a file is: one that was read before under another name, one that may become the copy of another one and
 // waits, or a new one. patient says that it has waited long enough.
 func (s *Source) decide(f *file, now time.Time, patient bool) error {
-	if f.size == 0 {
-		return nil // there is nothing to tell it by, and nothing to read
+	if f.size == 0 { // there is nothing to tell it by, and nothing to read
+		for _, l := range s.lost {
+			s.cutShort(l, f)
+		}
+		return nil
 	}
 	if err := s.openHandle(f); err != nil {
 		return err
@@ -211,6 +214,9 @@ func (s *Source) decide(f *file, now time.Time, patient bool) error {
 	// As long as the content of a compressed file is followed in another file, there is nothing new in it.
 	if twin && (!patient || f.note.Packed) {
 		f.held = now.Add(s.cfg.RotateWait)
+		if f.heldFrom.IsZero() {
+			f.heldFrom = now
+		}
 		return nil
 	}
 	return s.anew(f)

@@ -95,6 +95,9 @@ func (s *Source) Run(ctx context.Context, out flow.Emitter) error {
 		return fmt.Errorf("save positions: %w", err)
 	}
 	s.scan()
+	if err := s.rememberStart(ctx); err != nil {
+		return err
+	}
 	s.env.Ready()
 	pause := shortPause
 	for ctx.Err() == nil {
