@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"collect/runtime/flow"
 )
@@ -28,10 +31,20 @@ func New(cfg Config, _ flow.Env) (flow.Interceptor, error) {
 		return nil, fmt.Errorf("pattern: %w", err)
 	}
 	ic := &Interceptor{re: re, replace: []byte(cfg.Replace), header: cfg.Header, one: [1]flow.Header{{Name: cfg.Header}}}
-	if text, whole := re.LiteralPrefix(); whole && text != "" && !strings.Contains(cfg.Replace, "$") {
-		ic.literal = []byte(text)
+	if !strings.Contains(cfg.Replace, "$") {
+		ic.literal = literal(cfg.Pattern)
 	}
 	return ic, nil
+}
+
+// literal gives the text that a pattern stands for when it is plain text, else nil. (LiteralPrefix of package regexp also calls ^text$
+// whole.)
+func literal(pattern string) []byte {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil || re.Op != syntax.OpLiteral || re.Flags&syntax.FoldCase != 0 || slices.Contains(re.Rune, utf8.RuneError) {
+		return nil
+	}
+	return []byte(string(re.Rune))
 }
 
 // Intercept replaces. An event in which nothing matches is not touched.

@@ -49,6 +49,9 @@ func TestReplace(t *testing.T) {
 		"a header that is not there":  {Config{Pattern: "li", Replace: "-", Header: "nix"}, "alice+alice", "alice"},
 		"an empty match is a match":   {Config{Pattern: "z*", Replace: "-"}, "-a-l-i-c-e-+-a-l-i-c-e-", "alice"},
 		"no match leaves all alone":   {Config{Pattern: "bob", Replace: "-"}, "alice+alice", "alice"},
+		"from begin to end only":      {Config{Pattern: "^alice$", Replace: "x", Header: "user"}, "alice+alice", "x"},
+		"not in the middle":           {Config{Pattern: "^alice$", Replace: "x"}, "alice+alice", "alice"},
+		"text in quotes":              {Config{Pattern: `\Q+\E`, Replace: "x"}, "alicexalice", "alice"},
 		"upper and lower case differ": {Config{Pattern: "(?i)ALICE", Replace: "x"}, "x+x", "alice"},
 	} {
 		t.Run(name, func(t *testing.T) {
