@@ -326,12 +326,14 @@ func collect(n *node, path string, into map[string][]byte) {
 	}
 }
 
+// parts cuts a path.
+func parts(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
+
 func (d *Disk) walk(path string) (*node, error) {
 	n := d.root
-	for part := range strings.SplitSeq(path, "/") {
-		if part == "" {
-			continue
-		}
+	for _, part := range parts(path) {
 		c := n.names[part]
 		if c == nil {
 			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}

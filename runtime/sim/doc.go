@@ -10,6 +10,16 @@
 // them all. After a Sync that failed, the blocks that it was to make durable may be gone at a power cut even if a later
 // Sync succeeds, as on Linux.
 //
+// Other programs, which write the files that an agent reads, do so through Append, Move, Truncate and Delete: careful neighbours, whose
+// changes are durable at once and whom no fault strikes.
+//
 // Every operation takes a little time, drawn from the seed, so that goroutines meet in another order in each run. After a crash
 // all handles of before only give [ErrCrashed].
+//
+// # How far a seed repeats a run
+//
+// Clock, disk, faults, random numbers and what other programs do follow from the seed. The order in which goroutines run that are
+// ready at the same moment of the simulated clock does not. Measured with the planted mistakes of the tests, a seed that failed
+// failed again in 359 of 360 replays (18 mistakes, 20 replays each; COLLECT_SIM_REPLAY=1 measures it anew). A failure that needs a
+// rare meeting of goroutines repeats less often: replay it in a loop.
 package sim

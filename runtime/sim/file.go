@@ -1,0 +1,152 @@
+package sim
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"syscall"
+
+	"collect/runtime/flow"
+)
+
+// file is an open file.
+type file struct {
+	d    *Disk
+	life int
+	n    *node
+	name string
+	path string
+}
+
+func (f *file) Name() string { return f.name }
+
+func (f *file) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.d.begin(f.life, "read", f.path); err != nil {
+		return 0, err
+	}
+	defer f.d.mu.Unlock()
+	if off >= int64(len(f.n.data)) {
+		return 0, io.EOF
+	}
+	n := copy(p, f.n.data[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (f *file) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.write(off, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (f *file) WriteVec(off int64, bufs [][]byte) error {
+	var all []byte
+	for _, b := range bufs {
+		all = append(all, b...)
+	}
+	return f.write(off, all)
+}
+
+// write writes; one that fails may have written a part.
+func (f *file) write(off int64, p []byte) error {
+	err := f.d.begin(f.life, "write", f.path)
+	if errors.Is(err, ErrCrashed) {
+		return err
+	}
+	if err != nil {
+		f.d.mu.Lock()
+		defer f.d.mu.Unlock()
+		if f.d.life == f.life && !f.d.full && len(p) > 0 {
+			f.n.write(off, p[:f.d.rand.IntN(len(p))])
+		}
+		return err
+	}
+	defer f.d.mu.Unlock()
+	if end := off + int64(len(p)); f.d.full && end > int64(len(f.n.data)) {
+		if room := int64(len(f.n.data)) - off; room > 0 {
+			f.n.write(off, p[:room])
+		}
+		return &fs.PathError{Op: "write", Path: f.path, Err: syscall.ENOSPC}
+	}
+	f.n.write(off, p)
+	return nil
+}
+
+func (f *file) Allocate(off, n int64) error {
+	if err := f.d.begin(f.life, "allocate", f.path); err != nil {
+		return err
+	}
+	defer f.d.mu.Unlock()
+	if off+n <= int64(len(f.n.data)) {
+		return nil
+	}
+	if f.d.full {
+		return &fs.PathError{Op: "allocate", Path: f.path, Err: syscall.ENOSPC}
+	}
+	f.n.resize(off + n)
+	return nil
+}
+
+func (f *file) Sync() error {
+	err := f.d.begin(f.life, "sync", f.path)
+	var held *heldError
+	if errors.As(err, &held) {
+		f.n.syncFailed()
+		f.d.mu.Unlock()
+		return held.error
+	}
+	if err != nil {
+		return err
+	}
+	f.n.sync()
+	f.d.mu.Unlock()
+	return nil
+}
+
+func (f *file) Truncate(size int64) error {
+	if err := f.d.begin(f.life, "write", f.path); err != nil {
+		return err
+	}
+	defer f.d.mu.Unlock()
+	now := int64(len(f.n.data))
+	if size > now && f.d.full {
+		return &fs.PathError{Op: "truncate", Path: f.path, Err: syscall.ENOSPC}
+	}
+	if size < now { // what comes after the cut is lost only when the cut is durable
+		f.n.touch(size, now-size)
+	}
+	f.n.resize(size)
+	return nil
+}
+
+func (f *file) Stat() (flow.Info, error) {
+	if err := f.d.begin(f.life, "stat", f.path); err != nil {
+		return flow.Info{}, err
+	}
+	defer f.d.mu.Unlock()
+	return info(f.name, f.n), nil
+}
+
+func (f *file) Lock() (bool, error) {
+	if err := f.d.begin(f.life, "lock", f.path); err != nil {
+		return false, err
+	}
+	defer f.d.mu.Unlock()
+	if f.n.lock != nil && f.n.lock != f {
+		return false, nil
+	}
+	f.n.lock = f
+	return true, nil
+}
+
+func (f *file) Close() error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	if f.n.lock == f {
+		f.n.lock = nil
+	}
+	return nil
+}
