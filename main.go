@@ -33,6 +33,7 @@ func main() {
 		Types:     reg,
 		Kinds:     func(env cli.KindEnv) []resource.Kind { return kinds(reg, env) },
 		RunAgent:  runAgent(reg),
+		RunAgents: supervisor.RunForeground,
 		RunBroker: runBroker,
 		Supervise: func(ctx context.Context, layout api.Layout, log *slog.Logger) error {
 			return supervisor.Run(ctx, supervisor.Options{Layout: layout, Log: log, Data: agent.Data{Layout: layout, Registry: reg}})
@@ -76,7 +77,7 @@ func resolver(layout api.Layout) func(token string) (string, error) {
 func runAgent(reg *pipeline.Registry) func(context.Context, cli.AgentProcess) error {
 	return func(ctx context.Context, p cli.AgentProcess) error {
 		return agent.Run(ctx, agent.Options{
-			Layout: p.Layout, ID: p.ID, Registry: reg, Log: p.Log, Build: version, Alone: p.Alone, Abort: p.Abort,
+			Layout: p.Layout, ID: p.ID, Registry: reg, Log: p.Log, Build: version, Alone: p.Alone, Out: p.Out, Abort: p.Abort,
 		})
 	}
 }

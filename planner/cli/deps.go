@@ -14,6 +14,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/planner/resource"
+	"collect/runtime/supervisor"
 	"collect/runtime/supervisor/api"
 )
 
@@ -34,6 +35,9 @@ type Deps struct {
 	// by itself, or ctx ends: then it drains. It takes the agent's lock and fails when another process has it. An error with
 	// the method ExitCode() int decides the exit code: 3 when events were given up at the end of the drain.
 	RunAgent func(ctx context.Context, a AgentProcess) error
+	// RunAgents runs agents as children of this process until ctx ends, and then lets them drain. An error with the method
+	// ExitCode() int decides the exit code.
+	RunAgents func(ctx context.Context, f supervisor.Foreground) error
 	// RunBroker runs the development broker of an installation in this process until ctx ends. It takes the broker's lock, and
 	// calls ready with its address when it answers.
 	RunBroker func(ctx context.Context, layout api.Layout, log *slog.Logger, ready func(address string)) error
@@ -69,5 +73,6 @@ type AgentProcess struct {
 	ID     string
 	Log    *slog.Logger
 	Alone  bool            // the process is nothing but this agent
+	Out    io.Writer       // where sinks show events to people; nil: only in the log
 	Abort  <-chan struct{} // closed by the second signal: the drain ends at once
 }

@@ -3,8 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -32,18 +36,53 @@ func (c *command) agentCommand() *cli.Command {
 	return &cli.Command{
 		Name: "agent", Hidden: true, Usage: "an agent's process",
 		Subcommands: []*cli.Command{{
-			Name: "run", Usage: "run one agent of an installation", Flags: []cli.Flag{dataDirFlag(), &cli.StringFlag{Name: "id", Usage: "name of its directory"}},
+			Name: "run", Usage: "run one agent of an installation", Flags: []cli.Flag{
+				dataDirFlag(), &cli.StringFlag{Name: "id", Usage: "name of its directory"},
+				&cli.BoolFlag{Name: "foreground", Usage: "as a child of run: drain when file 3 ends"},
+			},
 			Action: func(ctx *cli.Context) error {
 				id := ctx.String("id")
 				if id == "" || !filepath.IsLocal(id) || filepath.Base(id) != id {
 					return refuse("Which agent?", "-id must be the name of an agent's directory.")
 				}
+				foreground := ctx.Bool("foreground")
 				return c.process(ctx, func(ctx context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
-					return c.deps.RunAgent(ctx, AgentProcess{Layout: l, ID: id, Log: log, Alone: true, Abort: abort})
+					a := AgentProcess{Layout: l, ID: id, Log: log, Alone: true, Abort: abort}
+					if foreground {
+						ctx, a.Out = c.attached(ctx, log)
+					}
+					return c.deps.RunAgent(ctx, a)
 				})
 			},
 		}},
 	}
+}
+
+// lifeline is the file of a child of run that ends when run does, however that ends.
+const lifeline = 3
+
+// attached makes this process a child of run: it drains when its parent is gone, and writes to nobody rather than be ended by that.
+func (c *command) attached(ctx context.Context, log *slog.Logger) (context.Context, io.Writer) {
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, drain := context.WithCancel(ctx)
+	go func() { // ends with the process
+		_, err := io.Copy(io.Discard, os.NewFile(lifeline, "lifeline"))
+		log.Warn("the process that started this agent is gone; it drains", "err", err)
+		drain()
+	}()
+	return ctx, &wholeWrites{w: c.stdout}
+}
+
+// wholeWrites lets several write to one output, each write as a whole.
+type wholeWrites struct {
+	mu sync.Mutex // serialises writes
+	w  io.Writer
+}
+
+func (o *wholeWrites) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(p)
 }
 
 func (c *command) superviseCommand() *cli.Command {

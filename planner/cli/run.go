@@ -2,34 +2,34 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"collect/hclspec"
 	"collect/planner"
 	"collect/planner/state"
+	"collect/runtime/supervisor"
 	"collect/runtime/supervisor/api"
 )
 
 func (c *command) runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "run agents in the foreground: for containers, tests and development", ArgsUsage: "[AGENT]...",
+		Description: "Each agent is a child process with the environment and the memory limit that its configuration says. What console sinks show is run's\n" +
+			"output; logs go to its standard error, with the agent's address in front where there are several. An agent that cannot start ends run\n" +
+			"with its exit code; one that crashes later starts again, after pauses. The first interrupt lets all drain (exit 3 when events were given\n" +
+			"up), the second ends at once. When run itself is killed, its agents drain and end.",
 		Flags:  append(c.valueFlags(), &cli.DurationFlag{Name: "lock-timeout", Usage: "wait this long for another command to end"}),
 		Action: c.run,
 	}
 }
 
-// run evaluates the configuration, creates missing topics, and is the agents until it is told to end. They run on the same
-// directories and under the same locks as supervised ones.
+// run evaluates the configuration, creates missing topics, and runs the agents as children until it is told to end. They have the
+// directories, locks and environments of supervised ones.
 func (c *command) run(ctx *cli.Context) error {
 	s, err := c.load()
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *command) run(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return finish(signals, func() error { return s.runAgents(until, ids, log, signals.second()) })
+	return finish(signals, func() error { return s.deps.RunAgents(until, s.foreground(agents, ids, log, signals.second())) })
 }
 
 // chosenAgents finds the agents of the command line; none means all.
@@ -183,163 +183,15 @@ func (s *session) writeAgent(a *hclspec.Agent) (id string, err error) {
 	if dir, ok := agentDirs(s.layout)[a.Spec.Address]; ok {
 		id = filepath.Base(dir)
 	}
-	dir := s.layout.AgentDir(id)
-	if holder, held, err := api.Probe(filepath.Join(dir, "lock")); err != nil {
-		return id, err
-	} else if held {
-		return id, fmt.Errorf("it runs already as process %d", holder.PID)
-	}
-	for _, d := range []string{s.layout.AgentsDir(), dir} {
-		if err := api.PrivateDir(d); err != nil {
-			return id, err
-		}
-	}
-	if err := restoreKept(s.layout, id); err != nil {
-		return id, fmt.Errorf("kept positions: %w", err)
-	}
-	meta := filepath.Join(dir, "meta.json")
-	if _, err := os.Lstat(meta); errors.Is(err, os.ErrNotExist) {
-		err = writeJSON(meta, api.AgentMeta{Address: a.Spec.Address, ID: id, Created: s.now().UTC()})
-		if err != nil {
-			return id, err
-		}
-	}
-	secrets := filepath.Join(dir, "secrets")
-	if len(a.Secrets) > 0 {
-		err = writeJSON(secrets, a.Secrets)
-	} else if err = os.Remove(secrets); errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	if err != nil {
-		return id, err
-	}
-	return id, writeJSON(filepath.Join(dir, "spec.json"), a.Spec)
+	return id, supervisor.PrepareAgent(s.layout, api.AgentMeta{Address: a.Spec.Address, ID: id, Created: s.now().UTC()}, a.Spec, a.Secrets)
 }
 
-// restoreKept gives an agent that was destroyed the positions of its earlier life, as the supervisor does.
-func restoreKept(l api.Layout, id string) error {
-	kept, data := filepath.Join(l.Kept(), id), filepath.Join(l.AgentDir(id), "data")
-	for path, wanted := range map[string]bool{kept: true, data: false} {
-		_, err := os.Lstat(path)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		if (err == nil) != wanted {
-			return nil // nothing is kept, or the agent lives: what it has is newer
-		}
+// foreground says how the agents run: each in a process of its own, whose events for people are run's output, and whose log is run's
+// log.
+func (s *session) foreground(agents []*hclspec.Agent, ids []string, log *slog.Logger, abort <-chan struct{}) supervisor.Foreground {
+	f := supervisor.Foreground{Layout: s.layout, Out: s.out, Err: s.err, Log: log, Abort: abort}
+	for i, a := range agents {
+		f.Agents = append(f.Agents, api.AgentMeta{Address: a.Spec.Address, ID: ids[i]})
 	}
-	if err := os.Rename(kept, data); err != nil {
-		return err
-	}
-	return api.SyncDir(filepath.Dir(data))
-}
-
-func writeJSON(name string, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", name, err)
-	}
-	return api.WriteFile(name, append(raw, '\n'))
-}
-
-// runAgents runs agents until all have ended. When one fails, the others drain: a foreground command does not go on with
-// a part of what it was asked for.
-func (s *session) runAgents(ctx context.Context, ids []string, log *slog.Logger, abort <-chan struct{}) error {
-	ctx, drain := context.WithCancel(ctx)
-	defer drain()
-	errs := make([]error, len(ids))
-	var wg sync.WaitGroup
-	for i, id := range ids {
-		wg.Go(func() {
-			errs[i] = s.deps.RunAgent(ctx, AgentProcess{Layout: s.layout, ID: id, Log: log.With("agent", id), Alone: len(ids) == 1, Abort: abort})
-			if errs[i] != nil && !errors.Is(errs[i], context.Canceled) {
-				errs[i] = fmt.Errorf("%s: %w", id, errs[i])
-				drain()
-			} else {
-				errs[i] = nil
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-func (c *command) serviceCommand() *cli.Command {
-	return &cli.Command{
-		Name: "service", Usage: "print a systemd unit that runs this installation's agents after a boot", Flags: c.valueFlags(),
-		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
-				return err
-			}
-			s, err := c.load()
-			if err != nil {
-				return err
-			}
-			program, err := c.executable()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprint(c.out, s.unit(program))
-			return err
-		},
-	}
-}
-
-// unit gives a systemd unit. The agents may write their data, and what their sinks and sources write; nothing else.
-func (s *session) unit(program string) string {
-	var paths strings.Builder
-	for _, p := range writtenPaths(s.cfg, s.deps.Types, s.layout) {
-		fmt.Fprintf(&paths, "ReadWritePaths=%s\n", unitQuote("-"+p))
-	}
-	return fmt.Sprintf(unitText, s.cfg.Name, s.own.User, unitQuote(program), unitQuote(s.layout.Data), paths.String(), s.now().UTC().Format(time.DateOnly))
-}
-
-const unitText = `# collect: agents of the installation %[1]q, written %[6]s. Install as /etc/systemd/system/collect-NAME.service
-[Unit]
-Description=collect: agents of %[1]s
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-Type=exec
-User=%[2]s
-ExecStart=%[3]s supervise --data-dir %[4]s
-KillMode=control-group
-Restart=on-failure
-TimeoutStopSec=90
-UMask=0077
-%[5]sNoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-ProtectSystem=strict
-ProtectHome=read-only
-ProtectProc=invisible
-PrivateDevices=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-
-[Install]
-WantedBy=multi-user.target
-`
-
-// unitQuote quotes a path for a unit: % begins a specifier, and spaces separate.
-func unitQuote(p string) string {
-	p = strings.ReplaceAll(p, "%", "%%")
-	if strings.ContainsAny(p, " \t\"\\") {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(p) + `"`
-	}
-	return p
+	return f
 }

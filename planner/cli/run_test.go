@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"collect/hclspec/schema"
 	"collect/planner/render"
 	"collect/planner/state"
+	"collect/runtime/supervisor"
 	"collect/runtime/supervisor/api"
 )
 
@@ -57,22 +59,24 @@ func (f *foreground) note(s string) {
 	f.events = append(f.events, s)
 }
 
-func (f *foreground) agent(r *rig) func(context.Context, AgentProcess) error {
-	return func(ctx context.Context, a AgentProcess) error {
-		var spec schema.AgentSpec
-		raw, err := os.ReadFile(filepath.Join(a.Layout.AgentDir(a.ID), "spec.json"))
-		if err != nil {
-			return err
+func (f *foreground) agents(r *rig) func(context.Context, supervisor.Foreground) error {
+	return func(ctx context.Context, run supervisor.Foreground) error {
+		for _, m := range run.Agents {
+			var spec schema.AgentSpec
+			raw, err := os.ReadFile(filepath.Join(run.Layout.AgentDir(m.ID), "spec.json"))
+			if err != nil {
+				return err
+			}
+			if err := json.Unmarshal(raw, &spec); err != nil || spec.Address != m.Address {
+				return fmt.Errorf("%s: %w", m.Address, err)
+			}
+			f.note("begins " + spec.Address)
 		}
-		if err := json.Unmarshal(raw, &spec); err != nil {
-			return err
-		}
-		f.note("begins " + spec.Address)
-		if spec.Address == "agent.a" {
-			r.signals <- syscall.SIGINT
-		}
+		r.signals <- syscall.SIGINT
 		<-ctx.Done()
-		f.note("drained " + spec.Address)
+		for _, m := range run.Agents {
+			f.note("drained " + m.Address)
+		}
 		return nil
 	}
 }
@@ -80,7 +84,7 @@ func (f *foreground) agent(r *rig) func(context.Context, AgentProcess) error {
 func TestRunMakesWhatIsMissingAndDrainsOnTheFirstSignal(t *testing.T) {
 	r := newRig(t, withTopic)
 	f := &foreground{}
-	r.deps.RunAgent = f.agent(r)
+	r.deps.RunAgents = f.agents(r)
 	r.deps.RunBroker = func(ctx context.Context, _ api.Layout, _ *slog.Logger, ready func(string)) error {
 		f.note("broker begins")
 		ready("127.0.0.1:1")
@@ -106,26 +110,17 @@ func TestRunMakesWhatIsMissingAndDrainsOnTheFirstSignal(t *testing.T) {
 	}
 }
 
-type exit3 struct{}
-
-func (exit3) Error() string { return "3 events were given up" }
-func (exit3) ExitCode() int { return 3 }
-
-func TestRunEndsAllWhenOneFails(t *testing.T) {
+func TestRunEndsWithTheExitCodeOfItsAgents(t *testing.T) {
 	r := newRig(t, withTopic)
 	r.deps.RunBroker = func(ctx context.Context, _ api.Layout, _ *slog.Logger, ready func(string)) error {
 		ready("x")
 		<-ctx.Done()
 		return nil
 	}
-	r.deps.RunAgent = func(ctx context.Context, a AgentProcess) error {
-		if strings.HasPrefix(a.ID, "a-") {
-			return exit3{}
-		}
-		<-ctx.Done()
-		return nil
+	r.deps.RunAgents = func(context.Context, supervisor.Foreground) error {
+		return errors.Join(nil, &supervisor.EndedError{Address: "agent.a", Code: 3})
 	}
-	r.want(3, "3 events were given up", "run")
+	r.want(3, "Events were given up", "run")
 	r.deps.RunBroker = func(context.Context, api.Layout, *slog.Logger, func(string)) error {
 		return errors.New("port is taken")
 	}
@@ -163,8 +158,8 @@ func TestRunGoesOnWithKeptPositions(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(l.Kept(), id, "positions"), []byte("7"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.deps.RunAgent = func(_ context.Context, a AgentProcess) error {
-		raw, err := os.ReadFile(filepath.Join(a.Layout.AgentDir(a.ID), "data", "positions"))
+	r.deps.RunAgents = func(_ context.Context, f supervisor.Foreground) error {
+		raw, err := os.ReadFile(filepath.Join(f.Layout.AgentDir(f.Agents[0].ID), "data", "positions"))
 		if string(raw) != "7" {
 			t.Errorf("positions %q, %v", raw, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -34,6 +35,8 @@ type Options struct {
 	Build    string // of this program, for status
 	// Alone says that this process is nothing but the agent: then its memory limit and its umask are the process's.
 	Alone bool
+	// Out is where sinks show events to people; nil: only in the log.
+	Out io.Writer
 	// Abort ends a drain at once: the second signal. It may be nil.
 	Abort <-chan struct{}
 	// Env replaces the real machine (tests). Only FS, Net, Rand, Host and Pool count.
@@ -225,7 +228,7 @@ func (a *agent) base() (pipeline.Base, error) {
 	if b.Host == "" {
 		b.Host, _ = os.Hostname() // without a name event.meta.host is missing
 	}
-	b.Log, b.Dir, b.Resolve = a.log, filepath.Join(a.dir, "data"), a.resolve
+	b.Log, b.Out, b.Dir, b.Resolve = a.log, a.opt.Out, filepath.Join(a.dir, "data"), a.resolve
 	return b, b.FS.MkdirAll(b.Dir, 0o700)
 }
 

@@ -2,10 +2,8 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,39 +28,10 @@ func (s *supervisor) agentUnit(id, address string) *unit {
 		if err := s.checked.verify(s.binary); err != nil {
 			return command{}, err
 		}
-		env, err := s.agentEnv(dir)
+		env, err := agentEnv(dir)
 		return command{path: s.binary, args: api.AgentArgs(s.layout, id), env: env, log: filepath.Join(dir, "agent.log")}, err
 	}
 	return u
-}
-
-// agentEnv gives the whole environment of an agent: a few of our own variables, and what its env argument says.
-func (s *supervisor) agentEnv(dir string) ([]string, error) {
-	set, _, err := readSettings(dir)
-	if err != nil {
-		return nil, err
-	}
-	env := baseEnv()
-	for _, name := range slices.Sorted(maps.Keys(set.Env)) {
-		env = append(env, name+"="+set.Env[name]) // of several, the last counts
-	}
-	return env, nil
-}
-
-func readSettings(dir string) (schema.AgentSettings, schema.AgentSpec, error) {
-	set := schema.DefaultAgentSettings()
-	var spec schema.AgentSpec
-	secrets := schema.Secrets{}
-	if err := readJSON(filepath.Join(dir, "spec.json"), &spec); err != nil {
-		return set, spec, err
-	}
-	if err := readJSON(filepath.Join(dir, "secrets"), &secrets); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return set, spec, err
-	}
-	if err := schema.Decode(spec.Settings, secrets, &set); err != nil {
-		return set, spec, fmt.Errorf("settings of %s: %w", spec.Address, err)
-	}
-	return set, spec, nil
 }
 
 // drainLimit is how long the process of a unit may take to end.
@@ -90,7 +59,7 @@ func (s *supervisor) start(ctx context.Context, r api.StartRequest) error {
 		return err
 	}
 	defer end()
-	if err := s.prepareDir(u, r.Meta); err != nil {
+	if err := prepareDir(s.layout, r.Meta); err != nil {
 		return err
 	}
 	p, err := u.settled(ctx)
@@ -110,10 +79,7 @@ func (s *supervisor) start(ctx context.Context, r api.StartRequest) error {
 			return errors.Join(err, heldByOther(u, h, held))
 		}
 	}
-	if err := writeSpec(u.dir, r.Spec, r.Secrets); err != nil {
-		return err
-	}
-	if err := os.Remove(filepath.Join(u.dir, api.LeftFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := begins(u.dir, r.Spec, r.Secrets); err != nil {
 		return err
 	}
 	if err := s.desire(u, api.Running); err != nil {
@@ -129,26 +95,6 @@ func heldByOther(u *unit, h api.Holder, held bool) error {
 		return nil
 	}
 	return fmt.Errorf("%s runs already, outside of the supervisor: %w", u.address, &api.HeldError{Path: u.lock, Holder: h})
-}
-
-// prepareDir makes the directory of an agent. An agent that was destroyed and is declared again gets its positions back.
-func (s *supervisor) prepareDir(u *unit, meta api.AgentMeta) error {
-	for _, d := range []string{s.layout.AgentsDir(), u.dir} {
-		if err := api.PrivateDir(d); err != nil {
-			return fmt.Errorf("directory of %s: %w", u.address, err)
-		}
-	}
-	if err := s.restoreKept(u.id); err != nil {
-		return fmt.Errorf("kept positions of %s: %w", u.address, err)
-	}
-	path := filepath.Join(u.dir, "meta.json")
-	if _, err := os.Lstat(path); err == nil {
-		return nil
-	}
-	if meta.Created.IsZero() {
-		meta.Created = time.Now().UTC()
-	}
-	return writeJSON(path, meta)
 }
 
 // reload makes a running agent another. Its files change when it has become so: after a crash in between it is the old one, and the
@@ -371,41 +317,4 @@ func (s *supervisor) waiting(ctx context.Context, c *api.Client) []api.Orphan {
 		}
 	}
 	return left
-}
-
-func writeSpec(dir string, spec schema.AgentSpec, secrets schema.Secrets) error {
-	if err := writeSecrets(dir, secrets); err != nil {
-		return err
-	}
-	return writeJSON(filepath.Join(dir, "spec.json"), spec)
-}
-
-func writeSecrets(dir string, secrets schema.Secrets) error {
-	path := filepath.Join(dir, "secrets")
-	if len(secrets) > 0 {
-		return writeJSON(path, secrets)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove secrets: %w", err)
-	}
-	return nil
-}
-
-func writeJSON(path string, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", path, err)
-	}
-	return api.WriteFile(path, append(raw, '\n'))
-}
-
-func readJSON(path string, into any) error {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%s is damaged: %w", path, err)
-	}
-	return nil
 }

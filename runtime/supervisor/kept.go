@@ -68,8 +68,8 @@ func move(from, to string) error {
 }
 
 // restoreKept gives an agent that is made again the positions of its earlier life.
-func (s *supervisor) restoreKept(id string) error {
-	kept, data := filepath.Join(s.layout.Kept(), id), filepath.Join(s.layout.AgentDir(id), "data")
+func restoreKept(l api.Layout, id string) error {
+	kept, data := filepath.Join(l.Kept(), id), filepath.Join(l.AgentDir(id), "data")
 	if _, err := os.Lstat(kept); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -79,6 +79,6 @@ func (s *supervisor) restoreKept(id string) error {
 	if err := os.Rename(kept, data); err != nil {
 		return err
 	}
-	removeIfEmpty(s.layout.Kept())
+	removeIfEmpty(l.Kept())
 	return api.SyncDir(filepath.Dir(data))
 }

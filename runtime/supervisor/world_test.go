@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,6 +39,8 @@ func TestMain(m *testing.M) {
 		err = Run(ctx, Options{Layout: api.NewLayout(os.Args[3], "")})
 	case "agent":
 		err = fakeAgent(ctx, api.NewLayout(os.Args[4], ""), os.Args[6])
+	case "run":
+		err = fakeRun(ctx, api.NewLayout(os.Args[3], ""), os.Args[4:])
 	case "broker":
 		err = fakeBroker(ctx, api.NewLayout(os.Args[4], ""))
 	}
@@ -65,10 +71,13 @@ func fakeAgent(ctx context.Context, l api.Layout, id string) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if slices.Contains(os.Args, "--foreground") {
+		attached(stop)
+	}
 	var mu sync.Mutex
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) {
-		api.WriteJSON(w, api.Agent{State: api.Running, Ready: true})
+		api.WriteJSON(w, api.Agent{State: api.Running, Ready: os.Getenv("UNREADY") == "", PID: os.Getpid()})
 	})
 	mux.HandleFunc("GET /spec", func(w http.ResponseWriter, _ *http.Request) {
 		mu.Lock()
@@ -92,7 +101,36 @@ func fakeAgent(ctx context.Context, l api.Layout, id string) error {
 		api.WriteJSON(w, r)
 		stop()
 	})
-	return api.Serve(ctx, ln, mux, time.Second)
+	if err := api.Serve(ctx, ln, mux, time.Second); err != nil {
+		return err
+	}
+	if code, err := strconv.Atoi(os.Getenv("EXIT")); err == nil {
+		os.Exit(code)
+	}
+	return nil
+}
+
+// fakeRun runs agents in the foreground.
+func fakeRun(ctx context.Context, l api.Layout, addresses []string) error {
+	f := Foreground{Layout: l, Out: os.Stdout, Err: os.Stderr, Log: slog.New(slog.DiscardHandler)}
+	for _, a := range addresses {
+		f.Agents = append(f.Agents, api.AgentMeta{Address: a, ID: api.AgentID(a)})
+	}
+	return RunForeground(ctx, f)
+}
+
+// attached is what a child of run does besides: it says who it is and what it got, and ends with its parent.
+func attached(stop func()) {
+	fmt.Printf("line one\nline two of %s\n", os.Getenv("NAME"))
+	fmt.Fprintln(os.Stderr, "log with", len(os.Environ()), "variables")
+	if os.Getenv("HANG") != "" {
+		signal.Ignore(syscall.SIGTERM)
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.NewFile(3, "lifeline"))
+		_ = os.WriteFile(os.Getenv("GONE"), nil, 0o600)
+		stop()
+	}()
 }
 
 func fakeBroker(ctx context.Context, l api.Layout) error {

@@ -30,7 +30,7 @@ func (b *bench) idle(ctx context.Context) (result, error) {
 	if err := p.until(ctx, func() bool { return p.delivered(ctx) == 100 }); err != nil {
 		return result{}, err
 	}
-	before, _, _, err := usage(p.cmd.Process.Pid)
+	before, _, _, err := p.usage()
 	if err != nil {
 		return result{}, err
 	}
@@ -38,7 +38,7 @@ func (b *bench) idle(ctx context.Context) (result, error) {
 	wait, cancel := context.WithTimeout(ctx, seconds*time.Second)
 	<-wait.Done()
 	cancel()
-	after, peak, rss, err := usage(p.cmd.Process.Pid)
+	after, peak, rss, err := p.usage()
 	if err != nil {
 		return result{}, err
 	}

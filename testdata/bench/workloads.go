@@ -122,7 +122,7 @@ func (b *bench) start(ctx context.Context, config string) (*program, error) {
 // finish reads what the process used so far and ends it.
 func (p *program) finish(r result) (result, error) {
 	r.wall = time.Since(p.from)
-	cpu, peak, _, err := usage(p.cmd.Process.Pid)
+	cpu, peak, _, err := p.usage()
 	if err != nil {
 		return r, err
 	}
@@ -148,6 +148,36 @@ func (p *program) until(ctx context.Context, ok func() bool) error {
 			}
 		}
 	}
+}
+
+// usage gives the processor time of run and its agents, and the memory of the agents.
+func (p *program) usage() (cpu float64, peak, rss int64, err error) {
+	run := p.cmd.Process.Pid
+	if cpu, _, _, err = usage(run); err != nil {
+		return 0, 0, 0, err
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	for _, name := range stats {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		var pid, parent int
+		_, _ = fmt.Sscanf(name, "/proc/%d/stat", &pid)
+		_, _ = fmt.Sscanf(string(stat[bytes.LastIndexByte(stat, ')')+2:]), "%1s %d", new(string), &parent)
+		if parent != run {
+			continue
+		}
+		c, high, now, err := usage(pid)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		cpu, peak, rss = cpu+c, peak+high, rss+now
+	}
+	return cpu, peak, rss, nil
 }
 
 // usage gives user and system seconds of a process, and its memory at most and now.

@@ -209,5 +209,8 @@ func AgentArgs(l Layout, id string) []string {
 	return []string{"agent", "run", "--data-dir", l.Data, "--id", id}
 }
 
+// ForegroundArgs start an agent as a child of run: its file 3 ends with its parent, and its events for people go to its standard output.
+func ForegroundArgs(l Layout, id string) []string { return append(AgentArgs(l, id), "--foreground") }
+
 // BrokerArgs start the development broker.
 func BrokerArgs(l Layout) []string { return []string{"broker", "run", "--data-dir", l.Data} }
