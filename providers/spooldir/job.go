@@ -101,12 +101,8 @@ func (s *Source) readFormat(ctx context.Context, w *writer, j *job, h flow.File)
 }
 
 func (s *Source) readLines(ctx context.Context, w *writer, j *job, h flow.File) error {
-	if j.rd.Off > 0 {
-		if last, err := watched.ReadFull(h, j.rd.Off-1, 1); err != nil {
-			return err
-		} else if len(last) == 1 && last[0] != '\n' {
-			j.rd.ResumeMid()
-		}
+	if err := j.rd.Resume(h); err != nil {
+		return err
 	}
 	for {
 		b := w.batch(j.note.Size - j.rd.Off)

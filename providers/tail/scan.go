@@ -3,7 +3,6 @@ package tail
 import (
 	"cmp"
 	"errors"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -227,7 +226,7 @@ func (s *Source) anew(f *file) error {
 	f.known, f.held = true, time.Time{}
 	f.rd.Key = watched.NewKey(s.env.Rand)
 	if !s.began && !s.restart && s.cfg.StartAt == "end" && !f.note.Packed {
-		start, err := lastLineEnd(f.h, f.size)
+		start, err := f.rd.LastLineEnd(f.h, f.size)
 		if err != nil {
 			return err
 		}
@@ -250,28 +249,5 @@ func (s *Source) resume(f *file) error {
 			return err
 		}
 	}
-	last, err := watched.ReadFull(f.src(), f.rd.Off-1, 1)
-	if err == nil && s.first == nil && s.cfg.Encoding == "utf-8" && len(last) == 1 && last[0] != '\n' {
-		f.rd.ResumeMid()
-	}
-	return err
-}
-
-// lastLineEnd gives the position behind the last line end, so that reading does not begin in the middle of a line.
-func lastLineEnd(src io.ReaderAt, size int64) (int64, error) {
-	n := min(size, 64<<10)
-	p, err := watched.ReadFull(src, size-n, int(n))
-	if err != nil {
-		return 0, err
-	}
-	if i := slices.Index(reversed(p), '\n'); i >= 0 {
-		return size - n + int64(len(p)-i), nil
-	}
-	return size, nil
-}
-
-func reversed(p []byte) []byte {
-	r := slices.Clone(p)
-	slices.Reverse(r)
-	return r
+	return f.rd.Resume(f.src())
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/korean"
@@ -46,7 +49,7 @@ func (f *fill) splitAny(data []byte, events int) (used int) {
 		case end < 0 && len(data)-used < r.MaxLine+4:
 			return used
 		case end < 0 || end-used > r.MaxLine+4 && (pos == used || r.First == nil):
-			n := r.MaxLine &^ 1 // a unit of two bytes is not torn
+			n := r.cut(data[used:])
 			f.add(data[used:used+n], used, flow.FlagSplit|flow.FlagNoLine)
 			r.mid = true
 			used += n
@@ -67,6 +70,78 @@ func (f *fill) splitAny(data []byte, events int) (used int) {
 		pos = end
 	}
 	return used
+}
+
+// cut says how many bytes of a line that is too long make its first part: at most MaxLine, and no character is torn.
+func (r *Reader) cut(line []byte) int {
+	n := r.MaxLine
+	switch e := r.Encoding; {
+	case e == nil:
+		for back := n; back > 0 && n-back < utf8.UTFMax; back-- {
+			if utf8.RuneStart(line[back]) {
+				if _, size := utf8.DecodeRune(line[back:]); back+size > n {
+					return back
+				}
+				break // no character, or it ends there
+			}
+		}
+		return n
+	case e.wide:
+		n &^= 1
+		if unit := e.unit(line[n-2:]); utf16.IsSurrogate(rune(unit)) && unit < 0xdc00 { // the second half follows
+			n -= 2
+		}
+		return n
+	}
+	at := 0
+	for at < n {
+		size := 1
+		if line[at] >= 0x81 && line[at+1] > '@' {
+			size = 2
+		}
+		if at+size > n {
+			break
+		}
+		at += size
+	}
+	return at
+}
+
+// Resume prepares reading at Off: inside a line, what comes is marked as a part of it.
+func (r *Reader) Resume(src io.ReaderAt) error {
+	unit := int64(1)
+	if r.Encoding != nil && r.Encoding.wide {
+		unit = 2
+	}
+	if r.Off < unit {
+		return nil
+	}
+	var last [2]byte
+	n, err := readAt(src, last[:unit], r.Off-unit)
+	if err == nil && n == int(unit) && !r.terminated(last[:n]) {
+		r.mid = true
+	}
+	return err
+}
+
+// lastLook is how far back LastLineEnd looks.
+const lastLook = 64 << 10
+
+// LastLineEnd gives the position behind the last line end of src, so that reading does not begin in the middle of a line.
+func (r *Reader) LastLineEnd(src io.ReaderAt, size int64) (int64, error) {
+	from := max(0, size-lastLook) &^ 1
+	p := make([]byte, size-from)
+	n, err := readAt(src, p, from)
+	if err != nil {
+		return 0, err
+	}
+	if end := len(r.cutHalf(p[:n])); end > 0 {
+		return from + int64(end), nil
+	}
+	if r.Encoding != nil && r.Encoding.wide {
+		size &^= 1
+	}
+	return size, nil
 }
 
 // whole adds an event that ends in a line end.

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"unicode/utf8"
 
 	"collect/runtime/flow"
 )
@@ -56,9 +57,6 @@ const (
 	block   = 256 << 10 // read at once: as much as stays in the processor's cache until it is searched
 	minRead = 4 << 10
 )
-
-// ResumeMid says that Off stands inside a line: what comes is marked as a part of it.
-func (r *Reader) ResumeMid() { r.mid = true }
 
 // Rewind goes to another position.
 func (r *Reader) Rewind(off int64) { r.Off, r.half, r.mid = off, 0, false }
@@ -245,7 +243,7 @@ func (f *fill) splitLines(data []byte, events int) int {
 	base, off := b.Used(0), uint64(r.Off)
 	for ; events > 0; events-- {
 		n := bytes.IndexByte(data[start:], '\n')
-		if n < 0 && len(data)-start < r.MaxLine+2 {
+		if n < 0 && len(data)-start < r.MaxLine+utf8.UTFMax {
 			break
 		}
 		f.begin()
@@ -254,7 +252,7 @@ func (f *fill) splitLines(data []byte, events int) int {
 			n, flags = n-1, flow.FlagCR
 		}
 		if n < 0 || n > r.MaxLine {
-			n, flags = r.MaxLine, flow.FlagSplit|flow.FlagNoLine
+			n, flags = r.cut(data[start:]), flow.FlagSplit|flow.FlagNoLine
 			next = start + n
 			r.mid = true
 		} else if r.mid {
@@ -275,7 +273,7 @@ func (f *fill) rest(data []byte, at int) int {
 		return len(data)
 	}
 	if len(data) > r.MaxLine {
-		data = data[:r.MaxLine]
+		data = data[:r.cut(data)]
 		r.mid = true
 		f.add(data, at, flow.FlagSplit|flow.FlagNoLine)
 		return len(data)

@@ -90,12 +90,14 @@ func TestLines(t *testing.T) {
 		"a lone CR stays":                   {"a\rb\n\r\n", 100, Wait, []string{"a\rb", ""}},
 		"long lines are split":              {"0123456789abcdef\nx\n", 5, Wait, []string{"~01234", "~56789", "~abcde", "~f", "x"}},
 		"a line of just the size is whole":  {"01234\n01234\r\nx\n", 5, Wait, []string{"01234", "01234", "x"}},
-		"a long line without end":           {"0123456789ab", 5, Wait, []string{"~01234", "~56789"}},
+		"a long line without end":           {"0123456789abcd", 5, Wait, []string{"~01234", "~56789"}},
 		"a long last line":                  {"0123456789ab", 5, Last, []string{"~01234", "~56789", "~ab"}},
 		"nothing":                           {"", 5, Last, []string{}},
 		"flush leaves a half line":          {"a\nhalf", 100, Flush, []string{"a"}},
 		"any bytes":                         {"\x00\xff\xfe\n\x80\n", 100, Wait, []string{"\x00\xff\xfe", "\x80"}},
 		"line of one byte more is two":      {"012345\n", 5, Wait, []string{"~01234", "~5"}},
+		"no character is torn":              {"가나다라\n🚗🚗\n", 5, Wait, []string{"~가", "~나", "~다", "~라", "~🚗", "~🚗"}},
+		"half a character is kept":          {"abcde\x80\x80\x80\xea\xb0\n", 6, Wait, []string{"~abcde\x80", "~\x80\x80\xea\xb0"}},
 		"an end right behind a split piece": {"0123456789\n", 5, Wait, []string{"~01234", "~56789"}},
 	} {
 		for _, lim := range []Limits{{4096, 1 << 20}, {1, 1 << 20}, {4096, 3}} {
@@ -215,6 +217,7 @@ func TestAGrowingHalfLineIsNotReadAgain(t *testing.T) {
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\nb\r\n\n0123456789\nhalf"), uint8(5), uint8(3))
 	f.Add([]byte("\r\r\n\n\r"), uint8(1), uint8(1))
+	f.Add([]byte("가나다라\n🚗🚗🚗"), uint8(4), uint8(0))
 	f.Fuzz(func(t *testing.T, text []byte, maxLine, cut uint8) {
 		if len(text) > 500 {
 			return
