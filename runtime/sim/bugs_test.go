@@ -36,6 +36,7 @@ func bugs() []bug {
 			}
 			return s
 		}},
+		{name: "a growing file's batches end before they are synced", shape: "growing", fs: noSync("/out")},
 		{name: "tail's position moves before the acknowledgement", shape: "tail", channel: hasty("channel.c")},
 		{name: "tail's keys are not durable before the first event", shape: "tail", fs: noSync("/data/source")},
 		{name: "spooldir renames before the last acknowledgement", shape: "spooldir", channel: hasty("channel.c")},

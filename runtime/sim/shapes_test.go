@@ -36,6 +36,7 @@ func shapes() []shape {
 		{name: "failover", quick: 10, curses: true, shops: []string{"first", "second"}, build: grouped("failover")},
 		{name: "load_balance", quick: 10, curses: true, shops: []string{"first", "second"}, build: grouped("load_balance")},
 		{name: "replicate", quick: 15, shops: []string{"first", "second"}, build: replicated},
+		{name: "growing", quick: 30, build: growing},
 		{name: "tail", quick: 30, source: "tail", writer: newLogs, build: tailed},
 		{name: "spooldir", quick: 30, source: "spooldir", writer: newDrops, build: spooled},
 	}
@@ -89,6 +90,16 @@ func (w *world) files(name, channel, path string) schema.SinkSpec {
 func plain(w *world, s *schema.AgentSpec) []goal {
 	s.Sinks = append(s.Sinks, w.files("out", "c", `"/out/${event.headers.key}.log"`))
 	return []goal{{places: []string{"/out"}, takes: everything, once: true, ordered: true}}
+}
+
+// growing has one file for each key that only grows: at least once, and after a power cut what was not synced may be torn.
+func growing(w *world, s *schema.AgentSpec) []goal {
+	s.Channels[0] = w.channel(w.either(), "c")
+	s.Sinks = append(s.Sinks, schema.SinkSpec{
+		Type: "file", Name: "out", Channel: "c",
+		Config: schema.Config{"path": when(`"/out/${event.headers.key}.log"`), "max_open": []any{10.0, 2.0}[w.variant&1]},
+	})
+	return []goal{{places: []string{"/out"}, takes: everything, torn: true, ordered: true}}
 }
 
 // two adds a second channel: key a goes to the first, b to both, c to the second.

@@ -35,6 +35,7 @@ type world struct {
 	writer  writer // nil: the source makes its events itself
 	goals   []goal // of the present spec
 	variant int    // chooses arguments of the spec
+	cut     bool   // there was a power cut
 	shaky   bool   // what a channel's consumers have committed may have been undone: by a power cut, or by a fault of its files
 
 	mu     sync.Mutex        // guards all below
@@ -137,7 +138,7 @@ func (w *world) run(ctx context.Context) []string {
 			cancel()
 			w.say("drained: %v", err)
 		}
-		w.shaky = w.shaky || power
+		w.cut, w.shaky = w.cut || power, w.shaky || power
 		w.disk.Crash(power)
 		if p != nil {
 			halt(p)
