@@ -1,7 +1,6 @@
 package file
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -21,8 +19,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func escape(s string) string { return strings.ReplaceAll(s, "\n", `\n`) }
 
 func constant(path string) Config {
 	c := Defaults()
@@ -57,67 +53,13 @@ func start(t *testing.T, cfg Config, env flow.Env) *providertest.Delivery {
 	return providertest.NewDelivery(t, s, env)
 }
 
-// visible gives the files below dir that are not hidden, with their content.
-func visible(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), ".") {
-			return err
-		}
-		raw, err := os.ReadFile(p)
-		rel, _ := filepath.Rel(dir, p)
-		out[rel] = string(raw)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func hidden(t *testing.T, dir string) []string {
-	t.Helper()
-	var out []string
-	_ = filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
-		if err == nil && strings.HasPrefix(e.Name(), ".") {
-			out = append(out, e.Name())
-		}
-		return nil
-	})
-	return out
-}
-
-func lines(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
-}
-
-// contents gives all lines in the order of the files' names.
-func contents(t *testing.T, dir string) []string {
-	t.Helper()
-	files := visible(t, dir)
-	names := make([]string, 0, len(files))
-	for n := range files {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	var all []string
-	for _, n := range names {
-		all = append(all, lines(files[n])...)
-	}
-	return all
-}
-
 func TestConformanceGrowing(t *testing.T) {
 	providertest.TestSink(t, func(t *testing.T) providertest.Sink {
 		dir := t.TempDir()
 		return providertest.Sink{
 			New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, constant(dir+"/out/all.log"), env) },
-			Received: func(t *testing.T) []string { return contents(t, dir) },
-			Form:     escape,
+			Received: func(t *testing.T) []string { return providertest.Contents(t, dir) },
+			Form:     providertest.Escaped,
 		}
 	})
 }
@@ -131,8 +73,8 @@ func TestConformanceRolling(t *testing.T) {
 				cfg.Roll = &Roll{Size: 1 << 20}
 				return make1(t, cfg, env)
 			},
-			Received: func(t *testing.T) []string { return contents(t, dir) },
-			Form:     escape,
+			Received: func(t *testing.T) []string { return providertest.Contents(t, dir) },
+			Form:     providertest.Escaped,
 		}
 	})
 }
@@ -148,8 +90,8 @@ func TestConformancePerEventPath(t *testing.T) {
 						cfg.Roll = roll
 						return make1(t, cfg, env)
 					},
-					Received: func(t *testing.T) []string { return contents(t, dir) },
-					Form:     escape,
+					Received: func(t *testing.T) []string { return providertest.Contents(t, dir) },
+					Form:     providertest.Escaped,
 				}
 			})
 		})
@@ -200,59 +142,6 @@ func TestPathsFromEventsStayBelowTheConstantDirectory(t *testing.T) {
 	}
 }
 
-func TestGrowingFileKeepsWholeLinesOverACrash(t *testing.T) {
-	dir := t.TempDir()
-	env := providertest.Env(t)
-	path := filepath.Join(dir, "all.log")
-	if err := os.WriteFile(path, []byte("theirs, without an end"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d := start(t, constant(path), env)
-	d.Must([]string{"one", "two"})
-	d.Flush()
-	d.Close()
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString("three, whole\nfour, half of a li"); err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
-	d = start(t, constant(path), env)
-	d.Must([]string{"five"})
-	d.Flush()
-	d.Close()
-	raw, _ := os.ReadFile(path)
-	if got, want := string(raw), "theirs, without an end\none\ntwo\nthree, whole\nfive\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestGrowingFileIsMadeAnewWhenSomebodyMovesItAway(t *testing.T) {
-	dir := t.TempDir()
-	env := providertest.Env(t)
-	path := filepath.Join(dir, "all.log")
-	d := start(t, constant(path), env)
-	d.Must([]string{"one"})
-	d.Flush()
-	if err := os.Rename(path, path+".1"); err != nil {
-		t.Fatal(err)
-	}
-	n := 1
-	providertest.Eventually(t, "the file exists again", func() bool {
-		d.Must([]string{"more"})
-		d.Flush()
-		n++
-		_, err := os.Stat(path)
-		return err == nil
-	})
-	d.Close()
-	if got := contents(t, dir); len(got) != n {
-		t.Errorf("%d lines of %d are there: %q", len(got), n, got)
-	}
-}
-
 func TestMoreFilesThanMayBeOpen(t *testing.T) {
 	for name, roll := range map[string]*Roll{"growing": nil, "rolling": {Size: 1 << 20}} {
 		t.Run(name, func(t *testing.T) {
@@ -268,214 +157,12 @@ func TestMoreFilesThanMayBeOpen(t *testing.T) {
 			}
 			d.Flush()
 			d.Close()
-			got := contents(t, dir)
+			got := providertest.Contents(t, dir)
 			slices.Sort(got)
 			slices.Sort(want)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
-		})
-	}
-}
-
-// syncFails is a file layer whose Sync fails when told to.
-type syncFails struct {
-	flow.FS
-	fail *bool
-}
-
-type failingDir struct {
-	flow.Dir
-	fail *bool
-}
-
-type failingFile struct {
-	flow.File
-	fail *bool
-}
-
-func (s syncFails) OpenDir(p string) (flow.Dir, error) {
-	d, err := s.FS.OpenDir(p)
-	return failingDir{d, s.fail}, err
-}
-
-func (d failingDir) OpenWrite(name string, create bool, perm os.FileMode) (flow.File, error) {
-	f, err := d.Dir.OpenWrite(name, create, perm)
-	return failingFile{f, d.fail}, err
-}
-
-func (f failingFile) Sync() error {
-	if *f.fail {
-		return errors.New("input/output error")
-	}
-	return f.File.Sync()
-}
-
-func TestAFailedSyncIsNeverTakenForASuccess(t *testing.T) {
-	dir := t.TempDir()
-	env := providertest.Env(t)
-	fail := false
-	env.FS = syncFails{env.FS, &fail}
-	d := start(t, constant(dir+"/all.log"), env)
-	d.Must([]string{"one"})
-	d.Flush()
-	fail = true
-	d.Must([]string{"two"})
-	d.Flush()
-	if r, _ := d.Result(2); r.Err == nil || !r.Unknown {
-		t.Errorf("result %+v", r)
-	}
-	fail = false
-	d.Retry()
-	d.Close()
-	if got := contents(t, dir); !slices.Equal(got, []string{"one", "two"}) {
-		t.Errorf("got %q", got)
-	}
-}
-
-func TestCloseWhenPublishesTheFileUnderItsName(t *testing.T) {
-	dir := t.TempDir()
-	cfg := perEvent(`"` + dir + `/SmartCarStatusInfo_${event.headers.date}.txt"`)
-	cfg.CloseWhen = schema.Expr{Src: "can(event.headers.last)"}
-	d := start(t, cfg, providertest.Env(t))
-	day := flow.Header{Name: "date", Value: []byte("20260101")}
-	last := flow.Header{Name: "last", Value: []byte("true")}
-	for range 2 {
-		for range 10 {
-			d.Must([]string{"line", "line"}, day)
-		}
-		if _, done := d.Result(1); len(visible(t, dir)) > 1 || !done && len(visible(t, dir)) != 0 {
-			t.Fatalf("visible before its end: %v", visible(t, dir))
-		}
-		d.Must([]string{"end"}, day, last)
-		d.Flush()
-	}
-	d.Close()
-	files := visible(t, dir)
-	if len(files) != 2 || len(lines(files["SmartCarStatusInfo_20260101.txt"])) != 21 {
-		t.Errorf("files: %v", keys(files))
-	}
-	for name, content := range files {
-		if !strings.HasPrefix(name, "SmartCarStatusInfo_20260101") || !strings.HasSuffix(name, ".txt") || len(lines(content)) != 21 {
-			t.Errorf("%s has %d lines", name, len(lines(content)))
-		}
-	}
-	if left := hidden(t, dir); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-}
-
-func keys(m map[string]string) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
-
-func TestCloseWhenEndsAFileInTheMiddleOfABatch(t *testing.T) {
-	dir := t.TempDir()
-	cfg := perEvent(`"` + dir + `/all.txt"`)
-	cfg.Path = schema.Expr{Const: dir + "/all.txt"}
-	cfg.CloseWhen = schema.Expr{Src: `event.body == "end"`}
-	env := providertest.Env(t)
-	d := start(t, cfg, env)
-	d.Must([]string{"a", "end", "b", "c", "end", "d"})
-	d.Flush()
-	d.Close()
-	var got []string
-	for _, c := range visible(t, dir) {
-		got = append(got, strings.ReplaceAll(c, "\n", " "))
-	}
-	slices.Sort(got)
-	if diff := cmp.Diff([]string{"a end ", "b c end ", "d "}, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestRollByEventsIsExact(t *testing.T) {
-	dir := t.TempDir()
-	cfg := constant(dir + "/all.txt")
-	cfg.Roll = &Roll{Events: 10}
-	d := start(t, cfg, providertest.Env(t))
-	var all []string
-	for i := range 7 {
-		b := []string{}
-		for k := range 5 {
-			b = append(b, fmt.Sprintf("%03d", i*5+k))
-		}
-		all = append(all, b...)
-		d.Must(b)
-	}
-	d.Flush()
-	d.Close()
-	sizes := []int{}
-	for _, c := range visible(t, dir) {
-		sizes = append(sizes, len(lines(c)))
-	}
-	slices.Sort(sizes)
-	if !slices.Equal(sizes, []int{5, 10, 10, 10}) || !slices.Equal(contents(t, dir), all) {
-		t.Errorf("files of %v events", sizes)
-	}
-}
-
-func TestKeepRemovesOldFiles(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(dir+"/other.txt", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg := constant(dir + "/all.txt")
-	cfg.Roll, cfg.Keep = &Roll{Events: 1}, &Keep{Files: 3}
-	d := start(t, cfg, providertest.Env(t))
-	for i := range 8 {
-		d.Must([]string{fmt.Sprint(i)})
-		d.Flush()
-	}
-	providertest.Eventually(t, "old files go", func() bool { return len(visible(t, dir)) == 4 })
-	d.Close()
-	if got := contents(t, dir); !slices.Equal(got, []string{"5", "6", "7"}) {
-		t.Errorf("kept %q", got)
-	}
-}
-
-func TestKeepLeavesFilesOfOthersAlone(t *testing.T) {
-	dir := t.TempDir()
-	foreign := []string{"app-notes.log", "app.log.bak", "app-1.log"}
-	for _, name := range foreign {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cfg := perEvent(`"` + dir + `/${event.body}.log"`)
-	cfg.Roll, cfg.Keep = &Roll{Events: 1}, &Keep{Files: 1}
-	d := start(t, cfg, providertest.Env(t))
-	for range 2 { // the names of one path begin with the other
-		d.Must([]string{"app-2"})
-		d.Flush()
-		d.Must([]string{"app"})
-		d.Flush()
-	}
-	d.Close()
-	got := contents(t, dir)
-	slices.Sort(got)
-	want := append([]string{"app", "app-2"}, foreign...)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("left are %q, want %q", got, want)
-	}
-}
-
-func TestIdleAndIntervalEndFiles(t *testing.T) {
-	for name, roll := range map[string]Roll{"idle": {Idle: 30 * time.Millisecond}, "interval": {Interval: 30 * time.Millisecond}} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			cfg := constant(dir + "/all.txt")
-			cfg.Roll = &roll
-			d := start(t, cfg, providertest.Env(t))
-			d.Must([]string{"x"})
-			providertest.Eventually(t, "the file appears", func() bool { return len(visible(t, dir)) == 1 })
-			d.Close()
 		})
 	}
 }
@@ -527,29 +214,4 @@ func TestSchemaIsWellFormed(t *testing.T) {
 	if b := schema.Of(Defaults()); len(b.Attrs) == 0 {
 		t.Error("no attributes")
 	}
-}
-
-func BenchmarkGrowing(b *testing.B) {
-	env := providertest.Env(b)
-	env.Pool = flow.NewPool(64 << 20)
-	s, err := New(constant(b.TempDir()+"/all.log"), env)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := s.Open(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	bodies := slices.Repeat([]string{string(bytes.Repeat([]byte("x"), 174))}, 4096)
-	src := providertest.SinkBatch(env.Pool, 1, bodies)
-	b.SetBytes(src.Bytes())
-	for b.Loop() {
-		v := src.Share()
-		v.SetDone(func(v *flow.Batch, _ flow.Result) { v.Release() })
-		if err := s.Write(b.Context(), v); err != nil {
-			b.Fatal(err)
-		}
-	}
-	_ = s.Flush(b.Context())
-	b.ReportMetric(float64(4096*b.N)/b.Elapsed().Seconds(), "events/s")
-	_ = s.Close(context.Background())
 }

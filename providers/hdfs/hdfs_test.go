@@ -24,8 +24,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
 
-func escape(s string) string { return strings.ReplaceAll(s, "\n", `\n`) }
-
 func config(url string) Config {
 	c := Defaults()
 	c.Path = schema.Expr{Const: url}
@@ -54,37 +52,13 @@ func start(t *testing.T, cfg Config, env flow.Env) *providertest.Delivery {
 	return providertest.NewDelivery(t, s, env)
 }
 
-func local(t *testing.T, dir string) []string {
-	t.Helper()
-	var all []string
-	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), ".") {
-			return err
-		}
-		raw, err := os.ReadFile(p)
-		all = append(all, split(string(raw))...)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func split(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
-}
-
 func TestConformanceOnADirectory(t *testing.T) {
 	providertest.TestSink(t, func(t *testing.T) providertest.Sink {
 		dir := t.TempDir()
 		return providertest.Sink{
 			New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, config("file://"+dir+"/w/h"), env) },
-			Received: func(t *testing.T) []string { return local(t, dir) },
-			Form:     escape,
+			Received: func(t *testing.T) []string { return providertest.Contents(t, dir) },
+			Form:     providertest.Escaped,
 		}
 	})
 }
@@ -184,7 +158,7 @@ func received(t *testing.T, c *hdfs.Client, root string) (lines, hidden []string
 			return err
 		}
 		raw, err := io.ReadAll(f)
-		lines = append(lines, split(string(raw))...)
+		lines = append(lines, providertest.Lines(string(raw))...)
 		return err
 	})
 	if err != nil && !os.IsNotExist(err) {
@@ -201,7 +175,7 @@ func TestConformanceOnHDFS(t *testing.T) {
 		return providertest.Sink{
 			New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, config("hdfs://"+nn+root), env) },
 			Received: func(t *testing.T) []string { l, _ := received(t, c, root); return l },
-			Form:     escape,
+			Form:     providertest.Escaped,
 		}
 	})
 }

@@ -98,22 +98,8 @@ func (k *killTest) run(steps int) bool {
 
 func (k *killTest) check(when string) {
 	k.Helper()
-	var got, want, hidden []string
-	err := filepath.WalkDir(k.root, func(p string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		if strings.HasPrefix(e.Name(), ".") {
-			hidden = append(hidden, p)
-			return nil
-		}
-		raw, err := os.ReadFile(p)
-		got = append(got, strings.Fields(string(raw))...)
-		return err
-	})
-	if err != nil {
-		k.Fatal(err)
-	}
+	got, hidden := providertest.Contents(k, k.root), providertest.Hidden(k, k.root)
+	var want []string
 	for _, b := range batches() {
 		want = append(want, b...)
 	}
