@@ -39,7 +39,8 @@ type Channel struct {
 
 	kick  chan struct{} // wakes the syncer
 	ended chan struct{} // closed when the syncer is gone
-	since atomic.Int64  // when the present disk operation began, in ns; 0: none
+	made  time.Time     // with the clock that never jumps
+	since atomic.Int64  // when the present disk operation began, in ns after made; 0: none
 
 	mu        sync.Mutex // guards all below; never held during a file operation
 	segs      []*segment // oldest first
@@ -106,7 +107,7 @@ var (
 // New makes the channel.
 func New(cfg Config, env flow.Env) (flow.Channel, error) {
 	c := &Channel{
-		cfg: cfg, env: env, room: room.New(int64(cfg.MaxSize)),
+		cfg: cfg, env: env, room: room.New(int64(cfg.MaxSize)), made: time.Now(),
 		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1),
 		decided: map[string]uint64{}, dirty: map[string]uint64{}, bad: map[string]bool{}, keep: map[uint64]bool{},
 		busy: map[int]bool{},
@@ -254,7 +255,7 @@ func (c *Channel) Stats() flow.ChannelStats {
 	used, waiting := c.room.State()
 	s := flow.ChannelStats{Bytes: used, Capacity: c.room.Capacity(), Full: waiting}
 	if began := c.since.Load(); began != 0 {
-		s.Stalled = time.Since(time.Unix(0, began))
+		s.Stalled = time.Since(c.made) - time.Duration(began)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -271,7 +271,7 @@ func (c *Channel) put(h *frame, stored []byte, sum uint32) (*segFile, int64, err
 	return w, off, err
 }
 
-func (c *Channel) begin()  { c.since.CompareAndSwap(0, time.Now().UnixNano()) }
+func (c *Channel) begin()  { c.since.CompareAndSwap(0, max(int64(time.Since(c.made)), 1)) }
 func (c *Channel) finish() { c.since.Store(0) }
 
 // written records a frame. The caller has the turn and holds the mutex.

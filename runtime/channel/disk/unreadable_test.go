@@ -196,6 +196,39 @@ func TestASegmentThatSomebodyRemovedIsAGap(t *testing.T) {
 	}
 }
 
+func TestASegmentThatIsRemovedWhileItIsWrittenIsAGap(t *testing.T) {
+	b := newBench(t)
+	b.cfg.SegmentSize = 64 << 20
+	synctest.Test(t, func(t *testing.T) {
+		b.t = t
+		b.open()
+		for range 80 { // more than is kept in memory
+			b.put(2000)
+		}
+		synctest.Wait()
+		segs := b.files("*.seg")
+		if err := os.Remove(segs[len(segs)-1]); err != nil {
+			t.Fatal(err)
+		}
+		b.drainFor(b.k, 5*time.Second) // shorter than what makes an idle channel begin a new segment
+		lost, twice := b.missing(b.pos)
+		if s := b.ch.Stats(); lost == 0 || twice > 0 || s.Events != 0 || s.Damaged != int64(lost) {
+			t.Errorf("%d lost, %d twice, %+v", lost, twice, s)
+		}
+		for range 10 {
+			b.put(200)
+		}
+		synctest.Wait()
+		b.crash() // what is only in memory is gone
+		b.open()
+		b.drainFor(b.k, 10*time.Second)
+		b.close()
+		if now, twice := b.missing(b.pos); now != lost || twice > 0 {
+			t.Errorf("of what came after %d are lost, %d came twice", now-lost, twice)
+		}
+	})
+}
+
 // What is known to be durable need not be readable for the channel to open; of what comes after nobody knows what it is.
 func TestOpeningNeedsWhatMayBeNewest(t *testing.T) {
 	b, seg := filled(t, 20)
