@@ -24,20 +24,34 @@ func (l *loader) buildAgent(inst *instance) {
 	d := &decoding{l: l, sc: inst.sc, owner: own, what: "agent", args: metaArgs, inner: agentBlocks}
 	set := d.block(inst.cont, part{l.settingsOf(schema.Agent)})[0]
 	a.Spec = schema.AgentSpec{Version: schema.SpecVersion, Address: inst.addr, Settings: set, At: posOf(inst.res.block.DefRange())}
+	l.checkEnv(set, own)
+	if len(inst.components) == 0 && inst.state == done && !inst.cont.open {
+		l.warn(inst.res.block.DefRange(), "Agent without parts", "Agent %q declares no source, channel or sink, so it does nothing.", inst.res.name)
+	}
 	w := &wiring{l: l, inst: inst, own: own, spec: &a.Spec, unsure: inst.phantom || inst.state == failed}
 	w.deadLetter, _ = deadLetterOf(d.uses)
 	for _, c := range inst.components {
 		w.component(c)
 	}
 	w.unsure = w.unsure || d.broken || d.unknown
-	a.Lifecycle = l.lifecycle(inst.cont, inst.sc)
-	a.DependsOn = w.dependsOn(l.dependsOn(body.Attributes["depends_on"]))
+	a.Lifecycle = l.lifecycle(inst.cont, inst.sc, append([]string{"source", "channel", "sink", "sink_group"}, argumentsOf(l.settingsOf(schema.Agent))...))
+	a.DependsOn = w.dependsOn(l.dependencies(inst.addr, body.Attributes["depends_on"]))
 	if len(set) == 0 {
 		a.Spec.Settings = nil
 	}
 	w.check()
 	if !inst.phantom {
 		l.cfg.Agents = append(l.cfg.Agents, a)
+	}
+}
+
+// checkEnv refuses names that no environment can hold.
+func (l *loader) checkEnv(set schema.Config, own *owner) {
+	env, _ := set["env"].(map[string]any)
+	for _, name := range sortedKeys(env) {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			l.fail(own.ranges["env"], "Invalid name", "%q cannot be the name of an environment variable.", name)
+		}
 	}
 }
 
@@ -125,9 +139,7 @@ func (w *wiring) depend(addr string) {
 
 func (w *wiring) dependsOn(declared []string) []string {
 	for _, d := range declared {
-		if d != w.inst.addr {
-			w.depend(d)
-		}
+		w.depend(d)
 	}
 	return sortedKeys(w.depends)
 }

@@ -83,6 +83,13 @@ func (d *decoding) attributes(c *contents, parts []part, out []schema.Config) {
 	}
 }
 
+// argumentsOf gives the names of all arguments and blocks of a block.
+func argumentsOf(b *schema.Block) []string {
+	d := decoding{}
+	attrs, blocks := d.known([]part{{b}})
+	return append(attrs, blocks...)
+}
+
 func findAttr(parts []part, name string) (int, *schema.Attr) {
 	for i, p := range parts {
 		if a, ok := p.block.Attr(name); ok {
@@ -194,7 +201,11 @@ func (d *decoding) unknownBlock(b *block, parts []part) {
 	d.broken = true
 	attrs, blocks := d.known(parts)
 	if contains(attrs, b.typ) {
-		d.l.fail(b.typeAt, "Argument written as a block", "%q is an argument: write %s = { … }.", b.typ, b.typ)
+		d.l.fail(b.typeAt, "Argument written as a block", "%q is an argument: write %s = ….", b.typ, b.typ)
+		return
+	}
+	if _, top := topBlocks[b.typ]; top {
+		d.l.fail(b.typeAt, "Block inside of a block", "Blocks of type %q stand at the top of a file.", b.typ)
 		return
 	}
 	d.l.fail(b.typeAt, "Unknown block", "%s has no block %q.%s", d.name(), b.typ, didYouMean(b.typ, append(blocks, attrs...), "%q"))

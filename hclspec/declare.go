@@ -21,7 +21,14 @@ var topBlocks = map[string][]string{
 }
 
 // insideAgent are blocks that people write at the top though they belong into an agent.
-var insideAgent = map[string]bool{"source": true, "channel": true, "sink": true, "sink_group": true, "interceptor": true, "route": true}
+var insideAgent = map[string]string{
+	"source":      `A source belongs to an agent: put this block inside agent "NAME" { … }.`,
+	"channel":     `A channel belongs to an agent: put this block inside agent "NAME" { … }.`,
+	"sink":        `A sink belongs to an agent: put this block inside agent "NAME" { … }.`,
+	"sink_group":  `A sink_group belongs to an agent: put this block inside agent "NAME" { … }.`,
+	"interceptor": `An interceptor belongs to a source: put this block inside source "TYPE" "NAME" { … } of an agent.`,
+	"route":       `A route belongs to a source: put this block inside source "TYPE" "NAME" { … } of an agent.`,
+}
 
 // declare takes in the blocks of one file.
 func (l *loader) declare(body *hclsyntax.Body) {
@@ -88,8 +95,8 @@ func (l *loader) unknownTopBlock(b *hclsyntax.Block) {
 	switch {
 	case b.Type == "resource" || b.Type == "terraform" || b.Type == "data" || b.Type == "module":
 		l.fail(b.DefRange(), "This looks like a Terraform file", "collect has no %q blocks. Its blocks are collect, variable, locals, output, provider, topic and agent; keep Terraform's files in a directory of their own.", b.Type)
-	case insideAgent[b.Type]:
-		l.fail(b.TypeRange, "Block outside of an agent", "A %s belongs to an agent: put this block inside agent \"NAME\" { … }.", b.Type)
+	case insideAgent[b.Type] != "":
+		l.fail(b.TypeRange, "Block outside of an agent", "%s", insideAgent[b.Type])
 	default:
 		l.fail(b.TypeRange, "Unknown block", "There are no %q blocks here.%s", b.Type, didYouMean(b.Type, sortedKeys(topBlocks), "%q"))
 	}
@@ -112,7 +119,7 @@ func (l *loader) checkLabels(b *hclsyntax.Block, want []string) bool {
 	}
 	for i, w := range want {
 		if w == "NAME" && !validName(b.Labels[i]) {
-			l.fail(b.LabelRanges[i], "Invalid name", "%q cannot be a name: names are made of letters, digits, \"_\" and \"-\", and begin with a letter or \"_\".", b.Labels[i])
+			l.invalidName(b.Labels[i], b.LabelRanges[i])
 			return false
 		}
 	}
@@ -126,9 +133,19 @@ func plural(n int, one, many string) string {
 	return many
 }
 
+const maxName = 100
+
+func (l *loader) invalidName(name string, at hcl.Range) {
+	if len(name) > maxName {
+		l.fail(at, "Invalid name", "A name has %d characters at most.", maxName)
+		return
+	}
+	l.fail(at, "Invalid name", "%q cannot be a name: names are made of letters, digits, \"_\" and \"-\", and begin with a letter or \"_\".", name)
+}
+
 // validName says whether a name can be written in a reference.
 func validName(s string) bool {
-	if s == "" || len(s) > 100 {
+	if s == "" || len(s) > maxName {
 		return false
 	}
 	for i := range len(s) {

@@ -130,6 +130,16 @@ func (l *loader) reword(d *hcl.Diagnostic) *hcl.Diagnostic {
 		c.Summary, c.Detail = "Invalid single-argument block definition", "A block on one line holds exactly one argument and no block. Put each argument and each block on its own line."
 		return &c
 	}
+	if i := strings.Index(d.Detail, "panic in function implementation"); i >= 0 {
+		c := *d
+		c.Detail = d.Detail[:i] + "it has no result for these values."
+		return &c
+	}
+	if strings.Contains(d.Detail, " of dynamic") {
+		c := *d
+		c.Detail = strings.NewReplacer(" of dynamic", "").Replace(d.Detail)
+		return &c
+	}
 	return l.rewordReference(d)
 }
 

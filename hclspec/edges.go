@@ -50,9 +50,14 @@ func (r *ref) encode(from *instance) any {
 
 // refList reads a list of references; a single one is not a list.
 func (d *decoding) refList(name string, kind schema.Kind, v cty.Value, e hclsyntax.Expression) ([]use, bool) {
+	at := e.Range()
+	if isSecret(v) {
+		d.broken = true
+		d.l.secretHere(at, quote(name))
+		return nil, false
+	}
 	v, _ = v.Unmark()
 	t := v.Type()
-	at := e.Range()
 	if !t.IsTupleType() && !t.IsListType() && !t.IsSetType() {
 		d.broken = true
 		if r, ok := refOf(v); ok {
@@ -91,6 +96,11 @@ func (d *decoding) refList(name string, kind schema.Kind, v cty.Value, e hclsynt
 
 // oneRef reads one reference of a kind, and says what to write instead of what is not one.
 func (d *decoding) oneRef(name string, kind schema.Kind, v cty.Value, at hcl.Range) (*ref, bool) {
+	if isSecret(v) {
+		d.broken = true
+		d.l.secretHere(at, quote(name))
+		return nil, false
+	}
 	r, ok := refOf(v)
 	if ok && (kind == "" || r.Kind == kind) {
 		return r, true

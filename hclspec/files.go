@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,9 @@ func (l *loader) readFile(path, name string) *hcl.File {
 		return nil
 	}
 	l.cfg.Files[name] = &hcl.File{Bytes: src, Body: &hclsyntax.Body{}}
+	if !l.isText(name, src) {
+		return nil
+	}
 	if deep := checkNesting(src); deep != nil {
 		l.fail(rangeAt(name, src, deep.offset), "Nested too deeply", "%s", deep.what)
 		return nil
@@ -85,11 +89,25 @@ func (l *loader) readFile(path, name string) *hcl.File {
 	return f
 }
 
+// isText refuses a file with a NUL byte, which the parser would take into texts.
+func (l *loader) isText(name string, src []byte) bool {
+	i := bytes.IndexByte(src, 0)
+	if i >= 0 {
+		l.fail(rangeAt(name, src, i), "Not a text file", "%s holds a NUL byte here.", name)
+	}
+	return i < 0
+}
+
 // syntaxErrors reports the first syntax error of a file: those that follow are nearly always its consequence.
 func (l *loader) syntaxErrors(src []byte, diags hcl.Diagnostics) {
 	for _, d := range diags {
 		if d.Severity == hcl.DiagError {
 			d = l.reword(d)
+			if at := d.Subject; at != nil && at.Start.Byte < len(src) && src[at.Start.Byte] == '=' && (strings.Contains(d.Summary, "single-argument") || strings.Contains(d.Summary, "Missing newline")) {
+				c := *d
+				c.Summary, c.Detail = "Two equals signs", "An argument has one value: NAME = VALUE. To compare two values write ==."
+				d = &c
+			}
 			if d.Subject != nil && len(src) > 0 && d.Subject.Start.Byte == d.Subject.End.Byte {
 				c := *d
 				s := *d.Subject

@@ -72,6 +72,8 @@ func plainType(t cty.Type) string {
 		return "text"
 	case cty.Number:
 		return "a number"
+	case cty.Bool:
+		return "true or false"
 	}
 	return t.FriendlyName()
 }

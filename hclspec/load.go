@@ -42,6 +42,7 @@ type loader struct {
 	graph     *topology
 	meter     *bounded.Meter
 	tooMuch   bool // everything together is too large, and that is said
+	unread    bool // a file of values cannot be read
 	blocks    int  // that count, for_each and dynamic have made
 	templates map[string]template
 	memos     memo

@@ -1,12 +1,14 @@
 package hclspec
 
 import (
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // lifecycle reads the lifecycle block.
-func (l *loader) lifecycle(cont *contents, sc *scope) Lifecycle {
+func (l *loader) lifecycle(cont *contents, sc *scope, known []string) Lifecycle {
 	var out Lifecycle
 	var first *block
 	for _, b := range cont.blocks {
@@ -23,14 +25,14 @@ func (l *loader) lifecycle(cont *contents, sc *scope) Lifecycle {
 		d.block(c)
 		out.PreventDestroy = d.boolean(c, "prevent_destroy")
 		if a := c.attrs["ignore_changes"]; a != nil {
-			out.IgnoreChanges = l.ignoreChanges(a)
+			out.IgnoreChanges = l.ignoreChanges(a, known)
 		}
 	}
 	return out
 }
 
 // ignoreChanges reads a list of argument names, as names or in quotes.
-func (l *loader) ignoreChanges(a *hclsyntax.Attribute) []string {
+func (l *loader) ignoreChanges(a *hclsyntax.Attribute, known []string) []string {
 	list, diags := hcl.ExprList(a.Expr)
 	if diags.HasErrors() {
 		l.fail(a.Expr.Range(), "Wrong type", "ignore_changes is a list of arguments, such as [config].")
@@ -38,11 +40,18 @@ func (l *loader) ignoreChanges(a *hclsyntax.Attribute) []string {
 	}
 	var out []string
 	for _, e := range list {
-		if t, diags := hcl.AbsTraversalForExpr(e); !diags.HasErrors() {
-			out = append(out, traversalText(t))
+		var s string
+		t, diags := hcl.AbsTraversalForExpr(e)
+		ok := !diags.HasErrors()
+		if ok {
+			s = traversalText(t)
+		} else {
+			s, ok = l.constantText(e)
+		}
+		if root, _, _ := strings.Cut(s, "."); ok && !contains(known, root) {
+			l.fail(e.Range(), "Unknown argument", "There is no argument %q that ignore_changes could mean.%s", s, didYouMean(root, known, "%q"))
 			continue
 		}
-		s, ok := l.constantText(e)
 		if !ok {
 			l.fail(e.Range(), "Wrong type", "ignore_changes is a list of arguments, such as [config].")
 			continue

@@ -14,6 +14,9 @@ func Parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 		l.fail(hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}, "File cannot be read", "%s: %s.", name, errTooLarge)
 		return empty, l.diags
 	}
+	if !l.isText(name, src) {
+		return empty, l.diags
+	}
 	if deep := checkNesting(src); deep != nil {
 		l.fail(rangeAt(name, src, deep.offset), "Nested too deeply", "%s", deep.what)
 		return empty, l.diags

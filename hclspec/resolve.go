@@ -156,7 +156,7 @@ func (l *loader) unknownRoot(t hcl.Traversal, sc *scope) {
 	if sc.agent != nil {
 		roots = append(roots, "channel", "sink", "sink_group", "source")
 	}
-	if n := near(root, roots); n != "" {
+	if n := near(root, append([]string{"event"}, roots...)); n != "" {
 		l.fail(at, "Unknown name", "There is nothing called %q. Did you mean %q?", root, n)
 		return
 	}

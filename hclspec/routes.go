@@ -25,6 +25,9 @@ func (w *wiring) routes(c *component, d *decoding, cont *contents, s *schema.Sou
 		w.l.fail(short.NameRange, "channels and route", "A source has channels or route blocks, not both. Put these channels into a last route { channels = … }.")
 		d.broken = true
 		return
+	case short == nil && len(blocks) == 0 && misspelt(cont, "channels", "route"):
+		d.broken = true // and reported
+		return
 	case short == nil && len(blocks) == 0:
 		w.l.fail(c.b.at, "Source without a channel", "The %s sends its events nowhere. Write channels = [channel.NAME], or route blocks.", c.what())
 		d.broken = true
@@ -45,6 +48,21 @@ func (w *wiring) routes(c *component, d *decoding, cont *contents, s *schema.Sou
 	for i, b := range blocks {
 		w.route(c, d, s, b, i, i == len(blocks)-1)
 	}
+}
+
+// misspelt says whether a block holds an unknown argument or block that was probably meant to be one of these.
+func misspelt(c *contents, names ...string) bool {
+	for name := range c.attrs {
+		if !contains(names, name) && near(name, names) != "" {
+			return true
+		}
+	}
+	for _, b := range c.blocks {
+		if !contains(names, b.typ) && near(b.typ, names) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func namesOf(list []use) []string {
@@ -73,9 +91,13 @@ func (w *wiring) route(c *component, outer *decoding, s *schema.SourceSpec, b *b
 	w.own.ranges[d.path] = b.at
 	cont := w.l.open(b)
 	d.block(cont)
+	broken := d.broken
+	d.broken = false
 	spec := schema.RouteSpec{Drop: d.boolean(cont, "drop"), Copy: d.boolean(cont, "copy"), At: posOf(b.at)}
 	r := route{at: b.at}
 	var ok1, ok2 bool
+	sure := !d.broken && !misspelt(cont, routeArgs...)
+	d.broken = d.broken || broken
 	r.channels, ok1 = d.manyReferences(cont, "channels", schema.Channel)
 	r.optional, ok2 = d.manyReferences(cont, "optional", schema.Channel)
 	spec.Channels, spec.Optional = namesOf(r.channels), namesOf(r.optional)
@@ -83,7 +105,7 @@ func (w *wiring) route(c *component, outer *decoding, s *schema.SourceSpec, b *b
 		d.mark("when", a.Range())
 		spec.When, r.label = w.when(&d, a)
 	}
-	if ok1 && ok2 {
+	if ok1 && ok2 && sure {
 		w.checkRoute(&d, cont, spec, last)
 	}
 	outer.uses = append(outer.uses, d.uses...)

@@ -47,8 +47,8 @@ func (l *loader) buildTopic(inst *instance) {
 		t.Cluster = k.alias
 	}
 	l.check(def, cfg, d, cont)
-	t.DependsOn = l.dependsOn(cont.attrs["depends_on"])
-	t.Lifecycle = l.lifecycle(cont, inst.sc)
+	t.DependsOn = l.dependencies(inst.addr, cont.attrs["depends_on"])
+	t.Lifecycle = l.lifecycle(cont, inst.sc, argumentsOf(def.Block))
 	if !inst.phantom {
 		l.graph.topics = append(l.graph.topics, t)
 		l.cfg.Topics = append(l.cfg.Topics, t)

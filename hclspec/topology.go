@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // topology is the graph of everything that events pass, over all agents.
@@ -13,6 +14,8 @@ type topology struct {
 	edges     []Edge
 	places    []hcl.Range
 	topics    []*Topic
+	depends   []Edge // by depends_on alone
+	dependsAt []hcl.Range
 	listeners []listener
 	files     []watched
 }
@@ -30,6 +33,36 @@ func (l *loader) checkTopology() {
 	l.checkListeners()
 	l.checkFiles()
 	l.checkCycles()
+	l.checkDependencies()
+}
+
+// checkDependencies finds agents and topics that wait for each other by what depends_on says. Agents that send to each other
+// are no circle: an agent may be there before its receiver is.
+func (l *loader) checkDependencies() {
+	edges, places := l.graph.depends, l.graph.dependsAt
+	said := map[hcl.Range]bool{}
+	for _, walk := range newDigraph(edges).cycles() {
+		at := places[walk[0]]
+		if said[at] {
+			continue // another instance of the same blocks
+		}
+		said[at] = true
+		var b strings.Builder
+		for _, i := range walk {
+			fmt.Fprintf(&b, "\n  %s depends on %s (%s:%d)", edges[i].From, edges[i].To, places[i].Filename, places[i].Start.Line)
+		}
+		l.fail(at, "Dependencies go in a circle", "None of these could be the first:%s", b.String())
+	}
+}
+
+// dependencies notes what depends_on of a block says.
+func (l *loader) dependencies(from string, a *hclsyntax.Attribute) []string {
+	list := l.dependsOn(a)
+	for _, to := range list {
+		l.graph.depends = append(l.graph.depends, Edge{From: from, To: to, Kind: "depends_on"})
+		l.graph.dependsAt = append(l.graph.dependsAt, a.Range())
+	}
+	return list
 }
 
 func (l *loader) checkTopicNames() {

@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -108,6 +109,10 @@ func (d *decoding) number(a *schema.Attr, v cty.Value, at hcl.Range) (any, bool)
 	f, _ := n.AsBigFloat().Float64()
 	if a.Type == schema.Int && (f != float64(int64(f)) || f > 1<<53 || f < -1<<53) {
 		d.broken = true
+		if math.Trunc(f) == f {
+			d.l.fail(at, "Number out of range", "%q is too large.", a.Name)
+			return nil, false
+		}
 		d.l.fail(at, "Wrong type", "%q must be a whole number.", a.Name)
 		return nil, false
 	}
@@ -197,7 +202,9 @@ func (d *decoding) list(a *schema.Attr, v cty.Value, path string, at hcl.Range) 
 		}
 		s, err := convert.Convert(x, cty.String)
 		if err != nil || s.IsNull() {
-			return d.wrong(a, at, "a list of texts", x)
+			d.broken = true
+			d.l.fail(at, "Wrong type", "%q is a list of texts, and an element is %s.", a.Name, describe(x))
+			return nil, false
 		}
 		if t.IsSetType() {
 			i = cty.NumberIntVal(int64(len(out)))
@@ -224,7 +231,9 @@ func (d *decoding) mapping(a *schema.Attr, v cty.Value, path string, at hcl.Rang
 		x, _ = x.UnmarkDeep()
 		s, err := convert.Convert(x, cty.String)
 		if err != nil {
-			return d.wrong(a, at, "a map of texts", x)
+			d.broken = true
+			d.l.fail(at, "Wrong type", "%q is a map of texts, and its element %q is %s.", a.Name, k.AsString(), describe(x))
+			return nil, false
 		}
 		if s.IsNull() {
 			continue

@@ -108,7 +108,7 @@ func (l *loader) constant(a *hclsyntax.Attribute, want cty.Type, use func(cty.Va
 	}
 	val, err := convert.Convert(val, want)
 	if err != nil || val.IsNull() {
-		l.fail(a.Expr.Range(), "Wrong type", "%q must be a %s.", a.Name, want.FriendlyName())
+		l.fail(a.Expr.Range(), "Wrong type", "%q must be %s.", a.Name, plainType(want))
 		return
 	}
 	use(val)
@@ -188,6 +188,7 @@ func (l *loader) giveValues() {
 func (l *loader) valueFile(path, name string) {
 	f := l.readFile(path, name)
 	if f == nil {
+		l.unread = true
 		return
 	}
 	body := f.Body.(*hclsyntax.Body)
@@ -239,6 +240,9 @@ func (v *variable) evaluate(l *loader) (cty.Value, bool) {
 	if v.given == nil {
 		if v.fallback != cty.NilVal {
 			return v.fallback, true
+		}
+		if l.unread { // its value may stand there
+			return cty.DynamicVal, false
 		}
 		if l.opts.Partial {
 			if l.cfg.Incomplete = true; l.missing == "" {
@@ -315,6 +319,13 @@ func (v *variable) validate(l *loader) bool {
 
 func (v *variable) validation(l *loader, b *hclsyntax.Block) bool {
 	cond, msg := b.Body.Attributes["condition"], b.Body.Attributes["error_message"]
+	if len(b.Labels) > 0 {
+		l.fail(b.LabelRanges[0], "Too many names", "A validation block has no name: write validation { … }.")
+		return false
+	}
+	for _, inner := range b.Body.Blocks {
+		l.fail(inner.TypeRange, "Unknown block", "A validation has no %q blocks.", inner.Type)
+	}
 	for _, name := range sortedKeys(b.Body.Attributes) {
 		if name != "condition" && name != "error_message" {
 			l.fail(b.Body.Attributes[name].NameRange, "Unknown argument", "A validation has no argument %q.%s", name, didYouMean(name, []string{"condition", "error_message"}, "%q"))
@@ -342,6 +353,7 @@ func (v *variable) validation(l *loader, b *hclsyntax.Block) bool {
 	if !ok {
 		return false
 	}
+	secret := isSecret(text)
 	text, _ = text.UnmarkDeep()
 	text, err = convert.Convert(text, cty.String)
 	if err != nil || text.IsNull() || !text.IsKnown() {
@@ -354,7 +366,14 @@ func (v *variable) validation(l *loader, b *hclsyntax.Block) bool {
 		at, from = v.given.at, " The value is from "+v.given.from+"."
 	}
 	c := cond.Expr.Range()
-	l.fail(at, "Invalid value for a variable", "%s%s This was checked by the validation at %s:%d.", text.AsString(), from, c.Filename, c.Start.Line)
+	why := text.AsString()
+	if secret {
+		why = "Its error_message holds a secret and is not shown."
+	}
+	if !strings.HasSuffix(why, ".") && !strings.HasSuffix(why, "!") && !strings.HasSuffix(why, "?") {
+		why += "."
+	}
+	l.fail(at, "Invalid value for a variable", "%s%s This was checked by the validation at %s:%d.", why, from, c.Filename, c.Start.Line)
 	return false
 }
 

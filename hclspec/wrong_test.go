@@ -14,11 +14,18 @@ var shorthand = strings.NewReplacer(
 	"%SRC%", `source "generator" "g" { channels = [channel.c] }`,
 	"%CH%", `channel "memory" "c" {}`,
 	"%SINK%", `sink "null" "n" { channel = channel.c }`,
+	"%NUL%", "\x00", "%BAD%", "\xff\xfe", "%LONG%", strings.Repeat("long", 100),
 )
 
 // TestWrongConfigurationsAreExplained holds every diagnostic of every wrong configuration, as it is written, in a golden file.
 func TestWrongConfigurationsAreExplained(t *testing.T) {
-	src, err := os.ReadFile("testdata/wrong.txt")
+	for _, name := range []string{"wrong", "wrong_more"} {
+		t.Run(name, func(t *testing.T) { explained(t, name) })
+	}
+}
+
+func explained(t *testing.T, file string) {
+	src, err := os.ReadFile("testdata/" + file + ".txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +48,14 @@ func TestWrongConfigurationsAreExplained(t *testing.T) {
 				t.Errorf("%s: reported twice: %s", name, s)
 			}
 			seen[s] = true
+			for _, inner := range []string{"panic", "goroutine", "cty.", "hclsyntax", "dynamic required", "of dynamic", "%!", "0x", "interface", "/root/"} {
+				if strings.Contains(s, inner) {
+					t.Errorf("%s: says %q, which means nothing to users: %.300s", name, inner, s)
+				}
+			}
 			got.WriteString(s + "\n")
 		}
 		got.WriteString("\n")
 	}
-	golden(t, "wrong.golden", got.String())
+	golden(t, file+".golden", got.String())
 }

@@ -197,6 +197,10 @@ func (c *compiler) asBool(n *node, at hcl.Range) boolFn {
 }
 
 func (c *compiler) asNumber(n *node, at hcl.Range) numFn {
+	if n.t != nil && !n.konst {
+		c.errorf(at, "Time used as a number", "A time is a text such as \"2026-11-22T17:39:22Z\". timecmp(a, b) compares two times; formatdate makes a number's digits of one.")
+		return nil
+	}
 	if c.isNull(n, at) {
 		return nil
 	}

@@ -104,7 +104,13 @@ func joinFunc() function.Function {
 }
 
 func indentFunc() function.Function {
-	return growing(stdlib.IndentFunc, func(args []cty.Value) float64 {
+	f := checked(stdlib.IndentFunc, func(args []cty.Value) error {
+		if args[0].AsBigFloat().Sign() < 0 {
+			return function.NewArgErrorf(0, "a number of spaces is not negative")
+		}
+		return nil
+	})
+	return growing(f, func(args []cty.Value) float64 {
 		n, _ := args[0].AsBigFloat().Float64()
 		text := args[1].AsString()
 		return float64(len(text)) + max(n, 0)*float64(1+strings.Count(text, "\n"))

@@ -232,8 +232,12 @@ func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *node) bool {
 			return true
 		}
 	}
+	if l.typ.IsPrimitiveType() != r.typ.IsPrimitiveType() && l.typ != cty.DynamicPseudoType && r.typ != cty.DynamicPseudoType && !l.nullable && !r.nullable {
+		c.errorf(whole, "Values of different types", "%s and %s are never equal.", upperFirst(typeName(l.typ)), typeName(r.typ))
+		return true
+	}
 	if !l.typ.IsPrimitiveType() || !r.typ.IsPrimitiveType() || l.typ == r.typ {
-		return false
+		return c.noTime(whole, l, r) || c.noTime(whole, r, l)
 	}
 	text, at, other := l, lr, r
 	if r.typ == cty.String {
@@ -252,6 +256,19 @@ func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *node) bool {
 		advice = "Convert it: tobool(" + c.source(at) + ")."
 	}
 	c.errorf(whole, "Values of different types", "A text and %s are never equal. %s", typeName(other.typ), advice)
+	return true
+}
+
+// noTime reports a time that is compared with a text that is none.
+func (c *compiler) noTime(whole hcl.Range, t, other *node) bool {
+	text, ok := other.text()
+	if t.t == nil || t.konst || !ok {
+		return false
+	}
+	if _, err := parseInstant([]byte(text)); err == nil {
+		return false
+	}
+	c.errorf(whole, "Comparison with no time", "%q is not a time such as \"2026-11-22T17:39:22Z\", so the two are never equal. Compare a part of the time: formatdate(\"YYYY-MM-DD\", event.time) == ….", text)
 	return true
 }
 

@@ -211,7 +211,10 @@ func conversion(t cty.Type) function.Function {
 				return t, nil
 			}
 			if convert.GetConversionUnsafe(from, t) == nil {
-				return cty.NilType, function.NewArgErrorf(0, "cannot convert %s to %s", from.FriendlyName(), t.FriendlyName())
+				if t.IsCollectionType() && (from.IsTupleType() || from.IsObjectType()) {
+					return cty.NilType, function.NewArgErrorf(0, "the elements have no type in common")
+				}
+				return cty.NilType, function.NewArgErrorf(0, "%s cannot be made a %s", typeName(from), plainName(t))
 			}
 			if v := args[0]; v.IsKnown() && t.HasDynamicTypes() {
 				w, err := convert.Convert(uniform(v, t), t)
@@ -230,6 +233,19 @@ func conversion(t cty.Type) function.Function {
 			return v, nil
 		},
 	})
+}
+
+// plainName names a type without what is in it.
+func plainName(t cty.Type) string {
+	switch {
+	case t.IsListType():
+		return "list"
+	case t.IsSetType():
+		return "set"
+	case t.IsMapType():
+		return "map"
+	}
+	return t.FriendlyName()
 }
 
 // uniform makes a list of a tuple where that is what is wanted, since it is quicker.

@@ -36,7 +36,7 @@ func (m *Meter) add(v cty.Value, s *size, at hcl.Range) bool {
 		s.text += len(v.AsString())
 	case t == cty.Number:
 		if tooLong(v.AsBigFloat()) {
-			m.pass(at, "A number that is made here has more than a thousand digits.")
+			m.pass(at, "A number that is made here has more than a thousand digits, or is divided by zero.")
 			return false
 		}
 	case t.IsPrimitiveType() || t.IsCapsuleType():
