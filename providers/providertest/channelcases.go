@@ -274,8 +274,11 @@ func (c *channelTest) comeAndGo() {
 	c.commit(l)
 	late := c.ch.Consumer("sink.late")
 	c.expect(late, "a", "c")
+	third := c.ch.Consumer("sink.third")
+	c.expect(third, "a", "c")
 	acked := c.put(c.batch("d"))
 	c.expect(late, "d")
+	c.expect(third, "d")
 	if a, b := first.Waiting(), late.Waiting(); a != 3 || b != 0 {
 		c.Errorf("%d and %d events wait, want 3 and 0", a, b)
 	}
@@ -294,6 +297,7 @@ func (c *channelTest) comeAndGo() {
 	}
 	c.put(c.batch("e"))
 	c.expect(late, "e")
+	c.expect(third, "e")
 	c.nothing(late)
 }
 

@@ -40,8 +40,7 @@ type Channel interface {
 	// Reserve waits until there is room, first come first served. A size larger than the whole channel is an error.
 	Reserve(ctx context.Context, n Size) (Slot, error)
 	// Consumer gives the consumer of that name; each has a progress of its own. A new one begins with what is not committed by all
-	// others; the only other one's place it takes exactly. A durable channel keeps everything for the consumers it knew last time until
-	// Forgo.
+	// others. A durable channel keeps everything for the consumers it knew last time until Forgo.
 	Consumer(name string) Consumer
 	// Forgo says that a consumer does not exist any more. All its leases have ended.
 	Forgo(consumer string) error

@@ -83,24 +83,26 @@ func (k *consumer) begin(p progress) {
 	}
 }
 
-// lowest gives the progress of the consumer that is farthest behind, but for number skip, and exactly that of the only other one. The
-// caller holds the mutex.
+// lowest gives what all consumers but number skip have committed. The caller holds the mutex.
 func (c *Channel) lowest(skip int) progress {
-	if len(c.consumers) == 2 {
-		p := c.consumers[1-skip].p
-		p.spans = slices.Clone(p.spans)
-		return p
-	}
 	var p progress
 	found := false
 	for i, k := range c.consumers {
 		if i != skip && (!found || k.p.frontier < p.frontier) {
-			p, found = progress{frontier: k.p.frontier, events: k.p.events, at: k.p.at}, true
+			p, found = k.p, true
 		}
 	}
 	if !found && len(c.segs) > 0 {
 		p = progress{frontier: c.segs[0].base - 1, events: c.segs[0].before}
 	}
+	p.spans = slices.DeleteFunc(slices.Clone(p.spans), func(s span) bool {
+		for i, k := range c.consumers {
+			if i != skip && !k.p.covers(s) {
+				return true
+			}
+		}
+		return false
+	})
 	return p
 }
 

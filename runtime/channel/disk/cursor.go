@@ -80,6 +80,11 @@ func (p *progress) done(seq uint64) bool {
 	return i < len(p.spans) && p.spans[i].lo <= seq
 }
 
+// covers says whether all frames of a span are committed.
+func (p *progress) covers(s span) bool {
+	return s.hi <= p.frontier || slices.ContainsFunc(p.spans, func(o span) bool { return o.lo <= s.lo && s.hi <= o.hi })
+}
+
 // add commits frames lo to hi, none of which is committed.
 func (p *progress) add(s span) {
 	i, _ := slices.BinarySearchFunc(p.spans, s.lo, func(a span, lo uint64) int {
