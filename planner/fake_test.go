@@ -216,6 +216,8 @@ type rig struct {
 	t   testing.TB
 	dir string
 	w   *world
+
+	agents func(settingsKind) resource.Kind // wraps the kind of agents
 }
 
 func newRig(t testing.TB) *rig {
@@ -266,7 +268,10 @@ func (r *rig) apply(p *Plan, o ApplyOptions) *Applied {
 func (r *rig) wrapped() []resource.Kind {
 	out := r.w.kinds()
 	for i, k := range out {
-		out[i] = settingsKind{k.(*fakeKind)}
+		s := settingsKind{k.(*fakeKind)}
+		if out[i] = s; r.agents != nil && s.name == KindAgent {
+			out[i] = r.agents(s)
+		}
 	}
 	return out
 }

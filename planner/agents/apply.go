@@ -69,6 +69,9 @@ func (k *agentKind) start(ctx context.Context, id string, c *resource.Change, wa
 	if err != nil {
 		return err
 	}
+	if err := k.giveUp(ctx, id, r.Lose); err != nil {
+		return err
+	}
 	opt.Report(fmt.Sprintf("ready (%s)", resource.Span(time.Since(begin))))
 	k.warnSinks(ctx, id, a, opt)
 	return nil
@@ -259,7 +262,7 @@ func notDrained(address string, left []api.Orphan) error {
 		flags = append(flags, fmt.Sprintf("-confirm-loss=%s.channel.%s", address, o.Channel))
 		what = append(what, events(o.Events)+" in channel."+o.Channel)
 	}
-	return fmt.Errorf("%s could not be delivered in time and stay on disk, and the agent is stopped: repair the destination and try again, raise the agent's drain, or give them up with %s",
+	return fmt.Errorf("%s could not be delivered in time and stay on disk, and the agent is stopped: repair the destination and apply, so that they are delivered, raise the agent's drain, or give them up with %s",
 		strings.Join(what, ", "), strings.Join(flags, " "))
 }
 

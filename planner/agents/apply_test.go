@@ -254,6 +254,9 @@ func TestAStartOfASavedPlanIsTheSame(t *testing.T) {
 	if !w.starts[0].Restart || w.starts[0].Lose["old"] != 5 {
 		t.Errorf("asked %+v", w.starts)
 	}
+	if len(w.given) != 1 || w.given[0] != (api.DiscardRequest{Channel: "old", Events: 5}) {
+		t.Errorf("given up %+v", w.given)
+	}
 }
 
 func TestReadFindsAgentsThatNobodyWants(t *testing.T) {

@@ -118,13 +118,15 @@ func diffCases() map[string]diffCase {
 			s.Sinks[0].Config["compression"] = "zstd"
 			s.Settings = schema.Config{"drain": "1m"}
 		}, live: running(), obj: func(o *resource.Object) { o.IgnoreChanges = []string{"sink.stream.compression", "drain"} }},
-		"replace":                                   {have: same, want: same, live: running(), opt: resource.DiffOptions{Replace: true}},
-		"restart loses what cannot replay":          {have: exec, want: func(s *schema.AgentSpec) { exec(s); s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
-		"restart loses nothing that replays":        {have: same, want: func(s *schema.AgentSpec) { s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
-		"destroy":                                   {have: same, live: running(backlog("stream", 3), sinkState("ok", ""))},
-		"destroy and forget":                        {have: same, live: running(), opt: resource.DiffOptions{Destroy: true, ForgetPositions: true}},
-		"destroy with a stuck disk":                 {have: disk, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
-		"the branch goes and its loss is confirmed": {have: alerts, want: same, live: running(backlog("alerts", 12345)), opt: resource.DiffOptions{Confirmed: []string{"agent.driver_info.channel.alerts"}}},
+		"replace":                                      {have: same, want: same, live: running(), opt: resource.DiffOptions{Replace: true}},
+		"restart loses what cannot replay":             {have: exec, want: func(s *schema.AgentSpec) { exec(s); s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"restart loses nothing that replays":           {have: same, want: func(s *schema.AgentSpec) { s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"destroy":                                      {have: same, live: running(backlog("stream", 3), sinkState("ok", ""))},
+		"destroy and forget":                           {have: same, live: running(), opt: resource.DiffOptions{Destroy: true, ForgetPositions: true}},
+		"destroy with a stuck disk":                    {have: disk, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
+		"the branch goes and its loss is confirmed":    {have: alerts, want: same, live: running(backlog("alerts", 12345)), opt: resource.DiffOptions{Confirmed: []string{"agent.driver_info.channel.alerts"}}},
+		"the branch goes with a restart":               {have: alerts, want: func(s *schema.AgentSpec) { same(s); s.Settings = schema.Config{"memory_limit": "256MiB"} }, live: running(backlog("alerts", 12345))},
+		"the branch goes while the agent does not run": {have: alerts, want: same, live: api.Agent{State: api.Stopped, Components: []api.Component{backlog("alerts", 12345)}}},
 		"a branch that is an orphan comes again": {have: same, want: alerts, live: func() api.Agent {
 			a := running()
 			a.Orphans = []api.Orphan{{Channel: "alerts", Events: 12345, Bytes: 2202010}}

@@ -295,6 +295,9 @@ func (d *differ) drains(p part) string {
 		d.lose(p.name, c.BacklogEvents, c.BacklogBytes)
 		return figures(c.BacklogEvents, c.BacklogBytes) + " waiting are given up" + d.takes(p)
 	}
+	if d.durable(p) && !isRunning(d.live.State) {
+		return figures(c.BacklogEvents, c.BacklogBytes) + " waiting stay on disk as an orphan: the agent does not run" + d.takes(p)
+	}
 	s := figures(c.BacklogEvents, c.BacklogBytes) + " waiting; drains through " + d.emptiers(p) + " first" + comma(d.drainTime(p))
 	switch {
 	case !d.durable(p):

@@ -3,6 +3,7 @@ package agents
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -104,6 +105,18 @@ func (d *differ) inherits(p part) string {
 		}
 	}
 	return ""
+}
+
+// giveUp removes channels that left with more than was delivered and whose loss is confirmed: those of an agent that did not run are
+// orphans now.
+func (k *agentKind) giveUp(ctx context.Context, id string, lose map[string]int64) error {
+	for _, channel := range slices.Sorted(maps.Keys(lose)) {
+		r := api.DiscardRequest{Channel: channel, Events: lose[channel]}
+		if err := k.request(ctx, func(s *api.Client) error { return s.DiscardOf(ctx, id, r) }); err != nil {
+			return fmt.Errorf("give up channel.%s: %w", channel, err)
+		}
+	}
+	return nil
 }
 
 // discard removes an orphan.

@@ -72,7 +72,6 @@ type AgentProcess struct {
 	Layout api.Layout
 	ID     string
 	Log    *slog.Logger
-	Alone  bool            // the process is nothing but this agent
 	Out    io.Writer       // where sinks show events to people; nil: only in the log
 	Abort  <-chan struct{} // closed by the second signal: the drain ends at once
 }

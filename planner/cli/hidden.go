@@ -47,7 +47,7 @@ func (c *command) agentCommand() *cli.Command {
 				}
 				foreground := ctx.Bool("foreground")
 				return c.process(ctx, func(ctx context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
-					a := AgentProcess{Layout: l, ID: id, Log: log, Alone: true, Abort: abort}
+					a := AgentProcess{Layout: l, ID: id, Log: log, Abort: abort}
 					if foreground {
 						ctx, a.Out = c.attached(ctx, log)
 					}

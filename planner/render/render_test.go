@@ -153,8 +153,13 @@ func lossy() *planner.Plan {
 }
 
 func TestPlans(t *testing.T) {
+	notes := []planner.Note{{Address: "agent.driver_info.channel.old", Text: "orphan, 12,345 events (2.1 MiB) that no channel delivers\x1b[2J"}}
+	withNotes := changed()
+	withNotes.Notes = notes
 	for name, p := range map[string]*planner.Plan{
-		"plan_first": first(), "plan_changed": changed(), "plan_others": others(), "plan_lossy": lossy(),
+		"plan_note":       {Installation: installation(), Serial: 3, Notes: notes},
+		"plan_with_notes": withNotes,
+		"plan_first":      first(), "plan_changed": changed(), "plan_others": others(), "plan_lossy": lossy(),
 		"plan_nothing":         {Installation: installation()},
 		"plan_nothing_destroy": {Installation: installation(), Destroy: true},
 		"plan_only_remembers":  {Installation: installation(), Changes: others().Changes[2:]},

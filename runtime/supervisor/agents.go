@@ -70,6 +70,9 @@ func (s *supervisor) start(ctx context.Context, r api.StartRequest) error {
 	case p != nil && !r.Restart:
 		return s.reload(ctx, u, r)
 	case p != nil:
+		if err := s.emptyLeaving(ctx, u, r); err != nil {
+			return err
+		}
 		defer u.setWant(true) // whatever happens in between
 		if _, err := s.halt(ctx, u, s.drainLimit(u)); err != nil {
 			return err
@@ -88,6 +91,20 @@ func (s *supervisor) start(ctx context.Context, r api.StartRequest) error {
 	u.set(func() { u.quick = 0 }) // what it is now may run where the one before did not
 	u.setWant(true)
 	return nil
+}
+
+// emptyLeaving lets a running agent, before it starts again, become what it shall be as far as it can without that: so channels that leave
+// drain through their old sinks.
+func (s *supervisor) emptyLeaving(ctx context.Context, u *unit, r api.StartRequest) error {
+	_, old, err := readSettings(u.dir)
+	stays := func(c schema.ChannelSpec) bool {
+		return slices.ContainsFunc(r.Spec.Channels, func(n schema.ChannelSpec) bool { return n.Name == c.Name && n.Type == c.Type })
+	}
+	if err != nil || !slices.ContainsFunc(old.Channels, func(c schema.ChannelSpec) bool { return !stays(c) }) {
+		return nil // what cannot be read is about to be replaced
+	}
+	r.Spec.Settings = old.Settings
+	return s.reload(ctx, u, r)
 }
 
 func heldByOther(u *unit, h api.Holder, held bool) error {

@@ -212,3 +212,29 @@ func TestALongLogIsPutAsideAtTheNextStart(t *testing.T) {
 		t.Errorf("now %q %v", now, err)
 	}
 }
+
+// A channel that leaves drains through its old sink, also where the process has to start again for another reason.
+func TestChannelsThatLeaveDrainBeforeARestart(t *testing.T) {
+	in := newInstallation(t)
+	c := in.ensure()
+	r := spec("agent.a", "NAME", "one")
+	r.Spec.Channels = []schema.ChannelSpec{{Type: "disk", Name: "c"}, {Type: "disk", Name: "stays"}}
+	in.start(c, r)
+	first := in.agent("agent.a").PID
+	next := spec("agent.a", "NAME", "two")
+	next.Spec.Channels = r.Spec.Channels[1:]
+	for range 2 { // the second time no channel leaves
+		next.Restart = true
+		if err := c.Start(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+		in.until("another process", func() bool { a := in.agent("agent.a"); return a.State == api.Running && a.PID != first })
+		first = in.agent("agent.a").PID
+	}
+	if raw, err := os.ReadFile(filepath.Join(in.l.AgentDir(r.Meta.ID), "reloads")); err != nil || string(raw) != "1 map[NAME:one]\n" {
+		t.Errorf("reloads: %q %v", raw, err)
+	}
+	if got, err := api.Dial(in.l.AgentSocket(r.Meta.ID)).Spec(t.Context()); err != nil || got.Hash != next.Spec.Hash() {
+		t.Errorf("it runs %+v %v", got.Spec, err)
+	}
+}

@@ -93,6 +93,15 @@ func fakeAgent(ctx context.Context, l api.Layout, id string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		spec = in.Spec
+		note, err := os.OpenFile(filepath.Join(dir, "reloads"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err == nil {
+			fmt.Fprintln(note, len(spec.Channels), spec.Settings["env"])
+			err = note.Close()
+		}
+		if err != nil {
+			api.WriteError(w, http.StatusInternalServerError, err)
+			return
+		}
 		api.WriteJSON(w, struct{}{})
 	})
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
