@@ -68,6 +68,7 @@ func carJSON(i int) string {
 }
 
 func TestAvroRecordsBecomeJSON(t *testing.T) {
+	t.Parallel()
 	for _, codec := range []ocf.CodecName{ocf.Null, ocf.Deflate, ocf.Snappy, ocf.ZStandard} {
 		t.Run(string(codec), func(t *testing.T) {
 			dir := t.TempDir()
@@ -88,6 +89,7 @@ func TestAvroRecordsBecomeJSON(t *testing.T) {
 }
 
 func TestAvroConformance(t *testing.T) {
+	t.Parallel()
 	providertest.Test(t, func(t *testing.T) providertest.Source {
 		dir, files := t.TempDir(), 0
 		cfg := config(dir)
@@ -178,6 +180,7 @@ func readContainer(raw []byte) (n int, err error) {
 }
 
 func TestHostileAvroFilesAreRefused(t *testing.T) {
+	t.Parallel()
 	for name, raw := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			_, err := readContainer(raw)
@@ -189,6 +192,7 @@ func TestHostileAvroFilesAreRefused(t *testing.T) {
 }
 
 func TestAHostileFileDoesNotStopOthers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	env := providertest.Env(t)
 	cfg := config(dir)
@@ -201,6 +205,52 @@ func TestAHostileFileDoesNotStopOthers(t *testing.T) {
 	r.Stop()
 	if s := env.Stats.Snapshot(); !strings.Contains(s.LastError, filepath.Join(dir, "a")) {
 		t.Errorf("the last error is %q", s.LastError)
+	}
+}
+
+// What stands before a damaged block is delivered once, the file is set aside, and others go on.
+func TestADamagedBlockSetsTheRestOfItsFileAside(t *testing.T) {
+	t.Parallel()
+	for _, codec := range []ocf.CodecName{ocf.Null, ocf.Deflate, ocf.Snappy, ocf.ZStandard} {
+		t.Run(string(codec), func(t *testing.T) {
+			dir := t.TempDir()
+			env := providertest.Env(t)
+			cfg := config(dir)
+			cfg.Format, cfg.Order = "avro", "name"
+			raw := cars(t, 35, codec) // blocks of 7
+			mark := raw[len(raw)-syncLen:]
+			at := 0 // behind the end mark of the second block; the head has one, too
+			for range 3 {
+				at += bytes.Index(raw[at:], mark) + syncLen
+			}
+			for i := at + 4; i < at+24; i++ {
+				raw[i] ^= 0xff
+			}
+			put(t, dir, "a", string(raw))
+			put(t, dir, "b", string(cars(t, 3, codec)))
+			out, r := follow(t, cfg, env)
+			untilNames(t, dir, "a", "b.COMPLETED")
+			r.Stop()
+			env = again(env)
+			put(t, dir, "c", string(cars(t, 3, codec)))
+			next, r := follow(t, cfg, env)
+			untilNames(t, dir, "a", "b.COMPLETED", "c.COMPLETED")
+			r.Stop()
+			var want, got []string
+			for _, n := range []int{14, 3, 3} {
+				for i := range n {
+					want = append(want, carJSON(i))
+				}
+			}
+			for _, e := range append(out.Events(), next.Events()...) {
+				if e.File == filepath.Join(dir, "a") && e.From >= 14 {
+					t.Logf("record %d of the damaged block was read: %.80s", e.From, e.Body)
+					continue
+				}
+				got = append(got, e.Body)
+			}
+			equal(t, want, got)
+		})
 	}
 }
 

@@ -53,6 +53,9 @@ func (s *Source) read(ctx context.Context, w *writer, j *job) error {
 		if after, statErr := h.Stat(); err == nil && statErr == nil && changed(j.note, after) {
 			err = errChanged
 		}
+		if err == nil && s.cfg.Done == "track" {
+			err = j.note.LearnTail(h, j.note.Size)
+		}
 		err = errors.Join(err, h.Close())
 	}
 	var emit *emitError
@@ -155,14 +158,18 @@ func (s *Source) readWhole(ctx context.Context, w *writer, j *job, h flow.File) 
 // finishAll ends all files whose last event is acknowledged, and says whether there was one.
 func (s *Source) finishAll() bool {
 	any := false
-	gone := map[*watched.Folder][]string{}
-	for _, j := range s.ordered() {
+	var gone []*job
+	for _, j := range ordered(s.jobs) {
 		if j.note.State != stateRead || !s.isDone(j) {
 			continue
 		}
-		if err := s.finish(j, gone); err != nil {
+		changed, err := s.finish(j)
+		if err != nil {
 			s.report(j.note.Path, fmt.Errorf("complete %s: %w", j.note.Path, err))
 			continue
+		}
+		if changed {
+			gone = append(gone, j)
 		}
 		any = true
 		delete(s.told, j.note.Path)
@@ -176,22 +183,26 @@ func (s *Source) finishAll() bool {
 
 // forgetAll forgets files that were renamed or deleted, once that is durable: a power cut before would bring them back, and their events
 // with them. The keys of those for which it cannot be made durable are forgotten by the next run, which does not find the files.
-func (s *Source) forgetAll(gone map[*watched.Folder][]string) {
-	for d, keys := range gone {
-		if err := d.Dir.Sync(); err != nil {
-			s.report(d.Dir.Path(), err)
+func (s *Source) forgetAll(gone []*job) {
+	synced := map[*watched.Folder]error{}
+	for _, j := range gone {
+		err, known := synced[j.dir]
+		if !known {
+			err = j.dir.Dir.Sync()
+			synced[j.dir] = err
+		}
+		if err != nil {
+			s.report(j.dir.Dir.Path(), err)
 			continue
 		}
-		for _, key := range keys {
-			s.env.Positions.Forget(key)
-		}
+		s.env.Positions.Forget(j.key)
 	}
 }
 
-// ordered gives the files in an order that is the same in every run.
-func (s *Source) ordered() []*job {
-	return slices.SortedFunc(maps.Values(s.jobs), func(a, b *job) int {
-		return cmp.Or(cmp.Compare(a.note.Path, b.note.Path), cmp.Compare(a.note.Ino, b.note.Ino))
+// ordered gives files in an order that is the same in every run.
+func ordered(jobs map[watched.ID]*job) []*job {
+	return slices.SortedFunc(maps.Values(jobs), func(a, b *job) int {
+		return cmp.Or(cmp.Compare(a.note.Path, b.note.Path), cmp.Compare(a.note.Ino, b.note.Ino), cmp.Compare(a.note.Dev, b.note.Dev))
 	})
 }
 
@@ -203,37 +214,34 @@ func (s *Source) isDone(j *job) bool {
 	return done && s.env.Positions.Settled(j.key)
 }
 
-// finish renames, deletes or remembers a file, and notes what was changed where in gone. A file that is gone was taken away by somebody else; it is done, too.
-func (s *Source) finish(j *job, gone map[*watched.Folder][]string) error {
+// finish renames, deletes or remembers a file, and says whether that changed its folder. A file that is gone was taken away by
+// somebody else; it is done, too.
+func (s *Source) finish(j *job) (changedFolder bool, err error) {
 	if s.cfg.Done == "track" {
 		j.note.State = stateDone
 		s.env.Positions.Note(j.key, j.note.Encode())
-		return nil
+		return false, nil
 	}
 	info, err := j.dir.Dir.Stat(j.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.env.Positions.Forget(j.key)
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	case watched.IDOf(info) != j.note.ID():
 		s.env.Positions.Forget(j.key) // another file has the name now; it is found by itself
-		return nil
+		return false, nil
 	case changed(j.note, info):
 		s.setAside(j, errors.New("it changed after it was read"))
-		return nil
+		return false, nil
 	}
 	if s.cfg.Done == "delete" {
 		err = j.dir.Dir.Remove(j.name)
 	} else {
 		err = renameNew(j.dir.Dir, j.name)
 	}
-	if err != nil {
-		return err
-	}
-	gone[j.dir] = append(gone[j.dir], j.key)
-	return nil
+	return err == nil, err
 }
 
 // renameNew gives a file its final name. What has that name is never replaced: then a number comes in between.

@@ -233,7 +233,8 @@ func (s *Source) resume(j *job, info flow.Info, moved bool) *job {
 
 // absent forgets files that are not there any more.
 func (s *Source) absent(seen map[watched.ID]candidate, finished map[watched.ID]bool, now time.Time) {
-	for id, j := range s.jobs {
+	for _, j := range ordered(s.jobs) {
+		id := j.note.ID()
 		if _, ok := seen[id]; ok || j.note.State == stateReading || j.note.State == stateRead {
 			continue
 		}
@@ -243,7 +244,8 @@ func (s *Source) absent(seen map[watched.ID]candidate, finished map[watched.ID]b
 	if s.tree.Missing() {
 		return
 	}
-	for id, j := range s.noted {
+	for _, j := range ordered(s.noted) {
+		id := j.note.ID()
 		if _, ok := seen[id]; ok {
 			continue
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"time"
 
 	"collect/runtime/flow"
@@ -16,6 +18,7 @@ type Tree struct {
 	env     flow.Env
 	report  func(name string, err error)
 	folders map[string]*Folder
+	names   []string // of folders, sorted; nil when it is to be made anew
 	watch   flow.Watcher
 	missing bool
 	healthy bool
@@ -50,7 +53,8 @@ func NewTree(env flow.Env, report func(name string, err error)) *Tree {
 // Begin starts a listing of all folders.
 func (t *Tree) Begin() {
 	t.missing = false
-	for _, d := range t.folders {
+	for _, name := range t.sorted() {
+		d := t.folders[name]
 		d.current, d.List = false, nil
 	}
 }
@@ -81,6 +85,14 @@ func (t *Tree) Sub(d *Folder, name string) *Folder {
 	return t.folder(full, h)
 }
 
+// sorted gives the names of all folders: what is done to them is done in the same order in every run.
+func (t *Tree) sorted() []string {
+	if t.names == nil {
+		t.names = slices.Sorted(maps.Keys(t.folders))
+	}
+	return t.names
+}
+
 // Get gives a folder that was listed, by its path.
 func (t *Tree) Get(name string) *Folder { return t.folders[name] }
 
@@ -98,7 +110,7 @@ func (t *Tree) folder(name string, h flow.Dir) *Folder {
 	default:
 		// Files may still be read through the handle of a directory that was replaced. It closes when the last of them is gone.
 		d = &Folder{Dir: h, id: IDOf(info)}
-		t.folders[name] = d
+		t.folders[name], t.names = d, nil
 		t.add(name)
 	}
 	if !d.current {
@@ -122,11 +134,12 @@ func (t *Tree) add(name string) {
 
 // End forgets folders that are gone.
 func (t *Tree) End() {
-	for name, d := range t.folders {
-		if d.current {
+	for _, name := range t.sorted() {
+		if t.folders[name].current {
 			continue
 		}
 		delete(t.folders, name)
+		t.names = nil
 		if t.watch != nil {
 			_ = t.watch.Remove(name) // the watcher knows that it is gone
 		}
@@ -135,7 +148,8 @@ func (t *Tree) End() {
 
 // Changed says whether names may have changed since the last listing.
 func (t *Tree) Changed() bool {
-	for _, d := range t.folders {
+	for _, name := range t.sorted() {
+		d := t.folders[name]
 		info, err := d.Dir.Stats()
 		if err != nil || !info.ModTime.Equal(d.mtime) || d.listed.Sub(d.mtime) < racy {
 			return true
@@ -167,8 +181,8 @@ func (t *Tree) Wait(ctx context.Context, d time.Duration) {
 // Close ends watching and closes all folders.
 func (t *Tree) Close() error {
 	var err error
-	for _, d := range t.folders {
-		err = errors.Join(err, d.Dir.Close())
+	for _, name := range t.sorted() {
+		err = errors.Join(err, t.folders[name].Dir.Close())
 	}
 	if t.watch != nil {
 		err = errors.Join(err, t.watch.Close())
