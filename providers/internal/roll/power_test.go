@@ -29,10 +29,7 @@ type powerTest struct {
 func (p *powerTest) run(steps int, dir string) bool {
 	p.Helper()
 	m := &mortal{FS: p.disk.FS(), left: steps, died: make(chan struct{}), sync: true}
-	env := flow.Env{
-		Agent: "agent.test", Component: "sink.test", ID: "0f0e0d0c-0b0a-4908-8706-050403020100", Dir: "/state",
-		Log: slog.New(slog.DiscardHandler), FS: m, Net: sim.Net(), Rand: sim.Rand(uint64(steps)), Pool: flow.NewPoisonPool(1 << 20), Stats: &flow.Stats{},
-	}
+	env := p.env(m, uint64(steps))
 	path := parse(p.T, `"`+dir+`/${substr(event.body, 0, 1)}/all.txt"`, true)
 	s := newSink(p.T, path, env, Options{Limits: Limits{Events: 5}})
 	ctx, cancel := context.WithCancel(p.Context())
@@ -65,6 +62,13 @@ func (p *powerTest) run(steps int, dir string) bool {
 	_ = s.Close(ctx) // after a kill it changes nothing
 	synctest.Wait()
 	return ok && !m.ended
+}
+
+func (p *powerTest) env(files flow.FS, seed uint64) flow.Env {
+	return flow.Env{
+		Agent: "agent.test", Component: "sink.test", ID: "0f0e0d0c-0b0a-4908-8706-050403020100", Dir: "/state",
+		Log: slog.New(slog.DiscardHandler), FS: files, Net: sim.Net(), Rand: sim.Rand(seed), Pool: flow.NewPoisonPool(1 << 20), Stats: &flow.Stats{},
+	}
 }
 
 func (p *powerTest) check(when string) {
