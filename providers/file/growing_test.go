@@ -66,6 +66,24 @@ func TestGrowingFileIsMadeAnewWhenSomebodyMovesItAway(t *testing.T) {
 	}
 }
 
+// Rotation by copying cuts the file while it is open. What comes next begins at its new end, without a hole.
+func TestGrowingFileThatSomebodyCutGoesOnAtItsEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "all.log")
+	d := start(t, constant(path), providertest.Env(t))
+	d.Must([]string{"one", "two"})
+	d.Flush()
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	d.Must([]string{"three"})
+	d.Flush()
+	d.Close()
+	raw, err := os.ReadFile(path)
+	if err != nil || string(raw) != "three\n" {
+		t.Errorf("got %q, %v", raw, err)
+	}
+}
+
 // syncFails is a file layer whose Sync fails when told to.
 type syncFails struct {
 	flow.FS

@@ -48,9 +48,12 @@ const lookEvery = time.Second
 func (g *growing) fileFor(ctx context.Context, rel string) (*grown, error) {
 	now := time.Now()
 	f := g.files[rel]
-	if f != nil && now.Sub(f.looked) >= lookEvery {
-		f.looked = now
-		if !g.still(f) {
+	if f != nil {
+		ok := !f.cut()
+		if ok && now.Sub(f.looked) >= lookEvery {
+			f.looked, ok = now, g.still(f)
+		}
+		if !ok {
 			if err := g.retire(f); err != nil {
 				return nil, err
 			}
@@ -71,12 +74,18 @@ func (g *growing) fileFor(ctx context.Context, rel string) (*grown, error) {
 	return f, nil
 }
 
-// still says whether the name still stands for the open file, and nobody cut it.
+// cut says whether somebody cut the file, as rotation by copying does: to write on behind its end would leave a hole.
+func (f *grown) cut() bool {
+	info, err := f.f.Stat()
+	return err == nil && info.Size < f.size
+}
+
+// still says whether the name still stands for the open file.
 func (g *growing) still(f *grown) bool {
 	ok := false
 	err := g.tree.Within(f.dir, false, func(d flow.Dir) error {
 		info, err := d.Stat(f.name)
-		ok = err == nil && info.Dev == f.dev && info.Ino == f.ino && info.Size >= f.size
+		ok = err == nil && info.Dev == f.dev && info.Ino == f.ino
 		return nil
 	})
 	return err == nil && ok

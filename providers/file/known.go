@@ -88,6 +88,11 @@ func (k *known) note(dir flow.Dir, rel string, size int64) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
+	if at == 0 { // its own name may be new
+		if err := dir.Sync(); err != nil {
+			return err
+		}
+	}
 	k.sizes[rel] = size
 	return nil
 }
