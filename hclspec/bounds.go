@@ -10,16 +10,13 @@ import (
 	"collect/hclspec/internal/bounded"
 )
 
-// maxBlocks bounds how many blocks count, for_each and dynamic may make in a whole configuration.
-const maxBlocks = 100_000
-
 // room says whether one more block may be made.
 func (l *loader) room(at hcl.Range) bool {
 	l.blocks++ // what follows from missing blocks is not reported
-	if l.blocks == maxBlocks+1 {
-		l.fail(at, bounded.TooLarge, "count, for_each and dynamic make more than %d blocks in this configuration.", maxBlocks)
+	if l.blocks == l.limits.Blocks+1 {
+		l.fail(at, bounded.TooLarge, "count, for_each and dynamic make more than %d blocks in this configuration.", l.limits.Blocks)
 	}
-	return l.blocks <= maxBlocks
+	return l.blocks <= l.limits.Blocks
 }
 
 // keep counts a value that no expression has made, and reports what is too large.

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/bounded"
 	"collect/hclspec/schema"
 )
 
@@ -23,6 +24,8 @@ type Options struct {
 	// Partial allows required variables without a value (for validate): what depends on them is not checked.
 	Partial bool
 	Version string // of this program, for required_version
+
+	limits *bounded.Limits // nil: the usual ones
 }
 
 // Value is one -var (Name and Text) or -var-file (File).

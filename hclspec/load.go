@@ -40,6 +40,7 @@ type loader struct {
 	outside   map[string]bool
 	missing   string // an example of a value that is not known
 	graph     *topology
+	limits    bounded.Limits
 	meter     *bounded.Meter
 	tooMuch   bool // everything together is too large, and that is said
 	unread    bool // a file of values cannot be read
@@ -58,7 +59,7 @@ type memo struct {
 func Load(o Options) (*Config, hcl.Diagnostics) {
 	l := newLoader(o)
 	l.load()
-	if l.blocks > maxBlocks {
+	if l.blocks > l.limits.Blocks {
 		l.diags = onlyTooLarge(l.diags)
 	}
 	if l.cfg.Incomplete {
@@ -72,6 +73,10 @@ func Load(o Options) (*Config, hcl.Diagnostics) {
 }
 
 func newLoader(o Options) *loader {
+	limits := bounded.Usual()
+	if o.limits != nil {
+		limits = *o.limits
+	}
 	l := &loader{
 		opts:      o,
 		cfg:       &Config{Root: o.Dir, Files: map[string]*hcl.File{}},
@@ -83,7 +88,8 @@ func newLoader(o Options) *loader {
 		environ:   environment(o.Environ),
 		outside:   map[string]bool{},
 		graph:     newTopology(),
-		meter:     bounded.New(),
+		limits:    limits,
+		meter:     bounded.New(limits),
 		templates: map[string]template{},
 	}
 	l.funcs = l.functions()

@@ -13,14 +13,23 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 )
 
-// Limits of what expressions may give.
+// Limits bound what expressions may give.
+type Limits struct {
+	Text     int   // bytes of text that one expression may make
+	Elements int   // elements of lists and maps that one expression may make
+	Work     int64 // steps of a whole configuration
+	Kept     int   // elements of all values of a configuration
+	KeptText int   // bytes of text of all values of a configuration
+	Blocks   int   // blocks that count, for_each and dynamic may make
+}
+
+// Usual gives the limits of every configuration.
+func Usual() Limits {
+	return Limits{Text: 16 << 20, Elements: 1_000_000, Work: 100_000_000, Kept: 10_000_000, KeptText: 256 << 20, Blocks: 100_000}
+}
+
 const (
-	MaxText     = 16 << 20    // bytes of text that one expression may make
-	MaxElements = 1_000_000   // elements of lists and maps that one expression may make
-	MaxWork     = 100_000_000 // steps of a whole configuration
-	maxKept     = 4_000_000   // elements of all values of a configuration
-	maxKeptText = 256 << 20   // bytes of text of all values of a configuration
-	maxExponent = 4096        // bits in front of or behind the point of a number
+	maxExponent = 4096 // bits in front of or behind the point of a number
 	bytesAStep  = 64
 )
 
@@ -33,19 +42,19 @@ type Meter struct {
 	Functions map[string]function.Function
 
 	wrapped map[hclsyntax.Expression]hclsyntax.Expression
-	depth   int       // of Value in Value: a template that is read while an expression is evaluated
-	made    size      // by the expression that is being evaluated
-	kept    size      // by all that were evaluated
-	limit   int64     // MaxWork
+	depth   int  // of Value in Value: a template that is read while an expression is evaluated
+	made    size // by the expression that is being evaluated
+	kept    size // by all that were evaluated
+	limits  Limits
 	work    int64     // steps of all that were evaluated
 	over    string    // which limit the expression has passed, "" for none
 	at      hcl.Range // where it did
-	spent   bool      // MaxWork or the limits of all values are passed and reported
+	spent   bool      // the limit of steps or those of all values are passed and reported
 }
 
 // New gives a meter for one configuration.
-func New() *Meter {
-	return &Meter{limit: MaxWork, wrapped: map[hclsyntax.Expression]hclsyntax.Expression{}}
+func New(limits Limits) *Meter {
+	return &Meter{limits: limits, wrapped: map[hclsyntax.Expression]hclsyntax.Expression{}}
 }
 
 // Value evaluates an expression. What is too large is one diagnostic at the place where it became too large.
@@ -89,8 +98,8 @@ func (m *Meter) keep(v cty.Value, at hcl.Range) {
 	s := m.measure(v, at)
 	m.kept.elements += s.elements
 	m.kept.text += s.text
-	if m.over == "" && (m.kept.elements > maxKept || m.kept.text > maxKeptText) {
-		m.pass(at, "All values of the configuration together hold more than %d elements or %d MiB of text.", maxKept, maxKeptText>>20)
+	if m.over == "" && (m.kept.elements > m.limits.Kept || m.kept.text > m.limits.KeptText) {
+		m.pass(at, "All values of the configuration together hold more than %d elements or %d MiB of text.", m.limits.Kept, m.limits.KeptText>>20)
 		m.spent = true
 	}
 }
@@ -109,8 +118,8 @@ func (m *Meter) pass(at hcl.Range, why string, args ...any) {
 // Charge counts steps.
 func (m *Meter) Charge(steps int, at hcl.Range) {
 	m.work += int64(steps)
-	if m.work > m.limit && !m.spent {
-		m.pass(at, "Working out this configuration takes more than %d million steps. Lists in lists, and functions that go through a long list again and again, add up.", MaxWork/1_000_000)
+	if m.work > m.limits.Work && !m.spent {
+		m.pass(at, "Working out this configuration takes more than %d million steps. Lists in lists, and functions that go through a long list again and again, add up.", m.limits.Work/1_000_000)
 		m.spent = true
 	}
 }
@@ -121,10 +130,10 @@ func (m *Meter) produce(v cty.Value, at hcl.Range) {
 	m.made.elements += s.elements
 	m.made.text += s.text
 	switch {
-	case m.made.elements > MaxElements:
-		m.pass(at, "The values that are made here hold more than %d elements.", MaxElements)
-	case m.made.text > MaxText:
-		m.pass(at, "The values that are made here hold more than %d MiB of text.", MaxText>>20)
+	case m.made.elements > m.limits.Elements:
+		m.pass(at, "The values that are made here hold more than %d elements.", m.limits.Elements)
+	case m.made.text > m.limits.Text:
+		m.pass(at, "The values that are made here hold more than %d MiB of text.", m.limits.Text>>20)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestCountingChangesNoValue(t *testing.T) {
 	} {
 		e := parse(t, src)
 		want, wantDiags := e.Value(context())
-		m := New()
+		m := New(Usual())
 		m.Functions = context().Functions
 		got, diags := m.Value(e, context())
 		if !wantDiags.HasErrors() && !got.RawEquals(want) {
@@ -69,7 +69,7 @@ func TestCountingChangesNoValue(t *testing.T) {
 
 func TestEveryElementWithTheSameErrorIsOneError(t *testing.T) {
 	t.Parallel()
-	_, diags := New().Value(parse(t, `[for x in range(100) : [for y in range(100) : none + x]]`), context())
+	_, diags := New(Usual()).Value(parse(t, `[for x in range(100) : [for y in range(100) : none + x]]`), context())
 	if len(diags) != 1 {
 		t.Errorf("got %d: %v", len(diags), diags)
 	}
@@ -78,8 +78,9 @@ func TestEveryElementWithTheSameErrorIsOneError(t *testing.T) {
 // TestTheWholeConfigurationIsBounded evaluates small things again and again.
 func TestTheWholeConfigurationIsBounded(t *testing.T) {
 	t.Parallel()
-	m := New()
-	m.limit = 100_000
+	limits := Usual()
+	limits.Work = 100_000
+	m := New(limits)
 	e := parse(t, `length([for x in range(100) : x])`)
 	n := 0
 	for ; n < 10_000 && !m.Spent(); n++ {

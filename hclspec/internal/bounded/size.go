@@ -21,8 +21,8 @@ func (m *Meter) measure(v cty.Value, at hcl.Range) size {
 
 func (m *Meter) add(v cty.Value, s *size, at hcl.Range) bool {
 	s.elements++
-	if s.elements > MaxElements {
-		m.pass(at, "The values that are made here hold more than %d elements.", MaxElements)
+	if s.elements > m.limits.Elements {
+		m.pass(at, "The values that are made here hold more than %d elements.", m.limits.Elements)
 		return false
 	}
 	if v.IsMarked() {
@@ -53,8 +53,8 @@ func tooLong(f *big.Float) bool {
 }
 
 func (m *Meter) addAll(v cty.Value, s *size, at hcl.Range) bool {
-	if n := v.LengthInt(); s.elements+n > MaxElements {
-		m.pass(at, "The values that are made here hold more than %d elements.", MaxElements)
+	if n := v.LengthInt(); s.elements+n > m.limits.Elements {
+		m.pass(at, "The values that are made here hold more than %d elements.", m.limits.Elements)
 		s.elements += n
 		return false
 	}

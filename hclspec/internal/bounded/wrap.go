@@ -191,8 +191,8 @@ func (x *argument) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 		x.m.Charge(s.elements*s.elements/16, x.Range())
 	}
 	x.args.elements, x.args.text = x.args.elements+s.elements, x.args.text+s.text
-	if x.args.elements > MaxElements || x.args.text > MaxText {
-		x.m.pass(x.Range(), "The values that are given to a function here hold more than %d elements or %d MiB of text.", MaxElements, MaxText>>20)
+	if x.args.elements > x.m.limits.Elements || x.args.text > x.m.limits.Text {
+		x.m.pass(x.Range(), "The values that are given to a function here hold more than %d elements or %d MiB of text.", x.m.limits.Elements, x.m.limits.Text>>20)
 	}
 	if x.m.over != "" {
 		return cty.DynamicVal, nil
