@@ -202,10 +202,16 @@ func (s *Source) introduce(ctx context.Context, take []*job) error {
 	return nil
 }
 
+// maxTold bounds how many errors are remembered, so that each is told once.
+const maxTold = 10_000
+
 // report tells of an error once, until it changes.
 func (s *Source) report(name string, err error) {
 	if s.told[name] == err.Error() {
 		return
+	}
+	if len(s.told) >= maxTold { // names come and go where others may make them
+		clear(s.told)
 	}
 	s.told[name] = err.Error()
 	s.env.Stats.Error(err)

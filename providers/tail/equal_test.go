@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"collect/providers/providertest"
-	"collect/runtime/flow"
 )
 
 // The tests of this file are about files of equal content. A copy that a rotation made of a file that it then cut must not be read
@@ -78,15 +77,6 @@ func TestAFileWithTheWordsOfItsPredecessorIsRead(t *testing.T) {
 			})
 		}
 	}
-}
-
-func fact(env flow.Env, label string) string {
-	for _, f := range env.Stats.Snapshot().Facts {
-		if f.Label == label {
-			return f.Value
-		}
-	}
-	return ""
 }
 
 func TestAFileThatBeganAsAnotherOneThatWentAwayIsRead(t *testing.T) {

@@ -2,21 +2,13 @@ package tail
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"collect/providers/providertest"
 	"collect/runtime/flow"
@@ -98,7 +90,8 @@ func TestCopyTruncate(t *testing.T) {
 			if included {
 				cfg = config(name + "*")
 			}
-			out, r := follow(t, cfg, providertest.Env(t))
+			env := providertest.Env(t)
+			out, r := follow(t, cfg, env)
 			var want []string
 			for i := range 5 {
 				text, bodies := numbered(len(want), 100)
@@ -114,7 +107,11 @@ func TestCopyTruncate(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			time.Sleep(3 * cfg.RotateWait) // what should not come would come now
+			files := 1
+			if included {
+				files = 6
+			}
+			untilDecided(t, env, files)
 			r.Stop()
 			equal(t, want, out.Bodies())
 		})
@@ -142,11 +139,12 @@ func TestLinesThatOnlyTheCopyHoldsAreRead(t *testing.T) {
 	last, bodies := numbered(150, 50)
 	want = append(want, bodies...)
 	appendTo(t, name, last)
-	again, r := follow(t, cfg, again(env))
-	again.Wait(100)
-	time.Sleep(3 * cfg.RotateWait)
+	env = again(env)
+	second, r := follow(t, cfg, env)
+	second.Wait(100)
+	untilDecided(t, env, 2)
 	r.Stop()
-	got := append(out.Bodies(), again.Bodies()...)
+	got := append(out.Bodies(), second.Bodies()...)
 	slices.Sort(got)
 	equal(t, want, got)
 }
@@ -243,15 +241,18 @@ func TestManyFilesWithTheSameHead(t *testing.T) {
 
 func TestAHalfLineWaitsForItsEndAlsoOverARestart(t *testing.T) {
 	t.Parallel()
-	name := filepath.Join(t.TempDir(), "app.log")
+	dir := t.TempDir()
+	name, cfg := filepath.Join(dir, "app.log"), config(dir+"/*.log")
 	env := providertest.Env(t)
-	appendTo(t, name, "one\nhal")
-	out, r := follow(t, config(name), env)
+	appendTo(t, name, "one\nha")
+	out, r := follow(t, cfg, env)
 	out.Wait(1)
-	time.Sleep(200 * time.Millisecond)
+	appendTo(t, name, "l")
+	appendTo(t, filepath.Join(dir, "other.log"), "other\n")
+	out.Wait(2)
 	r.Stop()
-	equal(t, []string{"one"}, out.Bodies())
-	out, r = follow(t, config(name), again(env))
+	equal(t, []string{"one", "other"}, out.Bodies())
+	out, r = follow(t, cfg, again(env))
 	appendTo(t, name, "f\ntwo\n")
 	out.Wait(2)
 	r.Stop()
@@ -332,249 +333,6 @@ func TestAnyBytesAreKept(t *testing.T) {
 	equal(t, []string{string(all) + "x", "\xff\xfe"}, out.Bodies())
 }
 
-func pack(t testing.TB, name, text string) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	if strings.HasSuffix(name, ".gz") {
-		w := gzip.NewWriter(&buf)
-		_, err := w.Write([]byte(text))
-		if err = errors.Join(err, w.Close()); err != nil {
-			t.Fatal(err)
-		}
-		return buf.Bytes()
-	}
-	w, err := zstd.NewWriter(&buf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = w.Write([]byte(text))
-	if err = errors.Join(err, w.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-func TestCompressedFilesAreRead(t *testing.T) {
-	t.Parallel()
-	for _, ext := range []string{".gz", ".zst"} {
-		t.Run(ext, func(t *testing.T) {
-			dir := t.TempDir()
-			text, want := numbered(0, 20000)
-			name := filepath.Join(dir, "old.log"+ext)
-			appendTo(t, name, string(pack(t, name, text[:100000]))+string(pack(t, name, text[100000:]))) // two members
-			env := providertest.Env(t)
-			env.Batch.MaxEvents = 1000
-			out, r := follow(t, config(dir+"/*"), env)
-			out.Wait(20000)
-			r.Stop()
-			equal(t, want, out.Bodies())
-			out, r = follow(t, config(dir+"/*"), again(env))
-			time.Sleep(300 * time.Millisecond)
-			r.Stop()
-			equal(t, []string{}, out.Bodies())
-		})
-	}
-}
-
-func TestCompressedConformance(t *testing.T) {
-	t.Parallel()
-	providertest.Test(t, func(t *testing.T) providertest.Source {
-		name, text, next := filepath.Join(t.TempDir(), "old.log.gz"), "", 0
-		return providertest.Source{
-			New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, config(name), env) },
-			Feed: func(t *testing.T, n int) []string {
-				more, bodies := numbered(next, n)
-				next += n
-				text += more
-				appendTo(t, name, string(pack(t, name, more)))
-				return bodies
-			},
-		}
-	})
-}
-
-func TestATruncatedCompressedFileGivesWhatItHolds(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	text, want := numbered(0, 5000)
-	raw := pack(t, ".gz", text)
-	appendTo(t, filepath.Join(dir, "old.log.gz"), string(raw[:len(raw)/2]))
-	env := providertest.Env(t)
-	out, r := follow(t, config(dir+"/*"), env)
-	providertest.Until(t, "the error is reported", func() bool { return env.Stats.Snapshot().LastError != "" })
-	r.Stop()
-	got := out.Bodies()
-	if len(got) < 100 {
-		t.Fatalf("%d lines of half a file", len(got))
-	}
-	equal(t, want[:len(got)-1], got[:len(got)-1]) // the last one is torn
-}
-
-func TestAFileThatIsCompressedAfterRotationIsNotReadAgain(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "app.log")
-	cfg := config(name + "*")
-	env := providertest.Env(t)
-	text, want := numbered(0, 3000)
-	appendTo(t, name, text)
-	out, r := follow(t, cfg, env)
-	out.Wait(3000)
-	rename(t, name, name+".1")
-	appendTo(t, name+".1.gz", string(pack(t, ".gz", text))) // both are there for a while
-	text2, bodies := numbered(3000, 10)
-	appendTo(t, name, text2)
-	out.Wait(3010)
-	time.Sleep(5 * cfg.RotateWait)
-	remove(t, name+".1")
-	time.Sleep(5 * cfg.RotateWait)
-	r.Stop()
-	equal(t, append(want, bodies...), out.Bodies())
-	// The same while the agent is down.
-	rename(t, name, name+".2")
-	appendTo(t, name+".2.gz", string(pack(t, ".gz", text2)))
-	remove(t, name+".2")
-	appendTo(t, name, "new\n")
-	out, r = follow(t, cfg, again(env))
-	out.Wait(1)
-	time.Sleep(5 * cfg.RotateWait)
-	r.Stop()
-	equal(t, []string{"new"}, out.Bodies())
-}
-
-func TestWhatIsNoRegularFileIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	secret := filepath.Join(t.TempDir(), "secret")
-	appendTo(t, secret, "secret\n")
-	if err := os.Symlink(secret, filepath.Join(dir, "link.log")); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mkfifo(filepath.Join(dir, "fifo.log"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(filepath.Join(dir, "folder.log"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	appendTo(t, filepath.Join(dir, "a.log"), "good\n")
-	out, r := follow(t, config(dir+"/*.log"), providertest.Env(t))
-	out.Wait(1)
-	appendTo(t, filepath.Join(dir, "a.log"), "more\n")
-	out.Wait(2)
-	r.Stop()
-	equal(t, []string{"good", "more"}, out.Bodies())
-}
-
-func TestForeignFilesInSharedFoldersAreRefused(t *testing.T) {
-	t.Parallel()
-	if os.Getuid() != 0 {
-		t.Skip("only root can give files away")
-	}
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // that is the case under test
-		t.Fatal(err)
-	}
-	secret := filepath.Join(t.TempDir(), "secret")
-	appendTo(t, secret, "secret\n")
-	if err := os.Link(secret, filepath.Join(dir, "hard.log")); err != nil {
-		t.Fatal(err)
-	}
-	appendTo(t, filepath.Join(dir, "foreign.log"), "foreign\n")
-	if err := os.Chown(filepath.Join(dir, "foreign.log"), 12345, 12345); err != nil {
-		t.Fatal(err)
-	}
-	appendTo(t, filepath.Join(dir, "own.log"), "own\n")
-	env := providertest.Env(t)
-	out, r := follow(t, config(dir+"/*.log"), env)
-	out.Wait(1)
-	providertest.Until(t, "both refusals are reported", func() bool { return env.Stats.Snapshot().Errors == 2 })
-	r.Stop()
-	equal(t, []string{"own"}, out.Bodies())
-}
-
-func TestAFileSwappedForALinkGivesNoForeignByte(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	name := filepath.Join(dir, "app.log")
-	secret := filepath.Join(t.TempDir(), "secret")
-	appendTo(t, secret, "secret\n")
-	out, r := follow(t, config(dir+"/*.log"), providertest.Env(t))
-	for end := time.Now().Add(time.Second); time.Now().Before(end); {
-		appendTo(t, name, "own\n")
-		remove(t, name)
-		if err := os.Symlink(secret, name); err != nil {
-			t.Fatal(err)
-		}
-		remove(t, name)
-	}
-	r.Stop()
-	if slices.Contains(out.Bodies(), "secret") {
-		t.Error("the file behind the link was read")
-	}
-}
-
-// faultyFS fails some operations.
-type faultyFS struct {
-	flow.FS
-	open, read atomic.Int32 // how many more times they fail
-}
-
-func (f *faultyFS) OpenDir(name string) (flow.Dir, error) {
-	d, err := f.FS.OpenDir(name)
-	return &faultyDir{d, f}, err
-}
-
-type faultyDir struct {
-	flow.Dir
-	fs *faultyFS
-}
-
-func (d *faultyDir) Open(name string) (flow.File, error) {
-	if d.fs.open.Add(-1) >= 0 {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}
-	}
-	f, err := d.Dir.Open(name)
-	return &faultyFile{f, d.fs}, err
-}
-
-type faultyFile struct {
-	flow.File
-	fs *faultyFS
-}
-
-func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
-	if f.fs.read.Add(-1) >= 0 {
-		return 0, &fs.PathError{Op: "read", Path: "x", Err: syscall.ESTALE}
-	}
-	return f.File.ReadAt(p, off)
-}
-
-func TestAFileThatCannotBeReadIsPickedUpLater(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "app.log")
-	env := providertest.Env(t)
-	faulty := &faultyFS{FS: env.FS}
-	env.FS = faulty
-	faulty.open.Store(3)
-	text, want := numbered(0, 100)
-	appendTo(t, name, text)
-	out, r := follow(t, config(name), env)
-	appendTo(t, filepath.Dir(name)+"/other", "") // so that the folder is looked at again
-	for i := range 3 {
-		time.Sleep(100 * time.Millisecond)
-		appendTo(t, fmt.Sprint(filepath.Dir(name), "/other", i), "")
-	}
-	out.Wait(100)
-	if n := env.Stats.Snapshot().Errors; n != 1 {
-		t.Errorf("%d errors were reported, want one", n)
-	}
-	faulty.read.Store(3)
-	text, bodies := numbered(100, 100)
-	appendTo(t, name, text)
-	out.Wait(200)
-	r.Stop()
-	equal(t, append(want, bodies...), out.Bodies())
-}
-
 func TestRandomKillsLoseNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -652,27 +410,4 @@ func TestAFileThatIsCutWhileItsReaderLagsIsNoticed(t *testing.T) {
 	out.Ack(-1, flow.Durable)
 	got := slices.DeleteFunc(out.Bodies(), func(l string) bool { return !slices.Contains(want, l) })
 	equal(t, want, got)
-}
-
-// A file that was moved away is only reachable by its open handle: a read error must not make us let go of it.
-func TestAReadErrorDoesNotLoseAFileThatWasMovedAway(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "app.log")
-	env := providertest.Env(t)
-	env.Batch.MaxEvents = 10
-	faulty := &faultyFS{FS: env.FS}
-	env.FS = faulty
-	text, want := numbered(0, 100)
-	appendTo(t, name, text)
-	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(1)
-	r := providertest.Start(t, newSource(t, config(name), env), out)
-	out.Wait(10) // and the next batch waits for room
-	rename(t, name, name+".old")
-	faulty.read.Store(2)
-	providertest.Until(t, "the rest is read", func() bool {
-		out.Ack(-1, flow.Durable)
-		return len(out.Bodies()) >= 100
-	})
-	r.Stop()
-	equal(t, want, out.Bodies())
 }

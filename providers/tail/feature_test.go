@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -109,6 +108,12 @@ func TestEventsOfSeveralLines(t *testing.T) {
 	equal(t, []string{"1 panic\n  at main", "2 next", "3 a\n b"}, out.Bodies())
 }
 
+// untilAwaited waits until nothing but an acknowledgement is missing for a file to be deleted.
+func untilAwaited(t testing.TB, env flow.Env) {
+	t.Helper()
+	providertest.Until(t, "a file waits to be deleted", func() bool { return fact(env, "deleted when acknowledged") == "1" })
+}
+
 func TestDeleteAfterAcknowledgement(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -120,7 +125,7 @@ func TestDeleteAfterAcknowledgement(t *testing.T) {
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(100)
 	r := providertest.Start(t, newSource(t, cfg, env), out)
 	out.Wait(3)
-	time.Sleep(3 * cfg.RotateWait)
+	untilAwaited(t, env)
 	if _, err := os.Stat(name); err != nil {
 		t.Fatal("the file was deleted before its events were acknowledged:", err)
 	}
@@ -144,7 +149,7 @@ func TestAnAbandonedFileIsNotDeleted(t *testing.T) {
 	r := providertest.Start(t, newSource(t, cfg, env), out)
 	out.Wait(1)
 	out.Ack(-1, flow.Abandoned)
-	time.Sleep(4 * cfg.RotateWait)
+	untilAwaited(t, env)
 	r.Stop()
 	if _, err := os.Stat(name); err != nil {
 		t.Error(err)
@@ -188,131 +193,6 @@ func TestABusyFileDoesNotStarveOthers(t *testing.T) {
 	}
 }
 
-func TestPatterns(t *testing.T) {
-	t.Parallel()
-	for pattern, names := range map[string]map[string]bool{
-		"/a/*.log":         {"/a/x.log": true, "/a/b/x.log": false, "/a/.log": true, "/b/x.log": false},
-		"/a/**/x.log":      {"/a/x.log": true, "/a/b/c/x.log": true, "/x.log": false},
-		"/a/**":            {"/a/b": true, "/a/b/c": true},
-		"/a/b?[0-9].log":   {"/a/bx1.log": true, "/a/bxx.log": false},
-		"/a/[!x]":          {"/a/y": true, "/a/x": false},
-		"/a/{b,c*}.log":    {"/a/b.log": true, "/a/cc.log": true, "/a/d.log": false},
-		"/a/{name}.log":    {"/a/b.log": true, "/a/.log": false},
-		`/a/\*`:            {"/a/*": true, "/a/b": false},
-		"/a/x.log":         {"/a/x.log": true, "/a/xxlog": false},
-		"/a/{b,{c,d}}/{e}": {"/a/d/x": true, "/a/e/x": false},
-	} {
-		p, err := parsePattern(pattern)
-		if err != nil {
-			t.Errorf("%s: %v", pattern, err)
-			continue
-		}
-		for name, want := range names {
-			if p.matches(name) != want {
-				t.Errorf("%s matches %s: %v", pattern, name, !want)
-			}
-		}
-	}
-	for _, pattern := range []string{"a/b", "/a/{b", "/a/[b", `/a/b\`, "/a/{b c}", "/a/{collect.x}"} {
-		if _, err := parsePattern(pattern); err == nil {
-			t.Errorf("%s: accepted", pattern)
-		}
-	}
-}
-
-func TestExclude(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	for _, name := range []string{"a.log", "b.log", "b.old"} {
-		appendTo(t, filepath.Join(dir, name), name+"\n")
-	}
-	cfg := config(dir + "/*")
-	cfg.Exclude = []string{"*.old", dir + "/a*"}
-	out, r := follow(t, cfg, providertest.Env(t))
-	out.Wait(1)
-	time.Sleep(100 * time.Millisecond)
-	r.Stop()
-	equal(t, []string{"b.log"}, out.Bodies())
-}
-
-func TestValidate(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(*Config){
-		"no include": func(c *Config) { c.Include = nil },
-		"include":    func(c *Config) { c.Include = []string{"relative"} },
-		"exclude":    func(c *Config) { c.Exclude = []string{"[a"} },
-		"max_line":   func(c *Config) { c.MaxLine = 1 << 30 },
-		"encoding":   func(c *Config) { c.Encoding = "ebcdic" },
-		"first_line": func(c *Config) { c.Multiline = &Multiline{FirstLine: "("} },
-		"long regex": func(c *Config) { c.Multiline = &Multiline{FirstLine: strings.Repeat("x", 5000)} },
-		"wide lines": func(c *Config) { c.Multiline, c.Encoding = &Multiline{FirstLine: "x"}, "utf-16" },
-	} {
-		cfg := config("/x")
-		if change(&cfg); cfg.Validate() == nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
-}
-
-// counter takes events and forgets them.
-type counter struct {
-	n, want int
-	done    chan struct{}
-}
-
-func BenchmarkTail(b *testing.B) {
-	line := strings.Repeat("x", 174) + "\n"
-	const count = 500_000
-	name := filepath.Join(b.TempDir(), "app.log")
-	if err := os.WriteFile(name, []byte(strings.Repeat(line, count)), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(count * len(line)))
-	for b.Loop() {
-		env := providertest.Env(b)
-		env.Pool = flow.NewPool(16 << 20)
-		out := &counter{want: count, done: make(chan struct{})}
-		r := providertest.Start(b, newSource(b, config(name), env), out)
-		<-out.done
-		r.Stop()
-	}
-	b.ReportMetric(float64(b.N)*count/b.Elapsed().Seconds(), "events/s")
-}
-
-// BenchmarkIdle is what one look at 100 files costs that do not change.
-func BenchmarkIdle(b *testing.B) {
-	dir := b.TempDir()
-	for i := range 100 {
-		appendTo(b, filepath.Join(dir, fmt.Sprint(i, ".log")), "x\n")
-	}
-	env := providertest.Env(b)
-	out := &counter{want: 100, done: make(chan struct{})}
-	src := newSource(b, config(dir+"/*"), env)
-	r := providertest.Start(b, src, out)
-	<-out.done
-	r.Stop()
-	s := src.(*Source)
-	s.open()
-	defer s.close()
-	s.loadNotes()
-	s.scan()
-	for b.Loop() {
-		if _, err := s.round(b.Context(), out); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func (c *counter) Emit(_ context.Context, b *flow.Batch) error {
-	c.n += b.Len()
-	b.Ack(flow.Delivered)
-	b.Release()
-	if c.n == c.want {
-		close(c.done)
-	}
-	return nil
-}
-
 func TestASourceThatReplacesAnotherDeletesOnlyWhatIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -328,7 +208,7 @@ func TestASourceThatReplacesAnotherDeletesOnlyWhatIsAcknowledged(t *testing.T) {
 	r.Stop()
 	env.Positions, env.Stats = pos.Replaced(), &flow.Stats{}
 	r = providertest.Start(t, newSource(t, cfg, env), out)
-	time.Sleep(4 * cfg.RotateWait)
+	untilAwaited(t, env)
 	if _, err := os.Stat(name); err != nil {
 		t.Fatal("the file was deleted before its events were acknowledged:", err)
 	}

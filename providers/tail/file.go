@@ -34,6 +34,7 @@ type file struct {
 	held     time.Time // not read before this time: it may be the copy of another file
 	heldFrom time.Time // since when
 	known    bool      // its key and position are decided
+	awaited  bool      // it was read out, and would be deleted if all was acknowledged
 	present  bool      // the last scan saw it
 	links    uint64    // names it has
 	saved    bool      // its key is durable
@@ -352,7 +353,7 @@ func (s *Source) remove(f *file, now, quiet time.Time) {
 		s.wake(quiet)
 		return
 	}
-	if !s.isDone(f.rd.Key, f.led) {
+	if f.awaited = !s.isDone(f.rd.Key, f.led); f.awaited {
 		s.wake(now.Add(pollPause / 4))
 		return
 	}

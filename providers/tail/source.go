@@ -33,6 +33,7 @@ type Source struct {
 	began   bool                 // the first scan is over
 	restart bool                 // an earlier run left notes
 
+	told     counts
 	scanned  time.Time
 	scanCost time.Duration
 	due      time.Time // something waits for this time; zero: nothing
@@ -124,6 +125,7 @@ func (s *Source) open() {
 	s.tree = watched.NewTree(s.env, s.report)
 	s.files, s.refused = map[watched.ID]*file{}, map[string]string{}
 	s.order, s.lost, s.began, s.restart = nil, nil, false, false
+	s.told = counts{files: -1}
 }
 
 // How long the source sleeps: briefly after something happened, then longer and longer. A watcher that works wakes it early.
@@ -178,6 +180,7 @@ func (s *Source) round(ctx context.Context, out flow.Emitter) (progress bool, er
 	}
 	s.settle()
 	s.saveNotes(false)
+	s.tell()
 	return progress, nil
 }
 
@@ -331,10 +334,16 @@ func (s *Source) trouble(f *file, err error) {
 	s.wake(time.Now().Add(pollPause))
 }
 
+// maxRefused bounds how many errors are remembered, so that each is told once.
+const maxRefused = 10_000
+
 // report tells of an error once, until it changes.
 func (s *Source) report(path string, err error) {
 	if s.refused[path] == err.Error() {
 		return
+	}
+	if len(s.refused) >= maxRefused { // names come and go where others may make them
+		clear(s.refused)
 	}
 	s.refused[path] = err.Error()
 	s.env.Stats.Error(err)
@@ -360,12 +369,35 @@ func (s *Source) saveNotes(now bool) {
 	if changed {
 		s.notedAt = time.Now()
 	}
-	s.facts()
 }
 
-func (s *Source) facts() {
-	s.env.Stats.SetFacts(flow.Fact{Label: "files", Value: strconv.Itoa(len(s.files))})
-	if len(s.files) == 0 {
+// counts are how many files are followed, and what some of them wait for.
+type counts struct{ files, held, acked int }
+
+// tell reports how the source is, when that changed.
+func (s *Source) tell() {
+	now := counts{files: len(s.files)}
+	for _, f := range s.order {
+		if !f.known && !f.held.IsZero() {
+			now.held++
+		}
+		if f.awaited {
+			now.acked++
+		}
+	}
+	if s.told == now {
+		return
+	}
+	s.told = now
+	facts := []flow.Fact{{Label: "files", Value: strconv.Itoa(now.files)}}
+	if now.held > 0 {
+		facts = append(facts, flow.Fact{Label: "perhaps copies", Value: strconv.Itoa(now.held)})
+	}
+	if now.acked > 0 {
+		facts = append(facts, flow.Fact{Label: "deleted when acknowledged", Value: strconv.Itoa(now.acked)})
+	}
+	s.env.Stats.SetFacts(facts...)
+	if now.files == 0 {
 		s.env.Stats.SetHealth(flow.Waiting, "no file matches include")
 	} else {
 		s.env.Stats.SetHealth(flow.OK, "")

@@ -74,6 +74,23 @@ func again(env flow.Env) flow.Env {
 	return env
 }
 
+func fact(env flow.Env, label string) string {
+	for _, f := range env.Stats.Snapshot().Facts {
+		if f.Label == label {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// untilDecided waits until so many files are followed and none is held back any more. What had to be read of them was read then.
+func untilDecided(t testing.TB, env flow.Env, files int) {
+	t.Helper()
+	providertest.Until(t, fmt.Sprint("it is decided what ", files, " files are"), func() bool {
+		return fact(env, "files") == fmt.Sprint(files) && fact(env, "perhaps copies") == ""
+	})
+}
+
 func equal(t testing.TB, want, got []string) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
