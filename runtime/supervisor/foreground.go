@@ -181,8 +181,6 @@ func (a *attended) attend(ctx context.Context, p *os.Process, done <-chan error)
 }
 
 func (a *attended) isReady(ctx context.Context, pid int) bool {
-	ctx, cancel := context.WithTimeout(ctx, readyPoll)
-	defer cancel()
 	s, err := api.Dial(a.Layout.AgentSocket(a.meta.ID)).Snapshot(ctx)
 	return err == nil && s.PID == pid && s.Ready
 }
