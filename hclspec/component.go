@@ -165,6 +165,9 @@ func (l *loader) build(c *component, own *owner, args, inner []string) *decoding
 	if c.def != nil {
 		l.check(c.def, c.cfg, d, cont)
 	}
+	if err := schema.CheckSettings(c.kind, c.settings); err != nil && !d.unknown && !d.broken {
+		l.objection(err, d, cont)
+	}
 	c.unsure = d.unknown || d.broken
 	return d
 }
@@ -190,21 +193,35 @@ func (l *loader) check(def *schema.Type, cfg schema.Config, d *decoding, cont *c
 	if def.Check == nil || d.unknown || d.broken {
 		return
 	}
-	err := def.Check(cfg)
-	if err == nil {
-		return
+	if err := def.Check(cfg); err != nil {
+		l.objection(err, d, cont)
 	}
+}
+
+// objection reports what the code of a component says of its arguments, at the argument that it begins with.
+func (l *loader) objection(err error, d *decoding, cont *contents) {
 	d.broken = true
+	text := strings.ReplaceAll(sentence(err), "error parsing regexp:", "invalid pattern:")
 	at, name := cont.at, ""
+	better := func(n string) bool {
+		return strings.HasPrefix(text, n) && len(n) > len(name) && !isNameByte(text, len(n))
+	}
 	for _, n := range sortedKeys(cont.attrs) {
-		if text := err.Error(); strings.HasPrefix(text, n) && len(n) > len(name) && !isNameByte(text, len(n)) {
-			name = n
+		if better(n) {
+			name, at = n, cont.attrs[n].Expr.Range()
 		}
 	}
-	if name != "" {
-		at = cont.attrs[name].Expr.Range()
+	if d.owner != nil {
+		for full, r := range d.owner.ranges {
+			if n, ok := strings.CutPrefix(full, d.path+"."); ok && strings.Contains(n, ".") && better(n) {
+				name, at = n, r
+			}
+		}
 	}
-	l.fail(at, "Invalid configuration", "%s: %s.", d.what, sentence(err))
+	if !strings.HasSuffix(text, "?") {
+		text += "."
+	}
+	l.fail(at, "Invalid configuration", "%s: %s", d.what, text)
 }
 
 func isNameByte(s string, i int) bool {

@@ -56,6 +56,7 @@ func (d *decoding) residual(name string, e hclsyntax.Expression, want expr.Type,
 		d.broken = true
 		return schema.Expr{}, false
 	}
+	d.l.checkLayouts(&n, ctx)
 	return out, true
 }
 

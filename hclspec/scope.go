@@ -84,6 +84,8 @@ type names struct {
 	whole map[string]cty.Value
 	plain bool // without the references inside of topics and sources: for expressions that outlive this program
 	refs  []*ref
+
+	layouts []hclsyntax.Expression // what formatdate is called with
 }
 
 func (n *names) put(root, name string, v cty.Value) {
@@ -131,7 +133,9 @@ func (l *loader) eval(e hclsyntax.Expression, sc *scope) (cty.Value, bool) {
 }
 
 func (l *loader) value(e hclsyntax.Expression, n *names) (cty.Value, bool) {
-	v, diags := l.meter.Value(e, n.context(l.base))
+	ctx := n.context(l.base)
+	v, diags := l.meter.Value(e, ctx)
+	l.checkLayouts(n, ctx)
 	if len(diags) > 0 {
 		l.add(diags)
 	}
@@ -141,7 +145,7 @@ func (l *loader) value(e hclsyntax.Expression, n *names) (cty.Value, bool) {
 // gather finds the values of all names in an expression, and checks the names of functions: both also where try and can
 // would hide that they do not exist.
 func (l *loader) gather(e hclsyntax.Expression, sc *scope, n *names, event bool) bool {
-	ok := l.checkCalls(e)
+	ok := l.checkCalls(e, n)
 	for _, t := range e.Variables() {
 		if event && t.RootName() == "event" {
 			continue
@@ -153,7 +157,7 @@ func (l *loader) gather(e hclsyntax.Expression, sc *scope, n *names, event bool)
 	return ok
 }
 
-func (l *loader) checkCalls(e hclsyntax.Expression) bool {
+func (l *loader) checkCalls(e hclsyntax.Expression, names *names) bool {
 	switch e.(type) {
 	case *hclsyntax.ScopeTraversalExpr, *hclsyntax.LiteralValueExpr:
 		return true
@@ -163,6 +167,9 @@ func (l *loader) checkCalls(e hclsyntax.Expression) bool {
 		call, is := n.(*hclsyntax.FunctionCallExpr)
 		if !is {
 			return nil
+		}
+		if call.Name == "formatdate" && len(call.Args) > 0 {
+			names.layouts = append(names.layouts, call.Args[0])
 		}
 		if _, known := l.funcs[call.Name]; !known {
 			ok = false

@@ -29,6 +29,10 @@ func (l *loader) buildTopic(inst *instance) {
 		d.broken = true
 	}
 	cfg := d.block(cont, part{def.Block})[0]
+	if cfg["name"] == "" {
+		l.fail(own.ranges["name"], "Invalid configuration", "A topic needs a name. Without this argument it has that of the block, %q.", inst.res.name)
+		d.broken = true
+	}
 	if _, ok := cfg["name"]; !ok && !d.broken && !d.unknown {
 		cfg["name"] = inst.res.name
 	}

@@ -61,6 +61,18 @@ func parseLayout(text string) (*layout, error) {
 	return l, nil
 }
 
+// What is said of a layout that shows hours of 12 as if they were of 24.
+const (
+	HalfDaySummary = "12-hour clock without AM or PM"
+	HalfDayAdvice  = "H and HH are the 12-hour clock, so half past two in the afternoon is 02:30. Use hh for 24 hours, or add AA."
+)
+
+// HalfDay says whether a layout of formatdate shows a 12-hour clock without saying which half of the day it is.
+func HalfDay(text string) bool {
+	l, err := parseLayout(text)
+	return err == nil && l.half
+}
+
 func (l *layout) note(verb byte) {
 	switch verb {
 	case 's':

@@ -24,8 +24,8 @@ func (c *compiler) constLayout(e *hclsyntax.FunctionCallExpr, args []*node) *lay
 	if l.half {
 		c.diags = append(c.diags, &hcl.Diagnostic{
 			Severity: hcl.DiagWarning,
-			Summary:  "12-hour clock without AM or PM",
-			Detail:   "H and HH are the 12-hour clock, so half past two in the afternoon is 02:30. Use hh for 24 hours, or add AA.",
+			Summary:  HalfDaySummary,
+			Detail:   HalfDayAdvice,
 			Subject:  &at,
 		})
 	}
