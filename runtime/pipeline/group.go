@@ -109,7 +109,7 @@ func (r *runner) stop(ctx context.Context) error {
 		}
 	}
 	r.returnAll()
-	r.forgetDead()
+	r.forgetDead(0)
 	return nil
 }
 

@@ -48,7 +48,7 @@ type runner struct {
 	outstanding map[*flow.Batch]*part
 	failed      []*part
 	memos       map[flow.ID]*memo
-	forget      []string
+	forget      []buried
 	dying       int   // leases with events in the dead-letter channel
 	inFlight    int64 // events taken and not settled
 	inBytes     int64
@@ -106,7 +106,7 @@ func (r *runner) loop() {
 	retry := &backoff{initial: 50 * time.Millisecond, max: 5 * time.Second, rand: r.rand}
 	for r.context.Err() == nil {
 		turn := r.newTurn()
-		r.forgetDead()
+		r.forgetDead(mourning)
 		switch r.next() {
 		case doStop:
 			return

@@ -90,7 +90,7 @@ func (r *runner) settle(w *work, n int) {
 	}
 	if err == nil && len(w.deadKeys) > 0 { // a copy after a crash is no danger any more
 		r.mu.Lock()
-		r.forget = append(r.forget, w.deadKeys...)
+		r.forget = append(r.forget, buried{time.Now(), w.deadKeys})
 		r.mu.Unlock()
 	}
 	r.end(w)
@@ -114,11 +114,24 @@ func (r *runner) end(w *work) {
 	r.wake.set()
 }
 
-// forgetDead tells the dead-letter channel that the origins of these keys are committed.
-func (r *runner) forgetDead() {
+// buried are the keys of dead letters whose origin was committed at a time.
+type buried struct {
+	at   time.Time
+	keys []string
+}
+
+// mourning is how long the dead-letter channel knows an event after its origin is committed. The commit is safe from a kill at once and
+// from a power cut within a second; before, the origin may come again.
+const mourning = 3 * time.Second
+
+// forgetDead tells the dead-letter channel that the origins of these keys are committed for good.
+func (r *runner) forgetDead(least time.Duration) {
+	var keys []string
 	r.mu.Lock()
-	keys := r.forget
-	r.forget = nil
+	for len(r.forget) > 0 && time.Since(r.forget[0].at) >= least {
+		keys = append(keys, r.forget[0].keys...)
+		r.forget = r.forget[1:]
+	}
 	r.mu.Unlock()
 	for _, k := range keys {
 		r.dead.ch.Forget(k)

@@ -138,7 +138,7 @@ func (w *world) run(ctx context.Context) []string {
 			cancel()
 			w.say("drained: %v", err)
 		}
-		w.cut, w.shaky = w.cut || power, w.shaky || power
+		w.cut = w.cut || power
 		w.disk.Crash(power)
 		if p != nil {
 			halt(p)
