@@ -74,7 +74,7 @@ func report(dir flow.Dir, bodies bool, pool *flow.Pool, yield func(*flow.Batch) 
 	}
 	r := Report{
 		Channel: hex.EncodeToString(rc.cursors.channel[:]), Version: version, Durable: rc.durable, Last: rc.last,
-		Events: rc.before, Positions: maps.Clone(rc.decided),
+		Events: rc.before, Positions: maps.Clone(rc.decided), Damage: rc.damage,
 	}
 	for _, s := range rc.cursors.slots {
 		if s.kind != slotFree {
@@ -225,6 +225,15 @@ func Repair(dir flow.Dir, rand flow.Rand) (Report, error) {
 	if err := forgetPlaces(dir); err != nil {
 		return r, err
 	}
+	for _, d := range r.Damage {
+		if slices.ContainsFunc(r.Segments, func(s SegmentReport) bool { return s.Name == d.Segment }) {
+			continue
+		}
+		if err := dir.Rename(d.Segment, dir, d.Segment+badSuffix); err != nil { // without a head none of it can be told from anything
+			return r, fmt.Errorf("set %s aside: %w", d.Segment, err)
+		}
+		r.SetAside = append(r.SetAside, d.Segment+badSuffix)
+	}
 	for _, s := range r.Segments {
 		if slices.ContainsFunc(r.Damage, func(d DamageReport) bool { return d.Segment == s.Name }) {
 			if err := repairSegment(dir, rand, s, &r); err != nil {
@@ -296,7 +305,7 @@ func repairSegment(dir flow.Dir, rand flow.Rand, sr SegmentReport, r *Report) er
 	}
 	defer c.close()
 	for _, d := range r.Damage {
-		if d.Segment != sr.Name {
+		if d.Segment != sr.Name || d.Bytes == 0 { // what is missing at the end leaves nothing to keep
 			continue
 		}
 		name := badName(h.number, d.Offset)

@@ -152,6 +152,11 @@ func (k *consumer) locate() (seg *segment, last uint64, limit int64) {
 	c := k.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if s := k.at.seg; s != nil && s == c.segs[0] && k.at.off == headBytes && k.next <= s.prev { // what came before is gone
+		k.gap(s)
+		k.missing(s.prev + 1)
+		k.next = s.prev + 1
+	}
 	for k.at.seg == nil || k.next > k.at.seg.last || k.at.seg.number < c.segs[0].number {
 		var following *segment
 		for _, s := range c.segs {
@@ -165,13 +170,31 @@ func (k *consumer) locate() (seg *segment, last uint64, limit int64) {
 			k.next = c.visible + 1
 			return nil, 0, 0
 		}
-		k.at, k.before, k.known = place{seg: following, off: headBytes}, following.head.before, true
 		if k.next <= following.prev { // the segment between is gone
+			k.gap(following)
 			k.missing(following.prev + 1)
 			k.next = following.prev + 1
 		}
+		k.at, k.before, k.known = place{seg: following, off: headBytes}, following.head.before, true
 	}
 	return k.at.seg, k.at.seg.last, k.at.seg.end
+}
+
+// gap counts the events between the next frame and a segment. The caller holds the channel's mutex.
+func (k *consumer) gap(following *segment) {
+	before, known := k.before, k.known
+	if !known && k.next == k.p.frontier+1 {
+		before, known = k.p.events, true
+	}
+	events := max(following.head.before, before) - before
+	name := following.name + " gap"
+	if !known || events == 0 || k.c.bad[name] {
+		return
+	}
+	k.c.bad[name] = true
+	k.c.damaged += int64(events)
+	k.c.env.Stats.Error(fmt.Errorf("frames %d to %d are gone", k.next, following.prev))
+	k.c.env.Log.Error("a segment is gone", "before", following.name, "first", k.next, "last", following.prev, "events", events)
 }
 
 // passedBy says whether a frame needs not be taken, and moves on.

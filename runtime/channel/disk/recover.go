@@ -40,7 +40,8 @@ type recovery struct {
 	proven    []*segment
 	copy      []found // frames that are whole but perhaps not durable
 	decided   map[string]uint64
-	err       error // why it cannot be known what counts
+	err       error          // why it cannot be known what counts
+	damage    []DamageReport // segments as a whole
 }
 
 // recover finds out what the directory holds, and makes it as if every frame that counts had been synced.
@@ -147,6 +148,10 @@ func (r *recovery) readSegment(info flow.Info) error {
 	if errors.Is(err, errNoHead) {
 		return r.headless(f, info)
 	}
+	if _, sick := errors.AsType[unreadHead](err); sick && r.keep {
+		r.damage = append(r.damage, DamageReport{info.Name, 0, info.Size, err.Error()})
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("segment %s: %w", info.Name, err)
 	}
@@ -172,6 +177,7 @@ func (r *recovery) headless(f flow.File, info flow.Info) error {
 	}
 	r.lost++
 	if r.keep {
+		r.damage = append(r.damage, DamageReport{info.Name, 0, info.Size, errNoHead.Error()})
 		return nil
 	}
 	if err := r.dir.Rename(info.Name, r.dir, info.Name+badSuffix); err != nil {

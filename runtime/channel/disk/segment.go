@@ -64,10 +64,15 @@ func readHead(f flow.File) (head, error) {
 	var h head
 	p, err := readFull(f, make([]byte, headBytes), 0)
 	if err != nil {
-		return h, err
+		return h, unreadHead{err}
 	}
 	return h, h.decode(p)
 }
+
+// unreadHead is why the disk did not give a head.
+type unreadHead struct{ error }
+
+func (u unreadHead) Unwrap() error { return u.error }
 
 // scanBlock is how much is read at once while looking for the next whole frame.
 const scanBlock = 256 << 10

@@ -196,6 +196,53 @@ func TestASegmentThatSomebodyRemovedIsAGap(t *testing.T) {
 	}
 }
 
+// Without its head nothing of a segment can be read: a channel does not open on a disk that may give it tomorrow, until somebody decides.
+func TestAHeadThatTheDiskNeverReadsIsForRepair(t *testing.T) {
+	b, segs := many(t)
+	b.fs.sector(segs[1], 0, 512)
+	if err := b.tryOpen(); !errors.Is(err, errSector) || !strings.Contains(err.Error(), segs[1]) {
+		t.Fatalf("open: %v", err)
+	}
+	dir, err := b.fs.OpenDir(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if r, err := disk.Verify(dir); err != nil || len(r.Damage) == 0 || r.Damage[0].Segment != segs[1] {
+		t.Errorf("verify: %+v %v", r.Damage, err)
+	}
+	if r, err := disk.Repair(dir, b.env().Rand); err != nil || len(r.SetAside) == 0 || r.SetAside[0] != segs[1]+".bad" {
+		t.Fatalf("repair: %+v %v", r.SetAside, err)
+	}
+	b.open()
+	b.take(100)
+	s := b.ch.Stats()
+	b.close()
+	lost, twice := b.missing(b.pos)
+	if lost == 0 || twice > 0 || s.Events != 0 || s.Damaged != int64(lost) || len(b.files(segs[1]+".bad")) != 1 {
+		t.Errorf("%d lost, %d twice, %+v", lost, twice, s)
+	}
+}
+
+func TestASegmentThatIsGoneWhenTheChannelOpensIsCounted(t *testing.T) {
+	for name, which := range map[string]int{"the oldest": 0, "the second": 1} {
+		t.Run(name, func(t *testing.T) {
+			b, segs := many(t)
+			if err := os.Remove(filepath.Join(b.dir, segs[which])); err != nil {
+				t.Fatal(err)
+			}
+			b.open()
+			b.take(100)
+			s := b.ch.Stats()
+			b.close()
+			lost, twice := b.missing(b.pos)
+			if lost == 0 || twice > 0 || s.Events != 0 || s.Damaged != int64(lost) {
+				t.Errorf("%d lost, %d twice, %+v", lost, twice, s)
+			}
+		})
+	}
+}
+
 func TestASegmentThatIsRemovedWhileItIsWrittenIsAGap(t *testing.T) {
 	b := newBench(t)
 	b.cfg.SegmentSize = 64 << 20
