@@ -95,8 +95,9 @@ type holder struct {
 
 type holderKey struct{}
 
-// kills N WHO [ARG...]: kill -9 at N random moments: of an agent, of the supervisor, or of apply with the arguments. What was killed
-// comes back: an agent by the supervisor or, when that takes long, by the next apply; the supervisor by the next apply.
+// kills N WHO [ARG...]: kill -9 at N random moments: of an agent, of the supervisor, of apply with the arguments, or of run and its
+// agents. What was killed comes back: an agent by the supervisor or, when that takes long, by the next apply; the supervisor by the next
+// apply; run by the next one.
 func kills(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: kills N WHO [ARG...]")
@@ -106,6 +107,10 @@ func kills(ts *testscript.TestScript, _ bool, args []string) {
 	who, more := args[1], args[2:]
 	apply := append([]string{"apply", "-auto-approve"}, more...)
 	for i := range n {
+		if who == "run" {
+			killRun(ts)
+			continue
+		}
 		if who == "apply" {
 			killApply(ts, append(apply, "-var", "generation="+strconv.Itoa(i)))
 			continue
@@ -127,8 +132,8 @@ func kills(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// killApply begins an apply and ends it as kill -9 does, some time later.
-func killApply(ts *testscript.TestScript, args []string) {
+// program is the program under test in a script's environment.
+func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "COLLECT_DATA_DIR", "XDG_RUNTIME_DIR", "COLLECT_VAR_brokers", "COLLECT_VAR_warehouse"} {
@@ -136,6 +141,29 @@ func killApply(ts *testscript.TestScript, args []string) {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
 	}
+	return cmd
+}
+
+// killRun begins a run, ends one of its agents as kill -9 does, or none, and then run itself. The agents must end by themselves.
+func killRun(ts *testscript.TestScript) {
+	data := ts.Getenv("DATA")
+	cmd := program(ts, []string{"run"})
+	ts.Check(cmd.Start())
+	time.Sleep(rand.N(1500 * time.Millisecond)) // the moment is what is tried
+	if agents := processes(data); len(agents) > 0 && rand.N(2) == 0 {
+		_ = syscall.Kill(agents[rand.N(len(agents))], syscall.SIGKILL) // it may have ended
+		time.Sleep(rand.N(1500 * time.Millisecond))
+	}
+	_ = cmd.Process.Kill() // it may have ended with an agent that was killed while it started
+	_ = cmd.Wait()
+	if !poll(30*time.Second, func() bool { return len(processes(data)) == 0 }) {
+		ts.Fatalf("agents go on without run")
+	}
+}
+
+// killApply begins an apply and ends it as kill -9 does, some time later.
+func killApply(ts *testscript.TestScript, args []string) {
+	cmd := program(ts, args)
 	ts.Check(cmd.Start())
 	time.Sleep(rand.N(700 * time.Millisecond)) // the moment is what is tried
 	_ = cmd.Process.Kill()                     // it may have been quicker
