@@ -317,6 +317,32 @@ func TestLossNeedsConfirmation(t *testing.T) {
 	}
 }
 
+// While people read a plan, agents go on: what they still write to a topic until the plan has stopped them belongs to the loss.
+func TestALossNamesTheAgentsThatAddToItUntilTheyStop(t *testing.T) {
+	r := newRig(t)
+	nodes := []node{
+		{address: "topic.t", value: 1200.0},
+		{address: "agent.changed", value: 1.0, on: []string{"topic.t"}},
+		{address: "agent.gone", value: 1.0, on: []string{"topic.t"}},
+		{address: "agent.other", value: 1.0},
+	}
+	r.apply(r.mustPlan(configOf(nodes...), Options{}), ApplyOptions{})
+	p := r.mustPlan(configOf(node{address: "agent.changed", value: 2.0}, nodes[3]), Options{})
+	want := []resource.Loss{{Address: "topic.t", Events: 1200, What: "records", Writers: []string{"agent.changed", "agent.gone"}}}
+	if diff := cmp.Diff(want, p.Losses()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if s := p.Steps[len(p.Steps)-1]; s.Address != "topic.t" || !cmp.Equal(s.After, want[0].Writers) {
+		t.Errorf("the last step is %+v", s)
+	}
+	p = r.mustPlan(configOf(nodes...), Options{Destroy: true, Targets: []string{"topic.t"}})
+	for _, l := range p.Losses() {
+		if l.Address == "topic.t" && len(l.Writers) > 0 && len(p.Steps) == 1 {
+			t.Errorf("agents that stay are no excuse: %+v", l)
+		}
+	}
+}
+
 func TestReplaceKeepsOthersAlone(t *testing.T) {
 	r := newRig(t)
 	r.apply(r.mustPlan(configOf(pipe()...), Options{}), ApplyOptions{})

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"context"
+	"slices"
 	"sort"
 
 	"collect/planner/graph"
@@ -32,6 +33,28 @@ func (b *builder) steps(context.Context) {
 		b.plan.Steps = append(b.plan.Steps, s)
 		if w := b.wants[c.Address]; w != nil {
 			b.plan.Objects[c.Address] = w.Object
+		}
+	}
+	b.writers(at)
+}
+
+// writers notes, with what is lost when a topic goes, the agents that wrote to it and that the same plan stops or turns away before:
+// while people read the plan, they go on.
+func (b *builder) writers(at map[string]int) {
+	for _, c := range b.plan.Changes { // sorted, so the writers are
+		if c.Kind != KindAgent {
+			continue
+		}
+		for _, d := range b.oldDeps(c.Address) {
+			j, ok := at[d]
+			if !ok || b.plan.Changes[j].Kind != KindTopic || b.plan.Changes[j].Action != resource.Delete {
+				continue
+			}
+			for k := range b.plan.Changes[j].Loss {
+				if l := &b.plan.Changes[j].Loss[k]; !slices.Contains(l.Writers, c.Address) {
+					l.Writers = append(l.Writers, c.Address)
+				}
+			}
 		}
 	}
 }

@@ -183,7 +183,7 @@ func (w *Writer) planEnd(p *planner.Plan) {
 	w.line()
 	for _, l := range p.Losses() {
 		w.line(w.paint(red+";"+bold, howMany(l)+" in "+safe(l.Address)+" would be lost"),
-			"; apply refuses without -confirm-loss="+flagAddress(l.Address))
+			growing(l), "; apply refuses without -confirm-loss="+flagAddress(l.Address))
 	}
 	end := ""
 	switch {

@@ -148,6 +148,7 @@ func lossy() *planner.Plan {
 		Address: "agent.x", Kind: "agent", Action: resource.Delete, Note: "running 5 s, 1,204 events (209 KiB) waiting; drains first",
 		Loss: []resource.Loss{
 			{Address: "agent.x.channel.c", Events: 1204, What: "events waiting"}, {Address: `agent.x["5"].channel.d`, Events: api.UnknownEvents, What: "events waiting"}, {Address: "topic.t", Events: 1, What: "records"},
+			{Address: "topic.u", Events: 70_000, What: "records", Writers: []string{"agent.x", `agent.y["5"]`}},
 		},
 	}}}
 }

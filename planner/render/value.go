@@ -108,6 +108,22 @@ func howMany(l resource.Loss) string {
 	return resource.Number(l.Events) + " " + safe(what)
 }
 
+// growing says who adds to a loss until the plan stops them.
+func growing(l resource.Loss) string {
+	if len(l.Writers) == 0 {
+		return ""
+	}
+	names := make([]string, len(l.Writers))
+	for i, w := range l.Writers {
+		names[i] = safe(w)
+	}
+	verb := " still writes until it has stopped"
+	if len(names) > 1 {
+		verb = " still write until they have stopped"
+	}
+	return ", and what " + strings.Join(names, ", ") + verb
+}
+
 // plural writes a count with its noun.
 func plural(n int, noun string) string {
 	if n == 1 {

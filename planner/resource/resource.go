@@ -107,6 +107,8 @@ type Loss struct {
 	Events  int64  `json:"events"`
 	Bytes   int64  `json:"bytes,omitempty"`
 	What    string `json:"what"` // "events waiting", "records"
+	// Writers are objects of the same plan that add to it until the plan stops them. What they add by then is covered too.
+	Writers []string `json:"writers,omitempty"`
 }
 
 // Unknown is the figure of a loss that nobody could count.

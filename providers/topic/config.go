@@ -29,7 +29,7 @@ func Defaults() Config { return Config{Partitions: 1, Provider: kafkaclient.Defa
 
 // About describes the resource.
 func About() schema.About {
-	return schema.About{Doc: "A Kafka topic. It is made when it is not there, and adopted when it is; an adopted topic is never deleted."}
+	return schema.About{Doc: "A Kafka topic. It is made when it is not there, and adopted when it is; an adopted topic is never deleted. Deleting one that holds records needs -confirm-loss, which covers the records that the plan shows and what the agents that the same plan stops still write to it until then; if it grows after that, somebody else writes to it, and it is not deleted."}
 }
 
 // maxPartitions is far above what one topic should have; more is a slip of the hand.

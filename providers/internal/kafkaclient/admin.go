@@ -268,6 +268,15 @@ func (a *Admin) Records(ctx context.Context, t *Topic) (n int64, err error) {
 	return n, err
 }
 
+// Written gives the sum of the end offsets of a topic: it grows with every record, whatever the brokers delete meanwhile.
+func (a *Admin) Written(ctx context.Context, t *Topic) (n int64, err error) {
+	err = a.call(ctx, "read the ends of topic "+t.Name, func(ctx context.Context) error {
+		n, err = a.offsets(ctx, t, kafka.LatestOffsetSpec)
+		return err
+	})
+	return n, err
+}
+
 func (a *Admin) offsets(ctx context.Context, t *Topic, spec kafka.OffsetSpec) (int64, error) {
 	ask := map[kafka.TopicPartition]kafka.OffsetSpec{}
 	for p := range t.Partitions {
