@@ -12,6 +12,9 @@ import (
 // deadChunk bounds a batch of dead letters: each event is a run of its own.
 const deadChunk = 256
 
+// deadHeaders is room for the headers of a dead letter. Without it the batch would grow into a large block, for few events.
+const deadHeaders = 1 << 10
+
 // deadEdges counts what members send to the dead-letter channel.
 type deadEdges map[*member]*edge
 
@@ -20,7 +23,11 @@ type deadEdges map[*member]*edge
 func (r *runner) deadLetter(ctx context.Context, p *part, dead []flow.EventResult) error {
 	w := p.work
 	for chunk := range slices.Chunk(dead, deadChunk) {
-		d := newDeadBatch(r.pool, 0)
+		size := 0
+		for _, e := range chunk {
+			size += len(w.batch.Body(e.Index)) + deadHeaders
+		}
+		d := newDeadBatch(r.pool, size)
 		var keys []string
 		for _, e := range chunk {
 			key := deadKey(w.id, e.Index)
