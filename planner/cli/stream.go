@@ -88,17 +88,22 @@ func resourceJSON(address, kind string) map[string]any {
 	}
 }
 
-// nameOf splits agent.a["5"] into a and "5"; the key is nil for objects without instances.
+// nameOf splits agent.a["5"] into a and "5", and agent.a["5"].channel.c into a.channel.c and "5"; the key is nil for objects without
+// instances.
 func nameOf(address string) (name string, key any) {
 	_, name, _ = strings.Cut(address, ".")
 	head, index, ok := strings.Cut(name, "[")
 	if !ok {
 		return name, nil
 	}
-	if err := json.Unmarshal([]byte(strings.TrimSuffix(index, "]")), &key); err != nil {
-		key = strings.TrimSuffix(index, "]")
+	part := ""
+	if end := strings.LastIndexByte(index, ']'); end >= 0 { // a part's name holds none
+		index, part = index[:end], index[end+1:]
 	}
-	return head, key
+	if err := json.Unmarshal([]byte(index), &key); err != nil {
+		key = index
+	}
+	return head + part, key
 }
 
 // uiAction is the word of the UI stream for an action.
