@@ -155,17 +155,20 @@ func (d *drops) step() {
 
 func (d *drops) rest() (wrong []string) {
 	files := d.w.disk.Files("/spool")
+	left := 1 // the one that nobody shall touch
 	for i := range d.n {
 		name := fmt.Sprintf("/spool/f%d", i)
-		if _, ok := files[name]; ok {
-			wrong = append(wrong, name+" is not done")
+		_, there := files[name]
+		_, renamed := files[name+".COMPLETED"]
+		if there != (d.w.done() == "track") || renamed != (d.w.done() == "rename") {
+			wrong = append(wrong, fmt.Sprintf("%s: there %v, renamed %v (%s)", name, there, renamed, d.w.done()))
 		}
-		if _, ok := files[name+".COMPLETED"]; !ok {
-			wrong = append(wrong, name+".COMPLETED is not there")
+		if there || renamed {
+			left++
 		}
 	}
-	if len(files) != d.n+1 {
-		wrong = append(wrong, fmt.Sprintf("%d files in the folder, %d were put there", len(files), d.n+1))
+	if len(files) != left {
+		wrong = append(wrong, fmt.Sprintf("%d files in the folder, %d have names that were given", len(files), left))
 	}
 	return wrong
 }

@@ -28,7 +28,7 @@ type shape struct {
 // shapes are all kinds of agents that are tried. Where the letters of a run's seed say so, a channel is a memory channel.
 func shapes() []shape {
 	return []shape{
-		{name: "plain", quick: 200, build: plain},
+		{name: "plain", quick: 100, build: plain},
 		{name: "two disks", quick: 20, build: func(w *world, s *schema.AgentSpec) []goal { return two(w, s, "disk") }},
 		{name: "disk and memory", quick: 20, build: func(w *world, s *schema.AgentSpec) []goal { return two(w, s, "memory") }},
 		{name: "dead letters", quick: 20, curses: true, build: dead},
@@ -178,9 +178,12 @@ func tailed(w *world, s *schema.AgentSpec) []goal {
 }
 
 func spooled(w *world, s *schema.AgentSpec) []goal {
-	s.Sources[0].Config = schema.Config{"path": "/spool", "settle": []any{"50ms", "100ms"}[w.variant&1]}
+	s.Sources[0].Config = schema.Config{"path": "/spool", "done": w.done(), "settle": []any{"50ms", "100ms"}[w.variant&1]}
 	return w.read1(s)
 }
+
+// done is what becomes of files that are read.
+func (w *world) done() string { return []string{"rename", "delete", "track"}[w.seed/2%3] }
 
 func (w *world) read1(s *schema.AgentSpec) []goal {
 	kind := w.either()

@@ -180,7 +180,7 @@ func (w *world) reload(ctx context.Context, p *pipeline.Pipeline) {
 
 // faults plants a few.
 func (w *world) faults() {
-	ops := []string{"write", "sync", "syncdir", "create", "rename", "allocate", "read", "remove"}
+	ops := []string{"write", "sync", "syncdir", "create", "rename", "allocate", "read", "remove", "open", "stat", "readdir", "mkdir"}
 	paths := []string{"", "/data/channel", "/out", "/data/sink", "/data/source"}
 	if w.writer != nil {
 		paths = append(paths, "/logs", "/spool")
