@@ -84,13 +84,31 @@ type diffCase struct {
 
 func same(*schema.AgentSpec) {}
 
+// second and third add another sink to a channel.
+func second(s *schema.AgentSpec) {
+	s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "null", Name: "second", Channel: s.Channels[0].Name})
+}
+
+func third(s *schema.AgentSpec) {
+	s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "null", Name: "third", Channel: s.Channels[0].Name})
+}
+
 func diffCases() map[string]diffCase {
 	exec := func(s *schema.AgentSpec) {
 		s.Sources[0].Type, s.Sources[0].Config = "exec", schema.Config{"command": []any{"x"}}
 	}
 	disk := func(s *schema.AgentSpec) { s.Channels[0].Type = "disk" }
 	return map[string]diffCase{
-		"a new agent":                {want: same},
+		"a new agent": {want: same},
+		"a sink beside others goes": {have: second, want: same, live: running(api.Component{
+			Kind: schema.Sink, Type: "null", Name: "second", Health: "ok", BacklogEvents: 12345,
+		})},
+		"a sink beside others goes while it sticks": {have: second, want: same, live: running(api.Component{
+			Kind: schema.Sink, Type: "null", Name: "second", Health: "waiting", BacklogEvents: 12345,
+		})},
+		"a sink beside others is replaced": {have: second, want: third, live: running(api.Component{
+			Kind: schema.Sink, Type: "null", Name: "second", Health: "waiting", BacklogEvents: 12345,
+		})},
 		"a new agent with routes":    {want: alerts},
 		"a new agent with files":     {want: func(s *schema.AgentSpec) { s.Sinks[0] = hdfsSink() }},
 		"nothing differs":            {have: same, want: func(s *schema.AgentSpec) { s.At = at(99) }, live: running()},

@@ -262,9 +262,34 @@ func (d *differ) removed(p part) {
 	case schema.Source:
 		it.Note = "stops reading; what it has read is delivered"
 	default:
-		it.Note = "stops when what it has taken is delivered"
+		it.Note = "stops when what it has taken is delivered" + d.leaves(p)
 	}
 	d.add(it)
+}
+
+// leaves tells what waits for a sink alone that goes from a channel which others read on: nobody else delivers it to where it was to go.
+func (d *differ) leaves(p part) string {
+	c := d.component(p)
+	if c == nil || c.BacklogEvents == 0 || !slices.ContainsFunc(d.was.parts, func(ch part) bool { return d.readOn(ch, p) }) {
+		return ""
+	}
+	s := "; " + resource.Number(c.BacklogEvents) + " events wait for it alone"
+	if c.Health == "ok" {
+		return s + ", which it delivers first"
+	}
+	return s + ": what it does not take within drain never reaches it"
+}
+
+// readOn says whether p reads a channel that stays, with no reader that did not read it before: one would begin with what p leaves.
+func (d *differ) readOn(ch, p part) bool {
+	if ch.kind != schema.Channel {
+		return false
+	}
+	was, is := readers(d.was, ch.name), readers(d.is, ch.name)
+	has := func(list []part, r part) bool {
+		return slices.ContainsFunc(list, func(o part) bool { return o.kind == r.kind && o.name == r.name })
+	}
+	return has(was, p) && len(is) > 0 && !slices.ContainsFunc(is, func(r part) bool { return !has(was, r) })
 }
 
 // takes names the sinks and groups that leave with their channel: they have no line of their own.
