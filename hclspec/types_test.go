@@ -101,6 +101,11 @@ type (
 		ClientID   string            `collect:"client_id" doc:"Name."`
 		Properties map[string]string `collect:"properties" doc:"More settings."`
 		SASL       *fakeSASL         `collect:"sasl" doc:"Login."`
+		TLS        *fakeTLS          `collect:"tls" doc:"Certificates."`
+	}
+	fakeTLS struct {
+		CA  string `collect:"ca,contents" doc:"Certificates of authorities."`
+		Key string `collect:"key,contents" doc:"Our key."`
 	}
 	fakeSASL struct {
 		User     string `collect:"username" doc:"User."`

@@ -157,10 +157,31 @@ func (d *decoding) text(a *schema.Attr, s string, secret bool, path string, at h
 	if a.Path {
 		s = d.l.resolvePath(s)
 	}
+	if a.Contents && s != "" {
+		return d.contentsOf(s, at)
+	}
 	if (secret || a.Secret) && d.owner != nil && s != "" {
 		return d.l.secret(d.owner.secrets, path, s), true
 	}
 	return s, true
+}
+
+// contentsOf gives a file whose contents belong to the configuration: when they change, what uses them is made anew. Its
+// contents may be a secret, such as a key, so their fingerprint is keyed.
+func (d *decoding) contentsOf(name string, at hcl.Range) (any, bool) {
+	out := map[string]any{"file": name}
+	src, err := readLimited(d.l.reads(name))
+	switch {
+	case err == nil && d.l.opts.Fingerprint != nil:
+		out["fp"] = d.l.opts.Fingerprint(string(src))
+	case err != nil && d.l.opts.Partial:
+		d.l.cfg.Incomplete = true
+	case err != nil:
+		d.broken = true
+		d.l.fail(at, "File cannot be read", "%s: %s.", name, cause(err))
+		return nil, false
+	}
+	return out, true
 }
 
 // secret puts a secret value away and gives what stands in its place.

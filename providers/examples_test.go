@@ -79,8 +79,10 @@ func TestEveryConfigurationInTheDocumentsLoads(t *testing.T) {
 func loadText(t *testing.T, text string) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"main.hcl": text, "ca.pem": "certificates that examples name"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	load(t, dir)
 }

@@ -15,6 +15,7 @@ import (
 //	{"expr": "event.body", "consts": {…}, "at": {…}}   a per-event expression (Expr)
 //	{"ref": "channel.stream", "attrs": {…}}            a reference (Ref)
 //	{"secret": "NAME", "fp": "…"}                      a secret: its name in the agent's secrets, and a keyed fingerprint
+//	{"file": "/etc/ca.pem", "fp": "…"}                 a file whose contents count: its name, and a keyed fingerprint of them
 type Config map[string]any
 
 // Secrets holds secret values by name.
@@ -140,7 +141,9 @@ func (d decoder) mapping(path string, val any, v reflect.Value) error {
 }
 
 func (d decoder) scalar(path string, val any, v reflect.Value) error {
-	if m, ok := val.(map[string]any); ok {
+	if m, ok := val.(map[string]any); ok && m["file"] != nil {
+		val = m["file"]
+	} else if ok {
 		name, ok := m["secret"].(string)
 		if !ok {
 			return wrongType(path, string(v.Kind().String()), val)

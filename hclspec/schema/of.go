@@ -79,6 +79,8 @@ func (a *Attr) flag(f reflect.StructField, flag string) {
 		a.Event = true
 	case "path":
 		a.Path = true
+	case "contents":
+		a.Path, a.Contents = true, true
 	case "secret":
 		a.Secret = true
 	case "reload", "swap", "restart", "rename":

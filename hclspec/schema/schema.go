@@ -57,9 +57,10 @@ type Attr struct {
 	Name     string    `json:"name"`
 	Type     ValueType `json:"type"`
 	Required bool      `json:"required,omitempty"`
-	Secret   bool      `json:"secret,omitempty"` // its value is never shown
-	Event    bool      `json:"event,omitempty"`  // may mention event; the Go field is an Expr (or a map of them)
-	Path     bool      `json:"path,omitempty"`   // file names, resolved against path.root
+	Secret   bool      `json:"secret,omitempty"`   // its value is never shown
+	Event    bool      `json:"event,omitempty"`    // may mention event; the Go field is an Expr (or a map of them)
+	Path     bool      `json:"path,omitempty"`     // file names, resolved against path.root
+	Contents bool      `json:"contents,omitempty"` // what the named file holds is part of the configuration
 	Effect   Effect    `json:"effect"`
 	Default  any       `json:"default,omitempty"` // as it would stand in a Config
 	Doc      string    `json:"doc"`

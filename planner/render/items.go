@@ -122,6 +122,14 @@ func (w *Writer) difference(c *resource.Change, label, arg string, it resource.I
 	}
 }
 
+// sameFile says whether an argument names the same file as before, which then holds something else.
+func sameFile(before, after any) bool {
+	x, _ := before.(map[string]any)
+	y, _ := after.(map[string]any)
+	name, ok := x["file"].(string)
+	return ok && x["fp"] != nil && y["file"] == name
+}
+
 // fromTo writes the old and the new value.
 func fromTo(it resource.Item) string {
 	if it.Sensitive {
@@ -129,6 +137,9 @@ func fromTo(it resource.Item) string {
 			return "(sensitive, changed)"
 		}
 		return "(sensitive)"
+	}
+	if sameFile(it.Before, it.After) {
+		return value(it.After) + " (contents changed)"
 	}
 	before, after := "(default)", "(default)"
 	if it.Before != nil {

@@ -69,6 +69,9 @@ func object(m map[string]any) string {
 			return safe(s)
 		}
 	}
+	if s, ok := m["file"].(string); ok && m["fp"] != nil {
+		return valueText(s)
+	}
 	if _, ok := m["secret"].(string); ok {
 		return "(sensitive)"
 	}
