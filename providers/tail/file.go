@@ -36,6 +36,7 @@ type file struct {
 	known    bool      // its key and position are decided
 	awaited  bool      // it was read out, and would be deleted if all was acknowledged
 	present  bool      // the last scan saw it
+	begin    []byte    // its first bytes, once it was compared with another file
 	links    uint64    // names it has
 	saved    bool      // its key is durable
 	dirty    bool      // its note is older than what is known
@@ -77,15 +78,25 @@ func (f *file) learn() {
 	if f.note.LearnHead(f.src()) != nil {
 		return // an old note is right, too
 	}
-	if f.tailAt == f.rd.Off && !f.note.Packed { // as it was when it was read: the file may have been cut since
+	if f.tailAt == f.rd.Off && f.tailAt > 0 && !f.note.Packed { // as it was when it was read: the file may have been cut since
 		f.note.SetTail(f.tail, f.tailAt)
-	} else if f.note.LearnTail(f.src(), f.rd.Off) != nil {
+	} else if f.note.LearnTail(f.src(), f.identifiedAt()) != nil {
 		return
 	}
 	f.dirty = false
 }
 
-// idleHandle is how long the handle of a file that does not change stays open; maxOpen bounds how many do.
+// identifiedAt is the position before which bytes are noted to know the file by: the one that was read to; for a new file its
+// size, so that it is known from its first event on.
+func (f *file) identifiedAt() int64 {
+	if f.rd.Off == 0 && !f.note.Packed {
+		return f.size
+	}
+	return f.rd.Off
+}
+
+// idleHandle is how long the handle of a file that does not change stays open. When more than maxOpen files are followed, a file is only
+// open while it is looked at, unless it lost its name: then the handle is the only way to it.
 const (
 	idleHandle = 5 * time.Minute
 	maxOpen    = 2000
@@ -156,14 +167,14 @@ func (s *Source) available(f *file, now time.Time) (int64, error) {
 		return 0, nil
 	}
 	if !f.waits {
-		return left, s.openHandle(f)
+		return left, nil
 	}
 	if f.changed.Equal(now) {
 		return left, nil
 	}
 	if end, at := s.end(f); end != lines.Wait && !f.flushed {
 		if !now.Before(at) {
-			return left, s.openHandle(f)
+			return left, nil
 		}
 		s.wake(at)
 	}
@@ -238,6 +249,10 @@ func (s *Source) verify(f *file) (bool, error) {
 
 // fill adds what can be read of f to b.
 func (s *Source) fill(b *flow.Batch, f *file) (full bool, err error) {
+	if err := s.openHandle(f); err != nil {
+		return false, err
+	}
+	defer s.spare(f)
 	end, at := s.end(f)
 	switch {
 	case f.note.Packed:
@@ -321,9 +336,19 @@ func (s *Source) settle() {
 			s.drop(f)
 		case s.cfg.Delete == "after_ack" && f.present && f.size > 0:
 			s.remove(f, now, quiet)
-		case !f.rotated.IsZero() || len(s.order) > maxOpen || now.Sub(f.changed) > idleHandle:
+		case !f.rotated.IsZero() || s.many() || now.Sub(f.changed) > idleHandle:
 			s.rest(f)
 		}
+	}
+}
+
+// many says whether more files are followed than may be open.
+func (s *Source) many() bool { return len(s.order) > s.maxOpen }
+
+// spare closes the handle of a file that can be opened again.
+func (s *Source) spare(f *file) {
+	if s.many() && f.present && f.rotated.IsZero() && !f.note.Packed {
+		s.rest(f)
 	}
 }
 

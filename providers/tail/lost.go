@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -181,8 +182,12 @@ func (s *Source) wasCut(l *lostFile) {
 // beginning.
 func (s *Source) copyOf(f *file) (bool, error) {
 	content := watched.NewContent(f.src())
+	begin, err := watched.ReadFull(f.src(), 0, beginLen)
+	if err != nil {
+		return false, err
+	}
 	for _, o := range s.order {
-		if o == f || o.dir != f.dir || !o.known || o.rd.Off == 0 || o.note.Packed {
+		if o == f || o.dir != f.dir || !o.known || o.rd.Off == 0 || o.note.Packed || !o.mayBegin(begin) {
 			continue
 		}
 		same, err := s.copies(f, o, content)
@@ -205,6 +210,15 @@ func (s *Source) copyOf(f *file) (bool, error) {
 	return false, nil
 }
 
+// beginLen is how many bytes of a file's beginning are kept to compare new files with, so that not each file is opened for each.
+const beginLen = 32
+
+// mayBegin says whether the file may begin with those bytes.
+func (f *file) mayBegin(begin []byte) bool {
+	n := min(len(f.begin), len(begin))
+	return bytes.Equal(f.begin[:n], begin[:n])
+}
+
 // copies compares f with a file that is being followed.
 func (s *Source) copies(f, o *file, content *watched.Content) (bool, error) {
 	if f.note.Packed || f.size >= o.rd.Off {
@@ -216,6 +230,13 @@ func (s *Source) copies(f, o *file, content *watched.Content) (bool, error) {
 	if s.openHandle(o) != nil { // it is gone; the next scan sees that
 		return false, nil
 	}
+	defer s.spare(o)
+	if len(o.begin) < beginLen {
+		var err error
+		if o.begin, err = watched.ReadFull(o.h, 0, beginLen); err != nil {
+			return false, err
+		}
+	}
 	same, err := watched.Prefix(o.h, f.h, f.size)
 	if err != nil || same {
 		return same, err
@@ -226,7 +247,7 @@ func (s *Source) copies(f, o *file, content *watched.Content) (bool, error) {
 
 // renew begins a file anew that was cut: its content so far may turn up in a copy.
 func (s *Source) renew(f *file) {
-	if f.tailAt == f.rd.Off {
+	if f.tailAt == f.rd.Off && f.rd.Off > 0 {
 		f.note.SetTail(f.tail, f.tailAt)
 	}
 	s.env.Log.Info("file was cut and is read from its beginning", "file", f.path(), "position", f.rd.Off)
@@ -236,7 +257,7 @@ func (s *Source) renew(f *file) {
 	next.rd.Rewind(0)
 	next.tail, next.tailAt = nil, 0
 	next.waits, next.saved, next.dirty, next.flushed, next.held, next.known = false, false, false, false, time.Time{}, true
-	next.heldFrom = time.Time{}
+	next.heldFrom, next.begin = time.Time{}, nil
 	next.led = &ledger{}
 	meta := *f.rd.Meta
 	next.rd.Meta = &meta

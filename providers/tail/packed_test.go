@@ -3,7 +3,9 @@ package tail
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,4 +134,64 @@ func TestAFileThatIsCompressedAfterRotationIsNotReadAgain(t *testing.T) {
 	untilDecided(t, env, 3)
 	r.Stop()
 	equal(t, []string{"new"}, out.Bodies())
+}
+
+// The rest of a file that was rotated, compressed and removed while its reader was behind comes once, and so does all of a
+// compressed file over kills: from the open handle, or from what is left on the disk.
+func TestAFileThatIsCompressedBehindALaggingReaderIsReadOnce(t *testing.T) {
+	t.Parallel()
+	for _, ext := range []string{".gz", ".zst"} {
+		for _, kills := range []int{0, 1, 5} {
+			t.Run(fmt.Sprint(ext, ", killed ", kills), func(t *testing.T) {
+				t.Parallel()
+				name := filepath.Join(t.TempDir(), "app.log")
+				cfg := config(name + "*")
+				env := providertest.Env(t)
+				env.Batch.MaxEvents = 10
+				text, want := numbered(0, 1000)
+				appendTo(t, name, text)
+				pos := env.Positions.(*providertest.Positions)
+				out := providertest.NewOut(t, pos).Hold(2)
+				r := providertest.Start(t, newSource(t, cfg, env), out)
+				out.Wait(20)
+				out.Ack(1, flow.Durable)
+				rename(t, name, name+".1")
+				appendTo(t, name+".1"+ext, string(pack(t, ext, text)))
+				remove(t, name+".1")
+				more, bodies := numbered(1000, 10)
+				want = append(want, bodies...)
+				appendTo(t, name, more)
+				var got []string
+				for kill := range kills {
+					out.Wait(10 + 10*kill)
+					_ = pos.Save(t.Context())
+					next := pos.Killed()
+					for _, e := range out.Acked() {
+						got = append(got, e.Body)
+					}
+					r.Stop()
+					out.Ack(-1, flow.Abandoned)
+					pos = next
+					env.Positions, env.Stats = pos, &flow.Stats{}
+					out = providertest.NewOut(t, pos).Hold(2)
+					r = providertest.Start(t, newSource(t, cfg, env), out)
+					for range kill {
+						out.Wait(len(out.Acked()) + 1)
+						out.Ack(1, flow.Durable)
+					}
+				}
+				providertest.Until(t, "all is acknowledged", func() bool {
+					out.Ack(-1, flow.Durable)
+					return len(got)+len(out.Acked()) >= len(want)
+				})
+				untilDecided(t, env, 2)
+				r.Stop()
+				for _, e := range out.Acked() {
+					got = append(got, e.Body)
+				}
+				slices.Sort(got) // the new file may be read first
+				equal(t, want, got)
+			})
+		}
+	}
 }

@@ -100,6 +100,7 @@ func (s *Source) update(seen map[watched.ID]found, now time.Time) {
 		if !ok {
 			if f.rotated.IsZero() {
 				f.rotated = now
+				s.reach(f)
 			}
 			continue
 		}
@@ -117,6 +118,24 @@ func (s *Source) update(seen map[watched.ID]found, now time.Time) {
 		s.findRotated(now)
 	}
 	s.forgetLost(now)
+}
+
+// reach opens a file whose handle was closed and that has a name now that no pattern has: else what was written before it was
+// renamed would be out of reach.
+func (s *Source) reach(f *file) {
+	if f.h != nil {
+		return
+	}
+	for _, info := range f.dir.List {
+		if watched.IDOf(info) != f.note.ID() || !info.Mode.IsRegular() {
+			continue
+		}
+		f.name = info.Name
+		if err := s.openHandle(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.report(f.path(), err)
+		}
+		return
+	}
 }
 
 // fresh lists what is not followed yet: files that a note names first, so that no copy takes their place, then the oldest.
@@ -170,6 +189,7 @@ func (s *Source) adopt(at found, now time.Time) (*file, error) {
 	delete(s.refused, full)
 	s.files[f.note.ID()] = f
 	s.order = append(s.order, f)
+	s.spare(f)
 	return f, nil
 }
 

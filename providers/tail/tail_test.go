@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/unicode"
 
 	"collect/providers/providertest"
 	"collect/runtime/flow"
@@ -74,6 +76,34 @@ func again(env flow.Env) flow.Env {
 	return env
 }
 
+// variant gives what one numbered event looks like in a file, and which bodies it makes.
+func variant(t testing.TB, cfg Config, i int) (raw string, bodies []string) {
+	t.Helper()
+	switch body := fmt.Sprintf("%06d", i); {
+	case cfg.Multiline != nil:
+		body += strings.Repeat("\n  at line "+body, i%4)
+		return body + "\n", []string{body}
+	case cfg.Encoding == "cp949":
+		body += strings.Repeat("뷁", 10) // 6 bytes and 5 characters of two are 16, the next one does not fit
+		raw, err := korean.EUCKR.NewEncoder().String(body + "\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw, []string{body[:6+5*3], body[6+5*3:]}
+	case cfg.Encoding == "utf-16":
+		body += "상태 \u0a0a"
+		raw, err := unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewEncoder().String(body + "\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw, []string{body}
+	case cfg.MaxLine == 16:
+		return body + "0123456789" + body + "\n", []string{body + "0123456789", body}
+	default:
+		return body + "\n", []string{body}
+	}
+}
+
 func fact(env flow.Env, label string) string {
 	for _, f := range env.Stats.Snapshot().Facts {
 		if f.Label == label {
@@ -99,6 +129,42 @@ func equal(t testing.TB, want, got []string) {
 }
 
 func TestConformance(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"a limit of open files": func(*Config) {},
+		"several lines":         func(c *Config) { c.Multiline = &Multiline{FirstLine: `^\d`, Timeout: 50 * time.Millisecond} },
+		"split lines":           func(c *Config) { c.MaxLine = 16 },
+		"utf-16":                func(c *Config) { c.Encoding = "utf-16" },
+		"split cp949":           func(c *Config) { c.Encoding, c.MaxLine = "cp949", 17 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			providertest.Test(t, func(t *testing.T) providertest.Source {
+				file, next := filepath.Join(t.TempDir(), "app.log"), 0
+				cfg := config(file)
+				change(&cfg)
+				return providertest.Source{
+					New: func(t *testing.T, env flow.Env) flow.Source {
+						src := newSource(t, cfg, env)
+						if name == "a limit of open files" {
+							src.(*Source).maxOpen = 0
+						}
+						return src
+					},
+					Feed: func(t *testing.T, n int) (all []string) {
+						text := ""
+						for i := next; i < next+n; i++ {
+							more, bodies := variant(t, cfg, i)
+							text += more
+							all = append(all, bodies...)
+						}
+						next += n
+						appendTo(t, file, text)
+						return all
+					},
+				}
+			})
+		})
+	}
 	t.Run("one file", func(t *testing.T) {
 		providertest.Test(t, func(t *testing.T) providertest.Source {
 			name, next := filepath.Join(t.TempDir(), "app.log"), 0
