@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,7 +24,7 @@ func (c *command) runCommand() *cli.Command {
 			"output; logs go to its standard error, with the agent's address in front where there are several. An agent that cannot start ends run\n" +
 			"with its exit code; one that crashes later starts again, after pauses. The first interrupt lets all drain (exit 3 when events were given\n" +
 			"up), the second ends at once. When run itself is killed, its agents drain and end.",
-		Flags:  append(c.valueFlags(), &cli.DurationFlag{Name: "lock-timeout", Usage: "wait this long for another command to end"}),
+		Flags:  append(c.valueFlags(), &cli.DurationFlag{Name: "lock-timeout", Usage: "wait this long for another command, or for the agents of a run that was killed, to end"}),
 		Action: c.run,
 	}
 }
@@ -57,6 +58,7 @@ func (c *command) run(ctx *cli.Context) error {
 		return err
 	}
 	defer broker()
+	s.awaitFree(until, agents, ctx.Duration("lock-timeout"))
 	ids, err := s.readyToRun(ctx, agents, log)
 	if err != nil {
 		return err
@@ -139,6 +141,36 @@ func (s *session) ownBroker(ctx context.Context, log *slog.Logger) (end func(), 
 	}
 }
 
+// awaitFree waits, for some time, until no process is one of the agents: those of a run that was killed drain and end.
+func (s *session) awaitFree(ctx context.Context, agents []*hclspec.Agent, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(freePoll)
+	defer tick.Stop()
+	for _, a := range agents {
+		for {
+			if _, held, err := api.Probe(filepath.Join(s.layout.AgentDir(s.agentID(a)), "lock")); err != nil || !held {
+				break // who prepares the agent says what is wrong
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+const freePoll = 50 * time.Millisecond
+
+// agentID is the name of an agent's directory, which stays when the agent's address changes.
+func (s *session) agentID(a *hclspec.Agent) string {
+	if dir, ok := agentDirs(s.layout)[a.Spec.Address]; ok {
+		return filepath.Base(dir)
+	}
+	return api.AgentID(a.Spec.Address)
+}
+
 // readyToRun creates what is missing under the lock, and writes the agents' files.
 func (s *session) readyToRun(ctx *cli.Context, agents []*hclspec.Agent, log *slog.Logger) (ids []string, err error) {
 	if err := s.locked(ctx.Context, true, ctx.Duration("lock-timeout"), "run"); err != nil {
@@ -179,10 +211,7 @@ func (s *session) missingTopics(ctx context.Context, log *slog.Logger) error {
 
 // writeAgent writes the files of an agent that does not run.
 func (s *session) writeAgent(a *hclspec.Agent) (id string, err error) {
-	id = api.AgentID(a.Spec.Address)
-	if dir, ok := agentDirs(s.layout)[a.Spec.Address]; ok {
-		id = filepath.Base(dir)
-	}
+	id = s.agentID(a)
 	return id, supervisor.PrepareAgent(s.layout, api.AgentMeta{Address: a.Spec.Address, ID: id, Created: s.now().UTC()}, a.Spec, a.Secrets)
 }
 

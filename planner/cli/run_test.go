@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"collect/hclspec/schema"
 	"collect/planner/render"
@@ -143,7 +144,11 @@ func TestRunRefusesAnAgentThatRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.want(1, "runs already as process", "run")
-	if err := lock.Release(); err != nil {
+	r.deps.RunAgents = func(context.Context, supervisor.Foreground) error { return nil }
+	released := make(chan error, 1)
+	time.AfterFunc(100*time.Millisecond, func() { released <- lock.Release() })
+	r.want(0, "", "run", "-lock-timeout=1m") // it waits for what is ending
+	if err := <-released; err != nil {
 		t.Fatal(err)
 	}
 }
