@@ -10,6 +10,18 @@ import (
 	"collect/runtime/flow"
 )
 
+var suite = providertest.HeaderSetter{
+	New: func(header string, preserve bool, env flow.Env) (flow.Interceptor, error) {
+		return New(Config{Header: header, Preserve: preserve}, env)
+	},
+	Validate: func(header string) error { return Config{Header: header}.Validate() },
+	Default:  Defaults().Header,
+}
+
+func TestSuite(t *testing.T) { suite.Test(t) }
+
+func BenchmarkSet(b *testing.B) { suite.Bench(b) }
+
 func newInterceptor(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
@@ -21,35 +33,6 @@ func newInterceptor(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
 	}
 	return ic
 }
-
-func suite(cfg Config) providertest.Interceptor {
-	return providertest.Interceptor{
-		New:  func(t testing.TB, env flow.Env) flow.Interceptor { return newInterceptor(t, cfg, env) },
-		Body: "body", Headers: map[string]string{"kind": "x"},
-	}
-}
-
-func TestConformance(t *testing.T) {
-	t.Run("set", suite(Defaults()).Test)
-	t.Run("preserve", suite(Config{Header: "kind", Preserve: true}).Test)
-}
-
-func one(t testing.TB, cfg Config, headers map[string]string) map[string]string {
-	t.Helper()
-	env := providertest.Env(t)
-	e, _ := providertest.One(t, newInterceptor(t, cfg, env), env.Pool, "body", headers)
-	return e.Headers
-}
-
-func TestValidate(t *testing.T) {
-	for _, name := range []string{"", "collect.x"} {
-		if (Config{Header: name}).Validate() == nil {
-			t.Errorf("%q: accepted", name)
-		}
-	}
-}
-
-func BenchmarkSet(b *testing.B) { suite(Defaults()).Bench(b) }
 
 // names gives the uuids of events at some positions of a key.
 func names(t testing.TB, key string, from uint64, n int) []string {
@@ -95,11 +78,5 @@ func TestNamesAreUnique(t *testing.T) {
 			}
 			seen[id] = true
 		}
-	}
-}
-
-func TestANameIsPreserved(t *testing.T) {
-	if got := one(t, Config{Header: "id", Preserve: true}, map[string]string{"id": "mine"}); got["id"] != "mine" {
-		t.Errorf("the name is %q", got["id"])
 	}
 }
