@@ -79,7 +79,13 @@ func (w *Writer) fact(label, arg string, it resource.Item, same bool) {
 	if same {
 		label = ""
 	}
-	w.line(itemIndent, pad(safe(label), labelWidth), pad(safe(arg), argWidth), what)
+	head := itemIndent + pad(safe(label), labelWidth) + pad(safe(arg), argWidth)
+	if list, ok := elementsOf(it.After); ok && !it.Sensitive && len(list) > 1 && columns(head+what) > w.opt.Width {
+		w.line(head, list[0], strings.TrimRight("     "+safe(it.Note), " "))
+		w.elements(columns(head), all("", list[1:]))
+		return
+	}
+	w.line(head, what)
 }
 
 var index = regexp.MustCompile(`\[\d+\]$`).ReplaceAllString
@@ -104,6 +110,10 @@ func (w *Writer) difference(c *resource.Change, label, arg string, it resource.I
 		note = "reload: at once, nothing is interrupted"
 	}
 	text := name + pad(safe(arg), argWidth) + fromTo(it)
+	list, long := elementwise(it.Before, it.After)
+	if long = long && !whole && !it.Sensitive && columns(itemIndent+text) > w.opt.Width; long {
+		text = name + safe(arg)
+	}
 	switch {
 	case whole && label != "" && arg == "": // disk.alerts (1 GiB) ──▶ …
 		if !strings.HasPrefix(note, "(") {
@@ -119,6 +129,9 @@ func (w *Writer) difference(c *resource.Change, label, arg string, it resource.I
 	w.line(itemIndent, mark, strings.TrimRight(text, " "))
 	if it.Place != "" {
 		w.line(placeIndent, w.paint(dim, safe(it.Place)))
+	}
+	if long {
+		w.elements(len(itemIndent)+4, list)
 	}
 }
 

@@ -226,7 +226,7 @@ func figures(c api.Component) string {
 		s = pad(resource.Number(c.EventsOut)+" in", 23) + pad(resource.Rate(c.EventsPerSec), 8)
 	case schema.Channel:
 		s = resource.Number(c.BacklogEvents) + " waiting"
-		if c.BacklogBytes > 0 {
+		if c.BacklogEvents > 0 && c.BacklogBytes > 0 { // behind what was delivered, a block's rest is no backlog
 			s += " (" + resource.Size(c.BacklogBytes) + ")"
 		}
 		if c.Capacity > 0 {

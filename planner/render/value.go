@@ -63,6 +63,16 @@ func join(list []any) string {
 	return strings.Join(out, ", ")
 }
 
+// isSpecial says whether a map stands for one thing: a reference, an expression, a file, a secret.
+func isSpecial(m map[string]any) bool {
+	for _, key := range []string{"ref", "expr", "file", "secret"} {
+		if _, ok := m[key].(string); ok {
+			return true
+		}
+	}
+	return false
+}
+
 func object(m map[string]any) string {
 	for _, key := range []string{"ref", "expr"} {
 		if s, ok := m[key].(string); ok {
