@@ -1,5 +1,5 @@
-// Command bench runs the whole program on standard workloads and prints, for each, CPU seconds per million lines, lines a
-// second, peak memory, and what was lost or doubled.
+// Command bench runs the whole program on standard workloads and prints, for each, lines and bytes, CPU seconds per million lines and
+// how much of the bar that is, lines and bytes a second, and peak memory. When a line is lost or comes twice it prints no figures.
 //
 //	go run ./testdata/bench [-lines N] [-broker HOST:PORT] [w1 w2 w3 w4 w5 w9 idle first plan]
 //
@@ -17,6 +17,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -56,10 +57,15 @@ func run(names []string, lines int, broker, program string) error {
 	if err := b.generate(); err != nil {
 		return fmt.Errorf("generate lines: %w", err)
 	}
-	fmt.Printf("%-6s %12s %14s %8s %8s %10s\n", "", "CPU s/M", "lines/s", "RSS MB", "lost", "doubled")
+	in, err := os.Stat(b.input())
+	if err != nil {
+		return err
+	}
+	fmt.Println(columns)
 	for _, name := range names {
 		r, err := b.workload(context.Background(), name)
-		if err != nil {
+		r.bytes = in.Size()
+		if err = errors.Join(err, r.check()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		fmt.Println(r)
