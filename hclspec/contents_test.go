@@ -74,3 +74,37 @@ agent "a" {
 		t.Error("another key gives the same hash")
 	}
 }
+
+func TestSchedulesAreInTheTimeZoneOfTheInstallation(t *testing.T) {
+	t.Parallel()
+	for zone, want := range map[string]string{
+		``:                           `0 1 * * *`,
+		`time_zone = "UTC"`:          `0 1 * * *`,
+		`time_zone = "Asia/Seoul"`:   `CRON_TZ=Asia/Seoul 0 1 * * *`,
+		`time_zone = var.zone`:       `CRON_TZ=Europe/Berlin 0 1 * * *`,
+		"time_zone = null # no zone": `0 1 * * *`,
+	} {
+		cfg := mustLoad(t, "collect {\n  "+zone+"\n}\nvariable \"zone\" { default = \"Europe/Berlin\" }\n"+shorthand.Replace(`
+agent "a" {
+  source "spooldir" "s" {
+    path     = "x"
+    schedule = "0 1 * * *"
+    channels = [channel.c]
+  }
+  source "spooldir" "t" {
+    path     = "y"
+    schedule = "TZ=America/Lima 0 1 * * *"
+    channels = [channel.c]
+  }
+  %CH%
+  %SINK%
+}`))
+		s := cfg.Agents[0].Spec.Sources
+		if got := s[0].Config["schedule"]; got != want {
+			t.Errorf("%s: got %v, want %s", zone, got, want)
+		}
+		if got := s[1].Config["schedule"]; got != "TZ=America/Lima 0 1 * * *" {
+			t.Errorf("%s: a schedule with a zone of its own became %v", zone, got)
+		}
+	}
+}

@@ -165,8 +165,10 @@ type collectSettings struct {
 	Name            string `collect:"name" doc:"Name of the installation; the directory's name when not given."`
 	DataDir         string `collect:"data_dir" doc:"Directory for undelivered events, positions and state."`
 	RequiredVersion string `collect:"required_version" doc:"Versions of this program that the configuration works with."`
-	TimeZone        string `collect:"time_zone" doc:"Time zone that people of this installation live in."`
+	TimeZone        string `collect:"time_zone" doc:"Time zone of schedules, such as \"Asia/Seoul\"; without it they are in UTC. Times of events are UTC in any case: intimezone(event.time, ZONE) gives local time."`
 }
+
+func collectBlock() *schema.Block { return schema.Of(collectSettings{}) }
 
 // installation evaluates the collect block, which names the installation, and settles path.*.
 func (l *loader) installation() {
@@ -181,7 +183,7 @@ func (l *loader) installation() {
 		at = b.DefRange()
 		sc := &scope{label: "collect"}
 		d := &decoding{l: l, sc: sc, what: "collect block", plain: true}
-		c := d.block(l.contents(b.Body, sc), part{block: schema.Of(collectSettings{})})
+		c := d.block(l.contents(b.Body, sc), part{block: collectBlock()})
 		_ = schema.Decode(c[0], nil, &set) // the types are right already
 		l.checkVersion(set.RequiredVersion, attrRange(b.Body, "required_version"))
 	}

@@ -53,8 +53,9 @@ type (
 		FirstLine string `collect:"first_line,required" doc:"Pattern of a first line."`
 	}
 	fakeSpool struct {
-		Path string `collect:"path,required,path" doc:"Folder."`
-		Done string `collect:"done,enum=rename|delete|track" doc:"What happens to a file that is read."`
+		Path     string `collect:"path,required,path" doc:"Folder."`
+		Schedule string `collect:"schedule,cron" doc:"When to look."`
+		Done     string `collect:"done,enum=rename|delete|track" doc:"What happens to a file that is read."`
 	}
 	fakeGenerator struct {
 		Rate  float64     `collect:"rate" doc:"Events a second."`

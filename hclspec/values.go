@@ -157,6 +157,9 @@ func (d *decoding) text(a *schema.Attr, s string, secret bool, path string, at h
 	if a.Path {
 		s = d.l.resolvePath(s)
 	}
+	if a.Cron {
+		s = inZone(s, d.l.cfg.TimeZone)
+	}
 	if a.Contents && s != "" {
 		return d.contentsOf(s, at)
 	}
@@ -164,6 +167,14 @@ func (d *decoding) text(a *schema.Attr, s string, secret bool, path string, at h
 		return d.l.secret(d.owner.secrets, path, s), true
 	}
 	return s, true
+}
+
+// inZone gives a schedule the time zone of the installation, unless it names one.
+func inZone(schedule, zone string) string {
+	if zone == "" || zone == "UTC" || schedule == "" || strings.HasPrefix(schedule, "CRON_TZ=") || strings.HasPrefix(schedule, "TZ=") {
+		return schedule
+	}
+	return "CRON_TZ=" + zone + " " + schedule
 }
 
 // contentsOf gives a file whose contents belong to the configuration: when they change, what uses them is made anew. Its

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"collect/hclspec"
 	"collect/hclspec/schema"
 	"collect/providers"
 )
@@ -73,9 +74,41 @@ func pages(t *testing.T) map[string]string {
 		table(b, "", schema.Of(block))
 		out[file] = b.String()
 	}
+	index.WriteString("\n## Language\n\n- [functions](functions.md): everything that expressions can call.\n- [collect](collect.md): the block of the installation.\n")
+	out["functions.md"] = functions(t)
+	out["collect.md"] = collectBlock()
 	index.WriteString("\n## Common arguments\n\n- [agent](agent.md), [every source](every_source.md), [every sink](every_sink.md), [sink_group](sink_group.md)\n")
 	out["README.md"] = index.String()
 	return out
+}
+
+// functions is the page of all functions.
+func functions(t *testing.T) string {
+	t.Helper()
+	b := &strings.Builder{}
+	b.WriteString("# Functions\n\nThey are Terraform's where the name is the same. Those with ⚡ may be used in expressions on events; a pattern, a layout and a time zone\n" +
+		"must not depend on the event there. What a function makes is bounded: a text of 16 MiB, a million elements.\n\n| function | | gives |\n|---|---|---|\n")
+	for _, f := range hclspec.FunctionDocs() {
+		if f.Doc == "" {
+			t.Errorf("the function %s has no description", f.Name)
+		}
+		mark := ""
+		if f.Event {
+			mark = "⚡"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", f.Call, mark, strings.ReplaceAll(f.Doc, "|", "\\|"))
+	}
+	return b.String()
+}
+
+// collectBlock is the page of the collect block.
+func collectBlock() string {
+	b := &strings.Builder{}
+	b.WriteString("# collect\n\nThe installation: it may stand once.\n\n| argument | |\n|---|---|\n")
+	for _, a := range hclspec.CollectDocs() {
+		fmt.Fprintf(b, "| `%s` | %s |\n", a[0], a[1])
+	}
+	return b.String()
 }
 
 func firstSentence(s string) string {

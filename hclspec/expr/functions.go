@@ -107,7 +107,7 @@ func collectionFunctions() map[string]Function {
 		"zipmap":          {stdlib.ZipmapFunc, true, nil, false},
 		"coalesce":        {coalesceFunc(), true, buildCoalesce, false},
 		"compact":         {stdlib.CompactFunc, true, nil, false},
-		"index":           {stdlib.IndexFunc, true, nil, false},
+		"index":           {indexFunc(), true, nil, false},
 		"one":             {oneFunc(), true, nil, false},
 		"sum":             {sumFunc(), true, nil, false},
 		"alltrue":         {allTrueFunc(true), true, nil, false},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
@@ -73,6 +74,33 @@ func lookupFunc() function.Function {
 				return v.WithMarks(marks), nil
 			}
 			return cty.NilVal, function.NewArgErrorf(1, "there is no element %q", k.AsString())
+		},
+	})
+}
+
+// indexFunc gives the number of the first element that equals a value. Where the types differ the value is converted.
+func indexFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{param("list", cty.DynamicPseudoType), param("value", cty.DynamicPseudoType)},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if t := args[0].Type(); t != cty.DynamicPseudoType && !t.IsListType() && !t.IsTupleType() {
+				return cty.NilType, function.NewArgErrorf(0, "a list is needed")
+			}
+			return cty.Number, nil
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if !args[0].IsWhollyKnown() {
+				return cty.UnknownVal(cty.Number), nil
+			}
+			n := int64(0)
+			for it := args[0].ElementIterator(); it.Next(); n++ {
+				_, v := it.Element()
+				want, err := convert.Convert(args[1], v.Type())
+				if err == nil && want.RawEquals(v) {
+					return cty.NumberIntVal(n), nil
+				}
+			}
+			return cty.NilVal, function.NewArgErrorf(1, "no element has this value")
 		},
 	})
 }

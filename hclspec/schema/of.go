@@ -81,6 +81,8 @@ func (a *Attr) flag(f reflect.StructField, flag string) {
 		a.Path = true
 	case "contents":
 		a.Path, a.Contents = true, true
+	case "cron":
+		a.Cron = true
 	case "secret":
 		a.Secret = true
 	case "reload", "swap", "restart", "rename":

@@ -61,6 +61,7 @@ type Attr struct {
 	Event    bool      `json:"event,omitempty"`    // may mention event; the Go field is an Expr (or a map of them)
 	Path     bool      `json:"path,omitempty"`     // file names, resolved against path.root
 	Contents bool      `json:"contents,omitempty"` // what the named file holds is part of the configuration
+	Cron     bool      `json:"cron,omitempty"`     // a schedule, in the time zone of the collect block
 	Effect   Effect    `json:"effect"`
 	Default  any       `json:"default,omitempty"` // as it would stand in a Config
 	Doc      string    `json:"doc"`

@@ -30,7 +30,7 @@ type Config struct {
 	Done      string        `collect:"done,enum=rename|delete|track" doc:"What happens to a file when its last event is acknowledged: rename it to NAME.COMPLETED, delete it, or only remember it, for folders that may not be changed. With a durable channel that is before its events are delivered."`
 	Format    string        `collect:"format,enum=line|whole|avro" doc:"line: each line is an event. whole: each file is one event, of at most 16 MiB. avro: each record of an Avro container file is an event, as JSON."`
 	MaxLine   schema.Bytes  `collect:"max_line" doc:"Longer lines are split, and the parts marked."`
-	Schedule  string        `collect:"schedule" doc:"Look for files only at these times, in cron's form and UTC: minute, hour, day, month, weekday, such as \"0 1 * * *\". What was begun is finished in any case."`
+	Schedule  string        `collect:"schedule,cron" doc:"Look for files only at these times, in cron's form: minute, hour, day, month, weekday, such as \"0 1 * * *\", in the time_zone of the collect block, which is UTC by default. What was begun is finished in any case."`
 	Settle    time.Duration `collect:"settle" doc:"A file is taken when it has not changed for so long. Better move complete files into the folder."`
 }
 
