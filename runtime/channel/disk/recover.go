@@ -133,7 +133,7 @@ func (r *recovery) read() (err error) {
 	}
 	r.judge()
 	if r.err != nil && !r.keep {
-		return r.err
+		return outOfReach{r.err}
 	}
 	return nil
 }
@@ -148,11 +148,15 @@ func (r *recovery) readSegment(info flow.Info) error {
 	if errors.Is(err, errNoHead) {
 		return r.headless(f, info)
 	}
-	if _, sick := errors.AsType[unreadHead](err); sick && r.keep {
+	_, sick := errors.AsType[unreadHead](err)
+	if sick && r.keep {
 		r.damage = append(r.damage, DamageReport{info.Name, 0, info.Size, err.Error()})
 		return nil
 	}
 	if err != nil {
+		if sick {
+			err = outOfReach{err}
+		}
 		return fmt.Errorf("segment %s: %w", info.Name, err)
 	}
 	if r.cursors.channel == [16]byte{} {

@@ -170,6 +170,16 @@ func (k *consumer) missed(seg *segment) error {
 	return k.lost(piece{seg: seg, off: k.at.off, how: gone}, last)
 }
 
+// outOfReach is why a channel does not open on a disk that cannot read what it must know. It may be able to tomorrow, so only people
+// can decide to go on without.
+type outOfReach struct{ error }
+
+func (o outOfReach) Error() string {
+	return o.error.Error() + "; when the disk never reads it again, move that file away: the rest is delivered and the gap counted"
+}
+
+func (o outOfReach) Unwrap() error { return o.error }
+
 // dumpKept gives what can be read again in segments that were kept for it.
 func dumpKept(dir flow.Dir, infos []flow.Info, w walker) error {
 	pieces := map[uint64][]piece{}

@@ -200,7 +200,7 @@ func TestASegmentThatSomebodyRemovedIsAGap(t *testing.T) {
 func TestAHeadThatTheDiskNeverReadsIsForRepair(t *testing.T) {
 	b, segs := many(t)
 	b.fs.sector(segs[1], 0, 512)
-	if err := b.tryOpen(); !errors.Is(err, errSector) || !strings.Contains(err.Error(), segs[1]) {
+	if err := b.tryOpen(); !errors.Is(err, errSector) || !strings.Contains(err.Error(), segs[1]) || !strings.Contains(err.Error(), "move that file away") {
 		t.Fatalf("open: %v", err)
 	}
 	dir, err := b.fs.OpenDir(b.dir)
@@ -225,10 +225,10 @@ func TestAHeadThatTheDiskNeverReadsIsForRepair(t *testing.T) {
 }
 
 func TestASegmentThatIsGoneWhenTheChannelOpensIsCounted(t *testing.T) {
-	for name, which := range map[string]int{"the oldest": 0, "the second": 1} {
+	for name, which := range map[string]int{"the oldest": 0, "the second": 1, "the newest": 2} {
 		t.Run(name, func(t *testing.T) {
 			b, segs := many(t)
-			if err := os.Remove(filepath.Join(b.dir, segs[which])); err != nil {
+			if err := os.Remove(filepath.Join(b.dir, segs[min(which, len(segs)-1)])); err != nil {
 				t.Fatal(err)
 			}
 			b.open()
