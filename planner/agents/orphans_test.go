@@ -91,3 +91,18 @@ func TestGivingUpAnOrphanNamesTheFigureThatWasShown(t *testing.T) {
 		t.Errorf("told %s", s)
 	}
 }
+
+// What cannot be read is an error of the plan: it is not taken for absent.
+func TestAnAgentThatCannotBeReadIsAnError(t *testing.T) {
+	w, k := newWorld(t)
+	dir := w.l.AgentDir("x")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "meta.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if lives, err := k.Read(t.Context(), nil, nil); err == nil || !strings.Contains(err.Error(), "agents/x") || !strings.Contains(err.Error(), "is damaged") {
+		t.Errorf("got %v %v", lives, err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +39,11 @@ func (k *agentKind) Read(ctx context.Context, want []*resource.Object, _ []*reso
 	seen, err := k.Survey(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, u := range seen.Unreachable {
+		if strings.HasPrefix(u, "agent") { // that of a supervisor or broker that does not answer is no agent's
+			return nil, fmt.Errorf("read %s", u)
+		}
 	}
 	lives := make([]*resource.Live, len(seen.Agents))
 	errs := make([]error, len(seen.Agents))
