@@ -14,6 +14,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"collect/runtime/supervisor"
 	"collect/runtime/supervisor/api"
 )
 
@@ -46,7 +47,8 @@ func (c *command) agentCommand() *cli.Command {
 					return refuse("Which agent?", "-id must be the name of an agent's directory.")
 				}
 				foreground := ctx.Bool("foreground")
-				return c.process(ctx, func(ctx context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
+				logOf := func(l api.Layout) string { return filepath.Join(l.AgentDir(id), "agent.log") }
+				return c.process(ctx, logOf, func(ctx context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
 					a := AgentProcess{Layout: l, ID: id, Log: log, Abort: abort}
 					if foreground {
 						ctx, a.Out = c.attached(ctx, log)
@@ -89,7 +91,8 @@ func (c *command) superviseCommand() *cli.Command {
 	return &cli.Command{
 		Name: "supervise", Hidden: true, Usage: "watch over the agents of an installation", Flags: []cli.Flag{dataDirFlag()},
 		Action: func(ctx *cli.Context) error {
-			return c.process(ctx, func(ctx context.Context, l api.Layout, log *slog.Logger, _ <-chan struct{}) error {
+			logOf := func(l api.Layout) string { return filepath.Join(l.Data, "supervisor.log") }
+			return c.process(ctx, logOf, func(ctx context.Context, l api.Layout, log *slog.Logger, _ <-chan struct{}) error {
 				return c.deps.Supervise(ctx, l, log)
 			})
 		},
@@ -102,7 +105,8 @@ func (c *command) brokerCommand() *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name: "run", Usage: "run the development broker of an installation", Flags: []cli.Flag{dataDirFlag()},
 			Action: func(ctx *cli.Context) error {
-				return c.process(ctx, func(ctx context.Context, l api.Layout, log *slog.Logger, _ <-chan struct{}) error {
+				logOf := func(l api.Layout) string { return filepath.Join(l.BrokerDir(), "broker.log") }
+				return c.process(ctx, logOf, func(ctx context.Context, l api.Layout, log *slog.Logger, _ <-chan struct{}) error {
 					return c.deps.RunBroker(ctx, l, log, func(address string) { log.Info("broker ready", "address", address) })
 				})
 			},
@@ -110,8 +114,9 @@ func (c *command) brokerCommand() *cli.Command {
 	}
 }
 
-// process runs something until the first signal; the second one ends the process without waiting.
-func (c *command) process(ctx *cli.Context, run func(context.Context, api.Layout, *slog.Logger, <-chan struct{}) error) error {
+// process runs something until the first signal; the second one ends the process without waiting. logOf names the file to which the
+// supervisor leads its outputs.
+func (c *command) process(ctx *cli.Context, logOf func(api.Layout) string, run func(context.Context, api.Layout, *slog.Logger, <-chan struct{}) error) error {
 	l, err := c.layoutOf(ctx)
 	if err != nil {
 		return err
@@ -122,7 +127,7 @@ func (c *command) process(ctx *cli.Context, run func(context.Context, api.Layout
 	until, end := signals.untilFirst()
 	defer end()
 	return finish(signals, func() error {
-		return run(until, l, c.logger(c.stderr, slog.LevelInfo), signals.second())
+		return run(until, l, c.logger(supervisor.KeepSmall(c.stderr, logOf(l)), slog.LevelInfo), signals.second())
 	})
 }
 

@@ -50,12 +50,7 @@ func (c *command) logs(ctx *cli.Context) error {
 		return err
 	}
 	defer func() { f.Close() }()
-	if n := ctx.Int("n"); n > 0 {
-		if err := seekLines(f, n); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-	}
-	if _, err := io.Copy(c.out, f); err != nil {
+	if err := c.lastLines(name, f, ctx.Int("n")); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if !ctx.Bool("f") {
@@ -66,6 +61,28 @@ func (c *command) logs(ctx *cli.Context) error {
 	until, end := signals.untilFirst()
 	defer end()
 	f, err = c.follow(until, name, f)
+	return err
+}
+
+// lastLines prints the last n lines of a log, all with 0: those of the file that was put aside when it had grown long are a part of it.
+func (c *command) lastLines(name string, f *os.File, n int) error {
+	missing, err := seekLines(f, n)
+	if err != nil {
+		return err
+	}
+	if missing > 0 || n <= 0 {
+		old, err := openLog(name + ".1")
+		if err == nil {
+			defer old.Close()
+			if _, err = seekLines(old, missing); err == nil {
+				_, err = io.Copy(c.out, old)
+			}
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	_, err = io.Copy(c.out, f)
 	return err
 }
 
@@ -82,7 +99,10 @@ func (c *command) follow(ctx context.Context, name string, f *os.File) (*os.File
 			flushScreen(c.out)
 		}
 		if next := exchanged(name, f); next != nil {
-			f.Close()
+			_, err := io.Copy(c.out, f) // what came before the new file
+			if f.Close(); err != nil {
+				return next, fmt.Errorf("read %s: %w", name, err)
+			}
 			f = next
 			continue
 		}
@@ -123,18 +143,21 @@ func openLog(name string) (*os.File, error) {
 	return f, nil
 }
 
-// seekLines goes to where the last n lines begin.
-func seekLines(f *os.File, n int) error {
+// seekLines goes to where the last n lines begin, to the beginning with 0, and says how many lines the file has too few.
+func seekLines(f *os.File, n int) (missing int, err error) {
+	if n <= 0 {
+		return 0, nil
+	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	buf := make([]byte, 64<<10)
 	for end := size; end > 0; {
 		begin := max(0, end-int64(len(buf)))
 		part := buf[:end-begin]
 		if _, err := f.ReadAt(part, begin); err != nil {
-			return err
+			return 0, err
 		}
 		if end == size && part[len(part)-1] == '\n' { // the end of the last line begins no other
 			part = part[:len(part)-1]
@@ -146,14 +169,17 @@ func seekLines(f *os.File, n int) error {
 			}
 			if n--; n == 0 {
 				_, err := f.Seek(begin+int64(i)+1, io.SeekStart)
-				return err
+				return 0, err
 			}
 			part = part[:i]
 		}
 		end = begin
 	}
+	if size > 0 {
+		n-- // the first line
+	}
 	_, err = f.Seek(0, io.SeekStart)
-	return err
+	return n, err
 }
 
 // logFile finds the log of an address.

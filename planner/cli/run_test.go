@@ -225,6 +225,17 @@ func TestLogs(t *testing.T) {
 	if got := r.want(0, "", "logs", "a", "-n=1"); got.out != "three\n" {
 		t.Errorf("last: %q", got.out)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "agent.log.1"), []byte("first\nsecond\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"-n=3": "one\ntwo\\x1b[2J\nthree\n", "-n=4": "second\none\ntwo\\x1b[2J\nthree\n",
+		"-n=9": "first\nsecond\none\ntwo\\x1b[2J\nthree\n", "-n=0": "first\nsecond\none\ntwo\\x1b[2J\nthree\n",
+	} {
+		if got := r.want(0, "", "logs", "a", args); got.out != want {
+			t.Errorf("%s, with a file that was put aside: %q", args, got.out)
+		}
+	}
 	r.want(1, "Did you mean agent.a?", "logs", "agent.b")
 	r.want(1, "has written nothing", "logs", "supervisor")
 
