@@ -36,6 +36,7 @@ type file struct {
 	known    bool      // its key and position are decided
 	awaited  bool      // it was read out, and would be deleted if all was acknowledged
 	present  bool      // the last scan saw it
+	anew     bool      // it was cut; what is there now began later
 	begin    []byte    // its first bytes, once it was compared with another file
 	links    uint64    // names it has
 	saved    bool      // its key is durable
@@ -244,7 +245,13 @@ func (s *Source) verify(f *file) (bool, error) {
 		return true, nil
 	}
 	now, err := watched.Tail(f.h, f.rd.Off)
-	return bytes.Equal(now, f.tail), err
+	if err != nil || !bytes.Equal(now, f.tail) {
+		return false, err
+	}
+	if f.size > f.rd.Off || !f.saved {
+		return true, nil
+	}
+	return watched.NewContent(f.h).Begins(f.note) // it did not grow, and yet something changed
 }
 
 // fill adds what can be read of f to b.

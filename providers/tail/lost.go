@@ -142,6 +142,7 @@ func (s *Source) recognise(f *file) (*lostFile, error) {
 			return l, nil
 		}
 		s.wasCut(l)
+		f.anew = true
 	}
 	for i, l := range s.lost {
 		if !l.note.Distinctive() || !f.note.Packed && (f.size < l.pos || !l.copied(f)) {
@@ -165,6 +166,7 @@ func (s *Source) cutShort(l *lostFile, f *file) bool {
 		return false
 	}
 	s.wasCut(l)
+	f.anew = true
 	return true
 }
 
@@ -257,7 +259,7 @@ func (s *Source) renew(f *file) {
 	next.rd.Rewind(0)
 	next.tail, next.tailAt = nil, 0
 	next.waits, next.saved, next.dirty, next.flushed, next.held, next.known = false, false, false, false, time.Time{}, true
-	next.heldFrom, next.begin = time.Time{}, nil
+	next.heldFrom, next.begin, next.anew = time.Time{}, nil, true
 	next.led = &ledger{}
 	meta := *f.rd.Meta
 	next.rd.Meta = &meta

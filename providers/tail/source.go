@@ -303,6 +303,9 @@ func (s *Source) introduce(ctx context.Context, ready []*file) error {
 	fresh := false
 	for _, f := range ready {
 		if !f.saved {
+			if err := s.skipHole(ctx, f); err != nil {
+				return err
+			}
 			f.learn()
 			s.env.Positions.Note(f.rd.Key, f.note.Encode())
 			fresh = true
