@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"collect/providers/internal/roll"
 	"collect/providers/providertest"
 	"collect/runtime/flow"
 	"collect/testdata/servertest"
@@ -69,5 +70,39 @@ func TestARenameWhoseAnswerIsLostIsNotRepeated(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, []string{"1", "2"}) || len(hidden) > 0 {
 		t.Errorf("HDFS holds %v and the temporary files %v", got, hidden)
+	}
+}
+
+// Each directory costs the namenode memory for ever, so events cannot make them without end. Those that exist are no new ones.
+func TestEventsCannotMakeDirectoriesWithoutEnd(t *testing.T) {
+	c := newCluster(servertest.HDFS(t), "/budget", "collect", providertest.Env(t))
+	c.budget.Max = 3
+	if err := c.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	create := func(dir string) error {
+		f, err := c.Create(t.Context(), dir, "x")
+		if err == nil {
+			f.Discard()
+		}
+		return err
+	}
+	for _, dir := range []string{"a", "b", "c"} {
+		if err := create(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := create("d"); !errors.Is(err, roll.ErrTooManyDirs) {
+		t.Errorf("a fourth new directory: %v", err)
+	}
+	clear(c.made)
+	if err := c.Remove(t.Context(), "a", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := create("a"); err != nil {
+		t.Errorf("a directory that exists: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -39,6 +39,9 @@ type cluster struct {
 	mu     sync.Mutex // guards client
 	client *hdfs.Client
 	made   map[string]bool // directories known to exist; the gate of the sink guards it
+	budget roll.DirBudget  // guarded alike
+
+	discards sync.WaitGroup
 }
 
 var _ roll.Backend = (*cluster)(nil)
@@ -129,8 +132,8 @@ func (c *cluster) Create(ctx context.Context, dir, name string) (roll.File, erro
 		return nil, err
 	}
 	if !c.made[dir] {
-		if err := client.MkdirAll(c.full(dir, ""), 0o755); err != nil {
-			return nil, c.fail("make directory", c.full(dir, ""), err)
+		if err := c.mkdir(client, c.full(dir, "")); err != nil {
+			return nil, err
 		}
 		if len(c.made) > 10_000 {
 			clear(c.made)
@@ -146,6 +149,21 @@ func (c *cluster) Create(ctx context.Context, dir, name string) (roll.File, erro
 		return nil, c.fail("create", full, err)
 	}
 	return &file{c: c, name: full, w: w}, nil
+}
+
+// mkdir makes a directory, unless events have made too many: each costs the namenode memory for ever.
+func (c *cluster) mkdir(client *hdfs.Client, full string) error {
+	_, err := client.Stat(full)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := c.budget.Take(); err != nil {
+			return err
+		}
+		err = client.MkdirAll(full, 0o755)
+	}
+	if err != nil {
+		return c.fail("make directory", full, err)
+	}
+	return nil
 }
 
 // Exists says whether a name is taken.
@@ -215,6 +233,7 @@ func (c *cluster) Remove(ctx context.Context, dir, name string) error {
 
 // Close ends the connection.
 func (c *cluster) Close() error {
+	c.discards.Wait() // within discardTimeout
 	c.mu.Lock()
 	client := c.client
 	c.client = nil
@@ -264,10 +283,13 @@ func (f *file) Close() error {
 // discardTimeout bounds how long a file that does not count any more may take to let go of its connection.
 const discardTimeout = 2 * time.Second
 
-// Discard ends the connection to the datanode. Closing is the only way to end the library's goroutines.
+// Discard ends the connection to the datanode. Closing is the only way to end the library's goroutines, and may take its time when the
+// datanode does not answer: nobody waits for one file after the other.
 func (f *file) Discard() {
-	_ = f.w.SetDeadline(time.Now().Add(discardTimeout)) // what comes of it does not matter
-	_ = f.w.Close()
+	f.c.discards.Go(func() {
+		_ = f.w.SetDeadline(time.Now().Add(discardTimeout)) // what comes of it does not matter
+		_ = f.w.Close()
+	})
 }
 
 // bounded is a connection whose every operation ends within ioTimeout, and which is closed after the first that failed.

@@ -1,6 +1,7 @@
 package roll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,17 +45,19 @@ var ErrTooManyDirs = errors.New("events made too many new directories within an 
 // maxNewDirs bounds the directories that events can make in an hour.
 const maxNewDirs = 10_000
 
-// dirBudget counts new directories.
-type dirBudget struct {
+// DirBudget counts the new directories of the last hour.
+type DirBudget struct {
+	Max   int // 0: maxNewDirs
 	since time.Time
 	made  int
 }
 
-func (b *dirBudget) take() error {
+// Take allows one more, or gives ErrTooManyDirs.
+func (b *DirBudget) Take() error {
 	if now := time.Now(); now.Sub(b.since) >= time.Hour {
 		b.since, b.made = now, 0
 	}
-	if b.made >= maxNewDirs {
+	if b.made >= cmp.Or(b.Max, maxNewDirs) {
 		return ErrTooManyDirs
 	}
 	b.made++
@@ -67,7 +70,7 @@ type Tree struct {
 	fs     flow.FS
 	path   string
 	root   flow.Dir
-	budget dirBudget
+	budget DirBudget
 	known  map[string]bool // directories that are durable, by path below the root
 }
 
@@ -137,7 +140,7 @@ func (t *Tree) enter(d flow.Dir, name, path string, make bool) (flow.Dir, error)
 		return sub, err
 	}
 	if err != nil {
-		if err := t.budget.take(); err != nil {
+		if err := t.budget.Take(); err != nil {
 			return nil, err
 		}
 		if err := d.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -234,7 +234,7 @@ func TestEventsCannotMakeDirectoriesWithoutEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	within := func(dir string) error { return tree.Within(dir, true, func(flow.Dir) error { return nil }) }
-	tree.budget = dirBudget{since: time.Now(), made: maxNewDirs - 1}
+	tree.budget = DirBudget{since: time.Now(), made: maxNewDirs - 1}
 	if err := within("last"); err != nil {
 		t.Error(err)
 	}
