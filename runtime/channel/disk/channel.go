@@ -64,24 +64,26 @@ type Channel struct {
 	stale     bool         // the cursors file has changes that are not durable
 	urgent    bool         // and somebody waits for them
 	renew     bool         // the cursors file must be written anew
-	paused    bool         // that failed; it is tried again after a while
-	staleAt   time.Time
-	noted     note
-	bad       map[string]bool // pieces that were set aside
-	keep      map[uint64]bool // numbers of segments with something that could not be read
-	damaged   int64
-	lastPut   time.Time
-	lastSync  time.Time
-	failed    error // why nothing can be made durable at present
-	pause     time.Duration
-	lastErr   error
-	retryAt   time.Time
-	pressure  func()
-	syncGate  room.Gate // opens after each round of the syncer
-	opened    bool
-	closed    bool
-	closing   bool // all writers are gone; the syncer finishes
-	timer     *time.Timer
+	// syncs of the cursors file: how many were begun, and the last one that succeeded
+	syncsBegun, syncsDone uint64
+	paused                bool // that failed; it is tried again after a while
+	staleAt               time.Time
+	noted                 note
+	bad                   map[string]bool // pieces that were set aside
+	keep                  map[uint64]bool // numbers of segments with something that could not be read
+	damaged               int64
+	lastPut               time.Time
+	lastSync              time.Time
+	failed                error // why nothing can be made durable at present
+	pause                 time.Duration
+	lastErr               error
+	retryAt               time.Time
+	pressure              func()
+	syncGate              room.Gate // opens after each round of the syncer
+	opened                bool
+	closed                bool
+	closing               bool // all writers are gone; the syncer finishes
+	timer                 *time.Timer
 }
 
 // entry is a frame in memory: one that is not durable, or one that a consumer will take soon.

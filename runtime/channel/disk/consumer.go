@@ -130,10 +130,12 @@ func (c *Channel) freeSlot() int {
 // Forgo ends a consumer of an earlier run. When it was the last one, what it had not committed stays for the next new one.
 func (c *Channel) Forgo(name string) error {
 	c.mu.Lock()
-	all := slices.Clone(c.consumers)
+	fresh := slices.ContainsFunc(c.consumers, func(k *consumer) bool { return k.synced == 0 })
 	c.mu.Unlock()
-	for _, k := range all { // one that came to begin where this one ends must be known before
-		k.store()
+	if fresh { // one that came to begin where this one ends must be there after a power cut too
+		if err := c.syncNow(); err != nil {
+			return err
+		}
 	}
 	c.mu.Lock()
 	i := slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == slotConsumer && k.name == name })
@@ -172,8 +174,7 @@ func (c *Channel) Forgo(name string) error {
 	k.turn <- struct{}{} // a Take that waits has ended
 	k.r.close()
 	<-k.turn
-	c.wake()
-	return nil
+	return c.syncNow() // whoever asked need not remember the name any more
 }
 
 // Take waits for the next batch.

@@ -1,6 +1,8 @@
 package disk
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -86,6 +88,42 @@ func (c *Channel) cursorsDue(closing bool) bool {
 	})
 }
 
+// syncWait is how long somebody waits for the cursors file to be durable.
+const syncWait = 5 * time.Second
+
+// syncNow makes durable what consumers have stored, and waits for it.
+func (c *Channel) syncNow() error {
+	expired := make(chan struct{})
+	timer := time.AfterFunc(syncWait, func() { close(expired) })
+	defer timer.Stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for want := c.syncsBegun + 1; c.syncsDone < want; {
+		if c.closed {
+			return flow.ErrClosed
+		}
+		if !c.urgent {
+			c.urgent, c.stale = true, true
+			c.wake()
+		}
+		g := c.syncGate.Wait()
+		c.mu.Unlock()
+		select {
+		case <-g:
+		case <-expired:
+		}
+		c.mu.Lock()
+		select {
+		case <-expired:
+			return fmt.Errorf("the cursors file cannot be made durable: %w", cmp.Or(c.lastErr, errSilent))
+		default:
+		}
+	}
+	return nil
+}
+
+var errSilent = errors.New("the disk does not answer")
+
 // snapshotOf is what of a consumer a sync makes durable.
 type snapshotOf struct {
 	k        *consumer
@@ -102,6 +140,8 @@ func (c *Channel) syncCursors(closing bool) {
 	}
 	urgent := c.urgent
 	c.stale, c.urgent = false, false
+	c.syncsBegun++
+	round := c.syncsBegun
 	consumers, renew, f := slices.Clone(c.consumers), c.renew, c.cursors
 	c.mu.Unlock()
 	var err error
@@ -131,7 +171,7 @@ func (c *Channel) syncCursors(closing bool) {
 		c.stale, c.staleAt, c.urgent, c.paused = true, time.Now(), urgent, true
 		return
 	}
-	c.paused = false
+	c.paused, c.syncsDone = false, round
 	for _, s := range covered {
 		s.k.synced, s.k.syncedFrontier = max(s.k.synced, s.version), max(s.k.syncedFrontier, s.frontier)
 	}
