@@ -1,4 +1,4 @@
-# A hundred events a second, numbered.
+# A hundred numbered events a second, for ten seconds: to try a route or a sink without data of one's own.
 agent "test" {
   source "generator" "numbers" {
     rate     = 100

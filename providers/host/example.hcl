@@ -1,4 +1,4 @@
-# Writes the machine's name into the header host.
+# Writes the name of this machine into the header host, for those who collect from many.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]

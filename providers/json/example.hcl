@@ -1,4 +1,5 @@
-# Takes two values out of JSON bodies; what is no JSON is dropped and counted.
+# Takes two values out of JSON bodies: {"car":{"number":"B0042"},"speed":87} gives car = B0042 and speed = 87. What is no JSON is
+# dropped and counted.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]

@@ -1,4 +1,4 @@
-# Removes headers that nobody behind needs.
+# Removes the header host and all that begin with tmp_: sinks store and send headers, too.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]

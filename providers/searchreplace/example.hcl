@@ -1,4 +1,4 @@
-# Hides all but the last four digits of card numbers.
+# Hides all but the last four digits of card numbers: 1234567812345678 becomes ************5678.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]

@@ -1,4 +1,5 @@
-# Appends the day to each line, and says in headers where it came from.
+# Appends the day on which a line came in, and says in headers where it came from. Everything is computed from the event as it was,
+# and then changed.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]

@@ -27,9 +27,9 @@ type Config struct {
 	Ignore    []string      `collect:"ignore" doc:"Patterns of the names of files to leave alone, although include has them."`
 	Recursive bool          `collect:"recursive" doc:"Read folders inside the folder, too."`
 	Order     string        `collect:"order,enum=oldest|youngest|name" doc:"Which of the files that are there is read first."`
-	Done      string        `collect:"done,enum=rename|delete|track" doc:"What happens to a file when its last event is acknowledged: rename it to NAME.COMPLETED, delete it, or only remember it, for folders that may not be changed. With a durable channel that is before its events are delivered."`
+	Done      string        `collect:"done,enum=rename|delete|track" doc:"What happens to a file when its last event is acknowledged: rename it to NAME.COMPLETED, delete it, or only remember it, for folders that may not be changed: written anew, it is read anew. With a durable channel that is before its events are delivered."`
 	Format    string        `collect:"format,enum=line|whole|avro" doc:"line: each line is an event. whole: each file is one event, of at most 16 MiB. avro: each record of an Avro container file is an event, as JSON."`
-	MaxLine   schema.Bytes  `collect:"max_line" doc:"Longer lines are split, and the parts marked."`
+	MaxLine   schema.Bytes  `collect:"max_line" doc:"Longer lines are split between characters, and the parts marked."`
 	Schedule  string        `collect:"schedule,cron" doc:"Look for files only at these times, in cron's form: minute, hour, day, month, weekday, such as \"0 1 * * *\", in the time_zone of the collect block, which is UTC by default. What was begun is finished in any case."`
 	Settle    time.Duration `collect:"settle" doc:"A file is taken when it has not changed for so long. Better move complete files into the folder."`
 }

@@ -1,4 +1,5 @@
-# Reads the files that are moved into a folder, line by line, and renames each to *.COMPLETED once it is safe.
+# Reads the files that are moved into a folder, line by line, and renames each to *.COMPLETED once its last line is safe. A file that
+# is written in place is taken when it has not changed for 5 seconds; one that changes after that is set aside with an error.
 agent "inbox" {
   source "spooldir" "daily" {
     path     = "${path.data}/spool"

@@ -22,9 +22,9 @@ import (
 type Config struct {
 	Include     []string      `collect:"include,required,path" doc:"Files to follow: paths with *, ?, [a-z], {a,b} and ** (any folders). A name without comma in braces, as in car-{car}.log, captures that part of one folder's or file's name into the header of that name. Links to files or folders are not followed behind the first wildcard."`
 	Exclude     []string      `collect:"exclude" doc:"Patterns of files to leave out. One without a slash is compared with the file's name, others, which begin with / or **/, with the whole path."`
-	StartAt     string        `collect:"start_at,enum=beginning|end" doc:"Where to begin in the files that are there at the very first start. Files that come later are read from their beginning."`
-	Encoding    string        `collect:"encoding,enum=utf-8|utf-16|utf-16be|euc-kr|cp949" doc:"Encoding of the text, turned into UTF-8. With utf-8 bytes are kept as they are."`
-	MaxLine     schema.Bytes  `collect:"max_line" doc:"Longer lines are split, and the parts marked."`
+	StartAt     string        `collect:"start_at,enum=beginning|end" doc:"Where to begin in the files that are there at the very first start. Files that come later, also while the agent is down, are read from their beginning."`
+	Encoding    string        `collect:"encoding,enum=utf-8|utf-16|utf-16be|euc-kr|cp949" doc:"Encoding of the text, turned into UTF-8; utf-16 is the one with the lower byte first. With utf-8 bytes are kept as they are."`
+	MaxLine     schema.Bytes  `collect:"max_line" doc:"Longer lines are split between characters, and the parts marked. Counted in bytes of the file."`
 	Multiline   *Multiline    `collect:"multiline" doc:"Joins lines to one event."`
 	RotateWait  time.Duration `collect:"rotate_wait" doc:"How long a renamed or deleted file is followed after its last change; a half line at its end is emitted then, and marked."`
 	Compression string        `collect:"compression,enum=auto|none" doc:"auto: files that end in .gz or .zst and are compressed are read uncompressed, once; one that holds what was read before its compression goes on there."`
@@ -46,7 +46,9 @@ func Defaults() Config {
 func About() schema.About {
 	return schema.About{
 		Doc: "Follows files as they are written: through renaming and truncating rotation, and over restarts, which go on at the last " +
-			"acknowledged line. A half line waits for its end. event.meta.file is the name under which a file was found first, " +
+			"acknowledged line. A half line waits for its end. A file is known by its inode; by its content only when it is compressed, or the " +
+			"copy that a rotation made before it cut the file: one that is restored under another inode is read again. What a writer that " +
+			"does not append leaves unwritten after a cut is left out. event.meta.file is the name under which a file was found first, " +
 			"event.meta.offset the line's first byte.",
 		Replay: schema.Replays,
 		Files:  "include",

@@ -1,4 +1,5 @@
-# Follows the logs of all services, one folder for each, through rotation. The folder's name becomes the header service.
+# Follows the logs of all services, one folder for each, through rotation: app.log, app.log.1, app.log.2.gz are read once each. The
+# folder's name becomes the header service. Lines that do not begin with a date belong to the event before: a stack trace is one event.
 agent "logs" {
   source "tail" "services" {
     include  = ["${path.data}/in/{service}/*.log*"]

@@ -1,4 +1,5 @@
-# Gives each event a name that a replay does not change.
+# Gives each event a name of its own. A line that is read again after a crash gets the same one, so that whoever receives it twice
+# can tell.
 agent "example" {
   source "tail" "log" {
     include  = ["${path.data}/in/*.log"]
