@@ -59,6 +59,8 @@ ProtectSystem=strict
 ProtectHome=read-only
 ProtectProc=invisible
 PrivateDevices=yes
+PrivateMounts=yes
+RemoveIPC=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
@@ -74,6 +76,7 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target
