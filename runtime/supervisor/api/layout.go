@@ -39,7 +39,7 @@ func NewLayout(data, runtimeBase string) Layout {
 	}
 	sum := sha256.Sum256([]byte(data))
 	id := hex.EncodeToString(sum[:6])
-	if runtimeBase != "" && len(runtimeBase) < 48 {
+	if filepath.IsAbs(runtimeBase) && len(runtimeBase) < 48 { // a relative one means nothing, says its specification
 		return Layout{Data: data, Run: filepath.Join(runtimeBase, "collect", id)}
 	}
 	return Layout{Data: data, Run: fmt.Sprintf("/tmp/collect-%d/%s", os.Getuid(), id)}
