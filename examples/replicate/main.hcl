@@ -1,4 +1,5 @@
-# One source to two sinks, each with its own progress: a slow archive does not hold the live copy until its channel is full.
+# One source to two sinks, each with its own progress: a slow archive does not hold the live copy until its channel is full. Then the
+# source waits: nothing is dropped.
 agent "fan" {
   source "generator" "events" {
     rate     = 100
@@ -6,8 +7,8 @@ agent "fan" {
     channels = [channel.live, channel.archive]
   }
 
-  channel "memory" "live" {}
-  channel "disk" "archive" { max_size = "256MiB" }
+  channel "memory" "live" {}                       # fast; what is in it is read again from the source after a crash
+  channel "disk" "archive" { max_size = "256MiB" } # holds what the archive has not taken yet, also over a crash
 
   sink "file" "live" {
     channel = channel.live

@@ -1,4 +1,5 @@
 # Interceptors and routing: access logs are parsed; errors go to two places, the health checks nowhere, the rest to an archive.
+# A line looks like this: 10.0.0.1 "GET /cars/7" 503. One that does not has no headers; it fits no condition and goes to the archive.
 agent "web" {
   source "tail" "access" {
     include = ["${path.data}/in/access.log"]
@@ -7,13 +8,14 @@ agent "web" {
       pattern = "^(?P<host>\\S+) \"(?P<method>[A-Z]+) (?P<path>\\S+)\" (?P<status>\\d{3})$"
     }
 
+    # the first route whose condition holds takes the event; the last one has no condition
     route {
       when = event.headers.path == "/health"
-      drop = true
+      drop = true # counted: see collect status
     }
     route {
       when     = event.headers.status >= 500
-      channels = [channel.errors, channel.archive]
+      channels = [channel.errors, channel.archive] # to both or to none
     }
     route {
       channels = [channel.archive]
