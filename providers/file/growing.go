@@ -9,6 +9,7 @@ import (
 
 	"collect/hclspec/expr"
 	"collect/providers/internal/codec"
+	"collect/providers/internal/gate"
 	"collect/providers/internal/roll"
 	"collect/runtime/flow"
 )
@@ -28,7 +29,7 @@ type growing struct {
 	loop    sync.WaitGroup
 	kick    chan struct{} // tells the syncer that something was written
 
-	gate    chan struct{} // serialises all that follows, over I/O
+	gate    gate.Gate // serialises all that follows, over I/O
 	opened  bool
 	files   map[string]*grown
 	list    []*grown // the same, in the order in which they were opened
@@ -73,30 +74,19 @@ const (
 func newGrowing(p *roll.Path, c codec.Codec, maxOpen int, env flow.Env) *growing {
 	return &growing{
 		path: p, codec: c, maxOpen: maxOpen, env: env, tree: roll.NewTree(env.FS, p.Root),
-		kick: make(chan struct{}, 1), gate: make(chan struct{}, 1),
+		kick: make(chan struct{}, 1), gate: gate.New(),
 		files: map[string]*grown{}, byRel: map[string]int{}, round: make(chan struct{}),
 	}
 }
 
 var _ flow.Sink = (*growing)(nil)
 
-func (g *growing) enter(ctx context.Context) error {
-	select {
-	case g.gate <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
-}
-
-func (g *growing) leave() { <-g.gate }
-
 // Open makes the root directory and starts the syncer.
 func (g *growing) Open(ctx context.Context) error {
-	if err := g.enter(ctx); err != nil {
+	if err := g.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer g.leave()
+	defer g.gate.Leave()
 	if g.opened {
 		return nil
 	}
@@ -127,10 +117,10 @@ func (g *growing) Write(ctx context.Context, b *flow.Batch) error {
 	if err := g.room(ctx); err != nil {
 		return err
 	}
-	if err := g.enter(ctx); err != nil {
+	if err := g.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer g.leave()
+	defer g.gate.Leave()
 	if !g.opened {
 		return flow.ErrClosed
 	}
@@ -331,10 +321,10 @@ func (g *growing) Close(ctx context.Context) error {
 		g.cancel()
 	}
 	g.loop.Wait()
-	if err := g.enter(ctx); err != nil {
+	if err := g.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer g.leave()
+	defer g.gate.Leave()
 	if !g.opened {
 		return nil
 	}

@@ -305,10 +305,10 @@ func (g *growing) giveUp(ctx context.Context, files []*grown) (more []written, o
 	close(g.round) // a writer that waits for a round must let go of the gate
 	g.round = make(chan struct{})
 	g.mu.Unlock()
-	if g.enter(ctx) != nil {
+	if g.gate.Enter(ctx) != nil {
 		return nil, false
 	}
-	defer g.leave()
+	defer g.gate.Leave()
 	g.mu.Lock()
 	all := slices.Concat(g.list, g.dirty, files)
 	more = g.waiting

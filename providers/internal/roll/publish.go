@@ -286,10 +286,10 @@ func (s *Sink) clock(ctx context.Context) {
 
 // tick says whether files are open still.
 func (s *Sink) tick(ctx context.Context) bool {
-	if s.enter(ctx) != nil {
+	if s.gate.Enter(ctx) != nil {
 		return false
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	now := time.Now()
 	for i := 0; i < len(s.list); {
 		f := s.list[i]

@@ -10,6 +10,7 @@ import (
 
 	"collect/hclspec/expr"
 	"collect/providers/internal/codec"
+	"collect/providers/internal/gate"
 	"collect/runtime/flow"
 )
 
@@ -65,7 +66,7 @@ type Sink struct {
 	wake   chan struct{} // tells the clock that a file is open
 	kick   chan struct{} // tells the publisher that a group is queued
 
-	gate               chan struct{} // serialises all that follows, over I/O
+	gate               gate.Gate // serialises all that follows, over I/O
 	backend            Backend
 	temps              *temps
 	open               map[string]*file // that take events, by path
@@ -103,7 +104,7 @@ func New(o Options, env flow.Env) *Sink {
 	}
 	return &Sink{
 		o: o, env: env, id: shortID(env),
-		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1), gate: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1), gate: gate.New(),
 		open: map[string]*file{}, finishedOne: make(chan struct{}), before: &delivered{}, done: &delivered{},
 	}
 }
@@ -125,24 +126,12 @@ func sum(s string) uint32 {
 	return h
 }
 
-// enter takes the gate.
-func (s *Sink) enter(ctx context.Context) error {
-	select {
-	case s.gate <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
-}
-
-func (s *Sink) leave() { <-s.gate }
-
 // Open completes the roll that an earlier run began, removes what it left, and starts.
 func (s *Sink) Open(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	if s.opened {
 		return nil
 	}
@@ -195,11 +184,11 @@ func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
 	if err := s.room(ctx); err != nil {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
 	if !s.opened {
-		s.leave()
+		s.gate.Leave()
 		return flow.ErrClosed
 	}
 	err := s.write(ctx, b)
@@ -207,7 +196,7 @@ func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
 	if err != nil {
 		failed = s.abandonPlan(ctx)
 	}
-	s.leave()
+	s.gate.Leave()
 	if failed != nil {
 		failed.fail(err)
 	}
@@ -233,13 +222,13 @@ func (s *Sink) room(ctx context.Context) error {
 
 // Flush closes and publishes all files, and returns when everything accepted before is done.
 func (s *Sink) Flush(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
 	if s.opened {
 		s.sealAll()
 	}
-	s.leave()
+	s.gate.Leave()
 	s.mu.Lock()
 	upTo := s.queued
 	s.mu.Unlock()
@@ -267,9 +256,9 @@ func (s *Sink) Close(ctx context.Context) error {
 		s.cancel()
 	}
 	s.loops.Wait()
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	return s.shutdown(ctx)
 }
