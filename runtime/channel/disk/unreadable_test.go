@@ -138,7 +138,7 @@ func TestADiskThatIsAwayLosesNothing(t *testing.T) {
 				b.fs.sector(segs[0], 100_000, 1<<30)
 				away := 40 * time.Second
 				if !writes {
-					away = 24 * time.Hour
+					away = 2 * time.Hour
 					b.fs.set(func(_ int, op, _ string) error {
 						if op != "read" {
 							return errSector
