@@ -153,6 +153,7 @@ func flushScreen(s Screen) {
 func (s *session) underLock(ctx *cli.Context, what string, plan func(*state.Store) (*planner.Plan, []resource.Kind, error)) error {
 	signals := s.interrupts(ctx.Context)
 	defer signals.stop()
+	defer outliveReader()()
 	planning, planned := signals.untilFirst()
 	defer planned()
 	ctx.Context = planning

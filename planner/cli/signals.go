@@ -21,6 +21,14 @@ func (c *command) interrupts(parent context.Context) *interrupts {
 	return c.listen(parent, "Interrupt received: running steps are finished, no other begins. Interrupt again to end at once.")
 }
 
+// outliveReader lets this process go on when nobody reads what it prints any more (apply | head -1): what has begun is finished. Processes
+// that it starts do not inherit that.
+func outliveReader() (forget func()) {
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, syscall.SIGPIPE)
+	return func() { signal.Stop(unread) }
+}
+
 func (c *command) listen(parent context.Context, text string) *interrupts {
 	ctx, cancel := context.WithCancel(parent)
 	i := &interrupts{ctx: ctx, first: make(chan struct{})}
