@@ -35,10 +35,14 @@ type franz struct {
 	since    time.Time
 	dialing  kafkaclient.Cause
 	maxQueue int64
+	how      manner
 }
 
-func connectFranz(s *Sink, brokers []string) (client, error) {
-	f := &franz{s: s, brokers: brokers, maxQueue: 200_000}
+// recordMax is the largest record that is sent, before compression, as with librdkafka.
+const recordMax = 1_000_000
+
+func connectFranz(s *Sink, brokers []string, how manner) (client, error) {
+	f := &franz{s: s, brokers: brokers, maxQueue: 200_000, how: how}
 	opts, err := f.options()
 	if err != nil {
 		return nil, err
@@ -62,6 +66,12 @@ func (f *franz) options() ([]kgo.Opt, error) {
 		kgo.ProducerLinger(cfg.Linger), kgo.MaxBufferedRecords(int(f.maxQueue) + 1),
 		kgo.ProducerBatchCompression(compression(cfg.Compression)), kgo.DialTimeout(checkTimeout), kgo.Dialer(f.dial),
 		kgo.UnknownTopicRetries(4), kgo.MetadataMinAge(250 * time.Millisecond),
+	}
+	if n := f.how.batch; n > 0 && !f.how.alone {
+		opts = append(opts, kgo.ProducerBatchMaxBytes(int32(max(n, 1<<10))))
+	}
+	if f.how.alone {
+		opts = append(opts, kgo.ProducerLinger(0))
 	}
 	if !cfg.Idempotent {
 		opts = append(opts, kgo.DisableIdempotentWrite())
@@ -204,9 +214,16 @@ func (f *franz) begin(*inflight) {}
 
 func (f *franz) end(*inflight) {}
 
-func (f *franz) send(r *record, t *tag) error {
+func (f *franz) send(ctx context.Context, r *record, t *tag) error {
 	if f.queued.Load() >= f.maxQueue {
 		return errFull
+	}
+	size := len(r.key) + len(r.value)
+	for _, h := range r.headers {
+		size += len(h.name) + len(h.value)
+	}
+	if size > recordMax {
+		return flow.Permanent(fmt.Errorf("kafka topic %s: %w (%d bytes)", *r.topic, kerr.MessageTooLarge, size))
 	}
 	rec := &kgo.Record{Topic: *r.topic, Key: r.key, Value: r.value}
 	if r.partition >= 0 {
@@ -221,6 +238,10 @@ func (f *franz) send(r *record, t *tag) error {
 			rec.Headers[i] = kgo.RecordHeader{Key: h.name, Value: h.value}
 		}
 	}
+	var reported chan struct{}
+	if f.how.alone {
+		reported = make(chan struct{})
+	}
 	f.queued.Add(1)
 	f.c.Produce(f.within(), rec, func(rec *kgo.Record, err error) {
 		f.queued.Add(-1)
@@ -228,16 +249,30 @@ func (f *franz) send(r *record, t *tag) error {
 			err = f.explain(err, rec.Topic)
 		}
 		t.reported(err)
+		if reported != nil {
+			close(reported)
+		}
 	})
+	if reported == nil {
+		return nil
+	}
+	select {
+	case <-reported:
+	case <-ctx.Done(): // the next record must not join this one
+		f.s.fault(ctx.Err())
+	}
 	return nil
 }
 
 // explain says whether trying again is useless, and names broker and cause.
 func (f *franz) explain(err error, topic string) error {
 	switch {
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidTopicException), errors.Is(err, kerr.RecordListTooLarge),
-		errors.Is(err, kerr.PolicyViolation), errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.InvalidRecord),
-		errors.Is(err, kerr.CorruptMessage), strings.Contains(err.Error(), "invalid record partitioning choice"):
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		return &refusal{topic: topic, size: true, err: fmt.Errorf("kafka topic %s: %w", topic, err)}
+	case errors.Is(err, kerr.PolicyViolation), errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.InvalidRecord),
+		errors.Is(err, kerr.CorruptMessage):
+		return &refusal{topic: topic, err: fmt.Errorf("kafka topic %s: %w", topic, err)}
+	case errors.Is(err, kerr.InvalidTopicException), strings.Contains(err.Error(), "invalid record partitioning choice"):
 		return flow.Permanent(fmt.Errorf("kafka topic %s: %w", topic, err))
 	case f.ctx.Err() != nil, errors.Is(err, kgo.ErrClientClosed), errors.Is(err, kgo.ErrAborting):
 		return errGivenUp
@@ -292,10 +327,12 @@ func (f *franz) flush() {
 	_ = f.c.Flush(ctx) // what is not sent in this time is on its way
 }
 
-func (f *franz) abandon() {
+// abandon ends the client, which reports every record, at the latest when it is closed; some a moment later.
+func (f *franz) abandon() bool {
 	f.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) // bounds a clean-up that must outlive any caller's context
 	defer cancel()
 	_ = f.c.AbortBufferedRecords(ctx)
 	f.c.Close()
+	return false
 }

@@ -394,9 +394,10 @@ func TestTimestamps(t *testing.T) {
 // ---- with a real Kafka ----
 
 // created makes a topic and waits until the broker leads it: a real one answers before that.
-func created(t *testing.T, admin *kafkaclient.Admin, bootstrap, topic string) {
+func created(t *testing.T, admin *kafkaclient.Admin, bootstrap, topic string, spec kafkaclient.Spec) {
 	t.Helper()
-	if err := admin.Create(t.Context(), kafkaclient.Spec{Name: topic, Partitions: 1}); err != nil {
+	spec.Name, spec.Partitions = topic, max(spec.Partitions, 1)
+	if err := admin.Create(t.Context(), spec); err != nil {
 		t.Fatal(err)
 	}
 	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
@@ -406,7 +407,7 @@ func created(t *testing.T, admin *kafkaclient.Admin, bootstrap, topic string) {
 	defer c.Close()
 	providertest.Until(t, "the broker leads "+topic, func() bool {
 		ends, err := kadm.NewClient(c).ListEndOffsets(t.Context(), topic)
-		return err == nil && ends.Error() == nil && len(ends[topic]) == 1
+		return err == nil && ends.Error() == nil && len(ends[topic]) == spec.Partitions
 	})
 }
 
@@ -423,7 +424,7 @@ func TestConformanceOnKafka(t *testing.T) {
 			providertest.TestSink(t, func(t *testing.T) providertest.Sink {
 				n++
 				topic := fmt.Sprintf("conformance-%s-%d-%s", engine, n, strings.ReplaceAll(t.Name(), "/", "-")[:20])
-				created(t, admin, bootstrap, topic)
+				created(t, admin, bootstrap, topic, kafkaclient.Spec{})
 				return providertest.Sink{
 					New: func(t *testing.T, env flow.Env) flow.Sink {
 						return make1(t, config(engine, topic, []string{bootstrap}), env)
@@ -441,7 +442,7 @@ func TestABrokerThatIsKilledLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	created(t, admin, b.Bootstrap, "killed")
+	created(t, admin, b.Bootstrap, "killed", kafkaclient.Spec{})
 	admin.Close()
 	d := start(t, config("librdkafka", "killed", []string{b.Bootstrap}), providertest.Env(t))
 	var want []string

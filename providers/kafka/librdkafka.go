@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -25,12 +26,13 @@ type librdkafka struct {
 	headers []kafka.Header
 	lanes   *lanes
 	route   route
+	how     manner
 }
 
 // deliveryTimeout bounds how long a record may be under way. Brokers that fail over need about twelve seconds.
 const deliveryTimeout = time.Minute
 
-func connectLibrdkafka(s *Sink, brokers []string) (client, error) {
+func connectLibrdkafka(s *Sink, brokers []string, how manner) (client, error) {
 	m := s.cfg.Provider.Map(brokers)
 	for name, v := range (kafka.ConfigMap{
 		"acks":                         s.cfg.Acks,
@@ -51,11 +53,17 @@ func connectLibrdkafka(s *Sink, brokers []string) (client, error) {
 	if _, set := m["delivery.timeout.ms"]; !set {
 		m["delivery.timeout.ms"] = int(deliveryTimeout / time.Millisecond)
 	}
+	if n := how.batch; n > 0 {
+		m["batch.size"] = n
+	}
+	if how.alone {
+		m["batch.num.messages"], m["linger.ms"] = 1, 0
+	}
 	p, err := kafka.NewProducer(&m)
 	if err != nil {
 		return nil, err
 	}
-	l := &librdkafka{s: s, brokers: brokers, p: p, cause: &kafkaclient.Cause{}, lanes: newLanes()}
+	l := &librdkafka{s: s, brokers: brokers, p: p, cause: &kafkaclient.Cause{}, lanes: newLanes(), how: how}
 	l.loops.Go(l.reports)
 	l.loops.Go(func() { l.cause.Follow(p.Logs(), l.log) })
 	return l, nil
@@ -124,15 +132,13 @@ func (l *librdkafka) report(e kafka.Event) {
 	}
 }
 
-// carefulFor is how long reports name their records after a refusal of which nobody knows what event it is about.
-const carefulFor = 10 * time.Minute
-
-// untagged handles the failure of a record that is not known. If it is an event's own, everything goes again, with tags.
+// untagged handles the failure of a record that is not known.
 func (l *librdkafka) untagged(err error) {
-	if flow.IsPermanent(err) {
-		l.s.careful.Store(time.Now().Add(carefulFor).UnixNano())
-		err = fmt.Errorf("one of the events was refused, and those that were under way are sent again to find out which: %s", err)
+	if flow.IsPermanent(err) { // so this is about an event that nobody can name: alone it can be
+		err = &refusal{err: errors.New(err.Error())}
 	}
+	l.s.refused(err)
+	err = together(err)
 	l.lanes.failed(err)
 	l.s.fault(err)
 }
@@ -167,8 +173,11 @@ func (l *librdkafka) explain(err error, topic string) error {
 		return err
 	}
 	switch k.Code() {
-	case kafka.ErrMsgSizeTooLarge, kafka.ErrInvalidMsg, kafka.ErrInvalidMsgSize, kafka.ErrTopicException, kafka.ErrInvalidPartitions,
-		kafka.ErrRecordListTooLarge, kafka.ErrPolicyViolation, kafka.ErrInvalidTimestamp, kafka.ErrInvalidRecord, kafka.ErrUnknownPartition:
+	case kafka.ErrMsgSizeTooLarge, kafka.ErrInvalidMsgSize, kafka.ErrRecordListTooLarge:
+		return &refusal{topic: topic, size: true, err: fmt.Errorf("kafka topic %s: %w", topic, err)}
+	case kafka.ErrInvalidMsg, kafka.ErrPolicyViolation, kafka.ErrInvalidTimestamp, kafka.ErrInvalidRecord:
+		return &refusal{topic: topic, err: fmt.Errorf("kafka topic %s: %w", topic, err)}
+	case kafka.ErrTopicException, kafka.ErrInvalidPartitions, kafka.ErrUnknownPartition:
 		return flow.Permanent(fmt.Errorf("kafka topic %s: %w", topic, err))
 	case kafka.ErrPurgeQueue, kafka.ErrPurgeInflight:
 		return errGivenUp
@@ -178,10 +187,7 @@ func (l *librdkafka) explain(err error, topic string) error {
 	return l.cause.Wrap(l.brokers, "produce to topic "+topic, err)
 }
 
-// errGivenUp is the fate of records that were under way when another one failed.
-var errGivenUp = errors.New("given up after a failure of the client, and sent again")
-
-func (l *librdkafka) send(r *record, t *tag) error {
+func (l *librdkafka) send(_ context.Context, r *record, t *tag) error {
 	m := &l.msg
 	m.TopicPartition = kafka.TopicPartition{Topic: r.topic, Partition: r.partition}
 	counted := l.lanes.current != nil
@@ -219,7 +225,11 @@ func (l *librdkafka) send(r *record, t *tag) error {
 	case ok && k.Code() == kafka.ErrUnknownPartition && counted: // our choice, not the event's
 		return l.cause.Wrap(l.brokers, "produce to topic "+*r.topic+", whose partitions have changed", err)
 	}
-	return l.explain(err, *r.topic)
+	err = l.explain(err, *r.topic)
+	if isRefusal(err) { // by the library, before it shared a request with others
+		return flow.Permanent(err)
+	}
+	return err
 }
 
 // flush ends a long wait for company. Flush may still be at work inside the library for the time given when it returns, so that is
@@ -231,8 +241,9 @@ func (l *librdkafka) flush() {
 	}
 }
 
-func (l *librdkafka) abandon() {
-	// Purging fails what is queued and what is on the way; their reports come soon.
+func (l *librdkafka) abandon() bool {
+	// Purging fails what is queued and what is on the way; their reports come soon, unless a thread of the library hangs, as in a
+	// question for a host's address. Closing waits for that, and ends the reports: what has none then will have none.
 	_ = l.p.Purge(kafka.PurgeQueue | kafka.PurgeInFlight) // it only fails on a closed client
 	for end := time.Now().Add(5 * time.Second); l.p.Len() > 0 && time.Now().Before(end); {
 		time.Sleep(2 * time.Millisecond)
@@ -240,4 +251,5 @@ func (l *librdkafka) abandon() {
 	l.p.Close()
 	l.loops.Wait()
 	l.lanes.giveUp()
+	return true
 }

@@ -16,7 +16,7 @@ type scripted struct {
 	open []*tag
 }
 
-func (c *scripted) send(r *record, t *tag) error {
+func (c *scripted) send(_ context.Context, r *record, t *tag) error {
 	*c.sent = append(*c.sent, string(r.value))
 	c.open = append(c.open, t)
 	return nil
@@ -27,12 +27,13 @@ func (c *scripted) flush()                              {}
 func (c *scripted) begin(*inflight)                     {}
 func (c *scripted) end(*inflight)                       {}
 
-func (c *scripted) abandon() {
+func (c *scripted) abandon() bool {
 	open := c.open
 	c.open = nil
 	for _, t := range open {
 		t.reported(errGivenUp)
 	}
+	return false
 }
 
 // scriptedSink is a sink that is open, without the goroutine that mends it: it is late.
@@ -41,7 +42,7 @@ func scriptedSink(t *testing.T, sent *[]string) (*Sink, *scripted) {
 	s := make1(t, config("librdkafka", "one", []string{"127.0.0.1:1"}), providertest.Env(t)).(*Sink)
 	first := &scripted{sent: sent}
 	s.client = first
-	s.connect = func(*Sink, []string) (client, error) { return &scripted{sent: sent}, nil }
+	s.connect = func(*Sink, []string, manner) (client, error) { return &scripted{sent: sent}, nil }
 	return s, first
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -266,6 +267,23 @@ func (a *Admin) Records(ctx context.Context, t *Topic) (n int64, err error) {
 		return nil
 	})
 	return n, err
+}
+
+// MaxBatch asks how large a batch of records a topic takes. Who may write does not always know.
+func MaxBatch(ctx context.Context, cfg Config, brokers []string, topic string) (int, error) {
+	a, err := NewAdmin(cfg, brokers)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	found := map[string]*Topic{topic: {Config: map[string]Entry{}}}
+	if err := a.describeConfigs(ctx, found); err != nil {
+		return 0, err
+	}
+	if found[topic] == nil {
+		return 0, fmt.Errorf("there is no topic %s", topic)
+	}
+	return strconv.Atoi(found[topic].Config["max.message.bytes"].Value)
 }
 
 // Written gives the sum of the end offsets of a topic: it grows with every record, whatever the brokers delete meanwhile.
