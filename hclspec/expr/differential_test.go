@@ -77,7 +77,7 @@ func (m *maker) number(d int) string {
 		return m.of("1", "0", "7", "2.5", "event.headers.n", "tonumber(event.headers.m)", "event.meta.offset", "-3", "100")
 	}
 	d--
-	switch m.pick(13) {
+	switch m.pick(14) {
 	case 0:
 		return fmt.Sprintf("(%s %s %s)", m.number(d), m.of("+", "-", "*"), m.number(d))
 	case 1:
@@ -102,6 +102,8 @@ func (m *maker) number(d int) string {
 		return fmt.Sprintf("tonumber(%s)", m.text(d))
 	case 11:
 		return fmt.Sprintf("(%s %% 7)", m.number(d))
+	case 12:
+		return fmt.Sprintf("index(%s, %s)", m.list(d), m.text(d))
 	}
 	return m.number(0)
 }
@@ -115,7 +117,7 @@ func (m *maker) text(d int) string {
 		return m.of(choices...)
 	}
 	d--
-	switch m.pick(26) {
+	switch m.pick(38) {
 	case 0:
 		return fmt.Sprintf("%s(%s)", m.of("upper", "lower", "trimspace", "chomp", "title", "strrev"), m.text(d))
 	case 1:
@@ -164,10 +166,43 @@ func (m *maker) text(d int) string {
 		return fmt.Sprintf("jsonencode({ a = %s, b = [%s, %s] })", m.text(d), m.whole(d), m.boolean(d))
 	case 23:
 		return fmt.Sprintf(`"%%{if %s}yes%%{else}${%s}%%{endif}"`, m.boolean(d), m.text(d))
+	case 25:
+		return m.loop(d, `"%%{for %[1]s in %[2]s}${%[1]s}:${%[3]s}%%{endfor}"`)
+	case 26:
+		return m.loop(d, `"%%{for %[1]s in %[2]s ~}\n  ${%[3]s}\n%%{~endfor}"`)
+	case 27:
+		return fmt.Sprintf(`join("-", %s[*])`, m.list(d))
+	case 28:
+		return fmt.Sprintf("(%s ? %s : %s)", m.boolean(d), m.whole(d), m.of("event.body", `"x"`, "event.meta.file")) // of two types the one that fits both
+	case 29:
+		return fmt.Sprintf("(%s ? %s : %s)", m.boolean(d), m.of("event.body", `"x"`, "event.meta.file"), m.boolean(d))
+	case 30:
+		return fmt.Sprintf("event.headers[%s]", m.text(d))
+	case 31:
+		return fmt.Sprintf(`{ a = %s, b = %s }[%s]`, m.text(d), m.text(d), m.of(`"a"`, `"b"`, "event.headers.a"))
+	case 32:
+		return fmt.Sprintf(`merge({ a = %s, c = "c" }, { a = %s }).%s`, m.text(d), m.text(d), m.of("a", "c"))
+	case 33:
+		return fmt.Sprintf(`jsondecode(jsonencode({ a = %s, b = [%s] })).%s`, m.text(d), m.text(d), m.of("a", "b[0]"))
+	case 34:
+		return fmt.Sprintf("try(can(%s) ? %s : %s, %s)", m.text(d), m.text(d), m.text(d), m.text(d))
+	case 35:
+		return fmt.Sprintf(`[for o in [{ k = %s }, { k = %s }] : o.k][%s]`, m.text(d), m.text(d), m.of("0", "1"))
+	case 36:
+		return fmt.Sprintf(`join(",", [{ k = %s }, { k = %s }][*].k)`, m.text(d), m.text(d))
 	case 24:
 		return fmt.Sprintf("regexreplace(%s, %s, %s)", m.text(d), m.pattern(), m.of(`"$1"`, `"-"`, `event.headers.a`))
 	}
 	return m.text(0)
+}
+
+// loop writes a template with a loop: its variable, its list, and a text in which the variable is known.
+func (m *maker) loop(d int, form string) string {
+	coll := m.list(d)
+	name := fmt.Sprintf("v%d", len(m.vars))
+	m.vars = append(m.vars, name)
+	defer func() { m.vars = m.vars[:len(m.vars)-1] }()
+	return fmt.Sprintf(form, name, coll, m.text(d))
 }
 
 func (m *maker) pattern() string {
@@ -200,7 +235,19 @@ func (m *maker) list(d int) string {
 		return m.of(`split(",", event.body)`, `["x", "b"]`, `split("", event.headers.a)`)
 	}
 	d--
-	switch m.pick(9) {
+	switch m.pick(15) {
+	case 8:
+		return fmt.Sprintf("distinct(%s)", m.list(d))
+	case 9:
+		return fmt.Sprintf("compact(%s)", m.list(d))
+	case 10:
+		return fmt.Sprintf("flatten([%s, [%s], %s])", m.list(d), m.list(d), m.text(d))
+	case 11:
+		return fmt.Sprintf("slice(%s, 0, %s)", m.list(d), m.of("0", "1", "2"))
+	case 12:
+		return fmt.Sprintf("(%s ? %s : %s)", m.boolean(d), m.list(d), m.list(d))
+	case 13:
+		return fmt.Sprintf("regexall(%s, %s)", m.of(`"[a-z]"`, `"\\d+"`), m.text(d))
 	case 0:
 		return fmt.Sprintf("split(%s, %s)", m.of(`","`, `"a"`, `""`), m.text(d))
 	case 1:
@@ -398,6 +445,7 @@ func TestDeliberateDifferences(t *testing.T) {
 		"n": "5", "hex": "0x1p4", "inf": "inf", "big": "9007199254740993", "e": "e\u0301", "bad": "\xff", "b64": "/w==", "json": `{ "a" : 1.0 }`,
 	})
 	for src, want := range map[string]struct{ hcl, closure, why string }{
+		`jsonencode(event.headers.n == "5" ? 7 : event.headers.none)`: {"7", `"7"`, "a conditional of a number and a text is a text, also where the other side has no value"},
 		`event.headers.n % 0`:                                                         {"5", "error", "a remainder by zero is an error, not the number itself"},
 		`event.headers.inf > 1`:                                                       {"true", "error", "texts such as inf are no numbers"},
 		`coalesce(event.headers.n, event.headers.none)`:                               {"error", "5", "coalesce stops at the first value"},

@@ -350,7 +350,7 @@ func unify(a, b *node) (cty.Type, bool) {
 // as gives values of a plain type; other types keep what they are.
 func as(t cty.Type, n *node) valFn {
 	f := n.v
-	if n.typ == t {
+	if n.typ.Equals(t) {
 		return f
 	}
 	switch t {
