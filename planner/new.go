@@ -227,21 +227,6 @@ func sentence(s string) string {
 	return s
 }
 
-// checkFlags reports addresses that mean nothing.
-func (b *builder) checkFlags(context.Context) {
-	if len(b.opt.Targets)+len(b.opt.Excludes)+len(b.opt.Replace) == 0 {
-		return
-	}
-	known := make([]string, 0, len(b.kindOf))
-	for a := range b.kindOf {
-		known = append(known, a)
-	}
-	sort.Strings(known)
-	b.diags = append(b.diags, checkAddresses("-target", b.opt.Targets, known)...)
-	b.diags = append(b.diags, checkAddresses("-exclude", b.opt.Excludes, known)...)
-	b.diags = append(b.diags, checkAddresses("-replace", b.opt.Replace, known)...)
-}
-
 // diff compares object by object.
 func (b *builder) diff(ctx context.Context) {
 	for _, a := range b.address {

@@ -130,6 +130,10 @@ func TestSelection(t *testing.T) {
 		"an unknown target is an error with a guess":    {opt: Options{Targets: []string{"agent.recever"}}, err: "Did you mean agent.receiver?"},
 		"target and exclude together are an error":      {opt: Options{Targets: []string{"topic.t"}, Excludes: []string{"agent.many"}}, err: "not both"},
 		"an unknown address to replace is an error":     {opt: Options{Replace: []string{"agent.x"}}, err: "-replace=agent.x"},
+		"a topic is not replaced":                       {opt: Options{Replace: []string{"topic.t"}}, err: "a topic has nothing that could be started again"},
+		"what is left out is not replaced":              {opt: Options{Replace: []string{"agent.sender"}, Targets: []string{"topic.t"}}, err: "-replace=agent.sender: -target or -exclude"},
+		"what is excluded is not replaced":              {opt: Options{Replace: []string{"agent.sender"}, Excludes: []string{"agent.sender"}}, err: "-replace=agent.sender: -target or -exclude"},
+		"nothing is replaced while all is destroyed":    {opt: Options{Replace: []string{"agent.sender"}, Destroy: true}, err: "starts nothing again"},
 		"-refresh=false leaves topics alone":            {opt: Options{NoRefresh: true, Targets: []string{"agent.receiver"}}, want: []string{"create agent.receiver"}},
 		"a target in a destroy takes its users as well": {opt: Options{Destroy: true, Targets: []string{"topic.t"}}, want: nil},
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -73,19 +74,19 @@ type PlanFile struct {
 func ReadPlan(name string) (*PlanFile, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open plan file: %w", err)
+		return nil, unreadable(name, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("open plan file: %w", err)
+		return nil, unreadable(name, err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxPlan {
 		return nil, fmt.Errorf("file %s is not a plan file", name)
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, maxPlan))
 	if err != nil {
-		return nil, fmt.Errorf("read plan file: %w", err)
+		return nil, unreadable(name, err)
 	}
 	head, body, _ := bytes.Cut(raw, []byte{'\n'})
 	fields := strings.Split(strings.TrimPrefix(string(head), planMagic), " ")
@@ -106,6 +107,14 @@ func ReadPlan(name string) (*PlanFile, error) {
 	}
 	p.Plan, p.sealed = b.Plan, b.Secrets
 	return p, nil
+}
+
+func unreadable(name string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err // the name is said once
+	}
+	return fmt.Errorf("plan file %s cannot be read: %w", name, err)
 }
 
 func damaged(name string) error {

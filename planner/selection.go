@@ -1,8 +1,10 @@
 package planner
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -96,6 +98,52 @@ func (s *selection) pulledBy(address string) string {
 		return ""
 	}
 	return s.pulled[address]
+}
+
+// checkFlags reports addresses that mean nothing.
+func (b *builder) checkFlags(context.Context) {
+	if len(b.opt.Targets)+len(b.opt.Excludes)+len(b.opt.Replace) == 0 {
+		return
+	}
+	known := make([]string, 0, len(b.kindOf))
+	for a := range b.kindOf {
+		known = append(known, a)
+	}
+	sort.Strings(known)
+	b.diags = append(b.diags, checkAddresses("-target", b.opt.Targets, known)...)
+	b.diags = append(b.diags, checkAddresses("-exclude", b.opt.Excludes, known)...)
+	b.diags = append(b.diags, checkAddresses("-replace", b.opt.Replace, known)...)
+	b.checkReplace(known)
+}
+
+// checkReplace reports a -replace that would start nothing again: what was asked for is not left out in silence.
+func (b *builder) checkReplace(known []string) {
+	for _, r := range b.opt.Replace {
+		why := ""
+		for _, a := range known {
+			if !matches(r, a) {
+				continue
+			}
+			if why = b.irreplaceable(a); why == "" {
+				break
+			}
+		}
+		if why != "" {
+			b.diags = append(b.diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Nothing to replace", Detail: fmt.Sprintf("-replace=%s: %s", r, why)})
+		}
+	}
+}
+
+func (b *builder) irreplaceable(address string) string {
+	switch {
+	case b.opt.Destroy:
+		return "a plan that destroys starts nothing again."
+	case b.kindOf[address] == KindTopic:
+		return "a topic has nothing that could be started again; only agents and the development broker have."
+	case !b.sel.has(b.whole(address)):
+		return "-target or -exclude leaves it out of this plan."
+	}
+	return ""
 }
 
 // checkAddresses reports addresses of the command line that mean nothing. flag is "-target".

@@ -22,6 +22,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		var cmd *cli.Command
 		front, back, cmd, rest = takeFlags(flags, commands, rest)
 		out = append(out, front...)
+		if cmd == nil && len(back) > 0 && back[0] == "help" && len(commands) == len(app.Commands) { // help plan: plan -help
+			return arrange(app, slices.Concat(out, back[1:], []string{"-help"}))
+		}
 		if cmd == nil {
 			return append(out, back...), nil
 		}
@@ -113,7 +116,7 @@ func (c *command) usageError(ctx *cli.Context, err error, _ bool) error {
 	return refuse("Unknown option", "There is no option -%s here. \"%s\" lists the options.", name, help)
 }
 
-func (c *command) unknownCommand(name string, commands []*cli.Command) error {
+func (c *command) unknownCommand(parent, name string, commands []*cli.Command) error {
 	var names []string
 	for _, cmd := range commands {
 		if !cmd.Hidden {
@@ -121,16 +124,16 @@ func (c *command) unknownCommand(name string, commands []*cli.Command) error {
 		}
 	}
 	if near := nearest(name, names); near != "" {
-		return refuse("Unknown command", "collect has no command %q. Did you mean %q?", name, near)
+		return refuse("Unknown command", "%s has no command %q. Did you mean %q?", parent, name, near)
 	}
-	return refuse("Unknown command", "collect has no command %q. \"collect -help\" lists the commands.", name)
+	return refuse("Unknown command", "%s has no command %q. \"%s -help\" lists the commands.", parent, name, parent)
 }
 
-// nearest finds the name that was probably meant.
+// nearest finds the name that was probably meant: most of it was written.
 func nearest(given string, names []string) string {
 	best, least := "", 3
 	for _, n := range names {
-		if d := levenshtein.Distance(given, n, nil); d < least && d < len(n) {
+		if d := levenshtein.Distance(given, n, nil); d < least && (d < 2 || 2*d < min(len(given), len(n))) && d < len(n) {
 			best, least = n, d
 		}
 	}

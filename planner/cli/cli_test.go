@@ -79,45 +79,6 @@ func TestOnlyYesApproves(t *testing.T) {
 	r.want(0, "Applied: 1 added", "apply")
 }
 
-func TestOptionsMayStandAnywhere(t *testing.T) {
-	r := newRig(t, oneAgent)
-	plan := filepath.Join(t.TempDir(), "plan")
-	r.want(0, "Saved the plan", "plan", "-out", plan)
-	r.want(1, "belongs to plan", "apply", plan, "-target=agent.a")
-	r.want(0, "Applied: 1 added", "apply", plan, "-parallelism", "2")
-	r.want(0, "0 to add", "plan", "-var", `names=["a","b"]`, "-var", "size=3")
-}
-
-func TestMistakesOnTheCommandLine(t *testing.T) {
-	r := newRig(t, oneAgent)
-	tests := map[string]struct {
-		args []string
-		want string
-	}{
-		"unknown command":           {[]string{"aply"}, `no command "aply". Did you mean "apply"?`},
-		"unknown subcommand":        {[]string{"state", "lst"}, `Did you mean "list"?`},
-		"unknown option":            {[]string{"plan", "-detailed-exitcod"}, "Did you mean -detailed-exitcode?"},
-		"unknown option, no guess":  {[]string{"plan", "-quux"}, `"collect plan -help" lists the options`},
-		"option without its value":  {[]string{"plan", "-out"}, "Wrong option"},
-		"bad value":                 {[]string{"apply", "-parallelism=x"}, "Wrong option"},
-		"-var without =":            {[]string{"plan", "-var", "size"}, "-var takes NAME=VALUE"},
-		"an argument too many":      {[]string{"plan", "detailed-exitcode"}, "does not take"},
-		"-chdir behind the command": {[]string{"plan", "-chdir=x"}, "stands before the command"},
-		"unknown variable":          {[]string{"plan", "-var", "sise=1"}, "size"},
-		"unknown target":            {[]string{"plan", "-target=agent.b"}, "Did you mean agent.a?"},
-		"unknown agent to run":      {[]string{"run", "agent.b"}, "Did you mean agent.a?"},
-		"unknown agent for logs":    {[]string{"logs", "agent.a"}, "Nothing was applied yet"},
-		"logs of nobody":            {[]string{"logs"}, "Give the address of an agent"},
-		"output before apply":       {[]string{"output", "size"}, "nothing was applied yet"},
-		"not a plan file":           {[]string{"apply", os.Args[0]}, "is not a plan file"},
-		"no such plan file":         {[]string{"apply", "nosuch"}, "no such file"},
-		"wrong directory":           {[]string{"-chdir=/nonexistent", "plan"}, "nonexistent"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) { r.want(1, tt.want, tt.args...) })
-	}
-}
-
 func TestSavedPlans(t *testing.T) {
 	r := newRig(t, oneAgent)
 	dir := t.TempDir()

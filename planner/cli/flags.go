@@ -61,6 +61,19 @@ func (c *command) planFlags() []cli.Flag {
 	)
 }
 
+// checkFigures refuses figures that mean nothing, before anything is done.
+func checkFigures(ctx *cli.Context) error {
+	for _, name := range []string{"lock-timeout", "wait"} {
+		if d := ctx.Duration(name); d < 0 {
+			return refuse("Wrong option", "-%s=%s: a time to wait is not negative.", name, d)
+		}
+	}
+	if n := ctx.Int("parallelism"); ctx.IsSet("parallelism") && n < 1 {
+		return refuse("Wrong option", "-parallelism=%d: there is at least one step at a time.", n)
+	}
+	return nil
+}
+
 func (c *command) applyFlags() []cli.Flag {
 	return append(c.planFlags(),
 		&cli.BoolFlag{Name: "auto-approve", Usage: "do not ask"},

@@ -208,7 +208,7 @@ func (c *command) app() *cli.App {
 		Commands: c.commands(),
 		Action: func(ctx *cli.Context) error {
 			if name := ctx.Args().First(); name != "" {
-				return c.unknownCommand(name, ctx.App.Commands)
+				return c.unknownCommand("collect", name, ctx.App.Commands)
 			}
 			return cli.ShowAppHelp(ctx)
 		},
@@ -223,6 +223,9 @@ func (c *command) app() *cli.App {
 func (c *command) dress(cmd *cli.Command) {
 	cmd.OnUsageError = c.usageError
 	cmd.HideHelpCommand = true
+	if len(cmd.Subcommands) == 0 {
+		cmd.Before = checkFigures
+	}
 	for _, sub := range cmd.Subcommands {
 		c.dress(sub)
 	}
@@ -230,7 +233,7 @@ func (c *command) dress(cmd *cli.Command) {
 		subs := cmd.Subcommands
 		cmd.Action = func(ctx *cli.Context) error {
 			if name := ctx.Args().First(); name != "" {
-				return c.unknownCommand(name, subs)
+				return c.unknownCommand(cmd.HelpName, name, subs)
 			}
 			return cli.ShowSubcommandHelp(ctx)
 		}

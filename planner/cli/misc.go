@@ -57,7 +57,7 @@ var allKinds = [...]schema.Kind{schema.Source, schema.Interceptor, schema.Channe
 
 func (c *command) listTypes(ctx *cli.Context) error {
 	if name := ctx.Args().First(); name != "" {
-		return c.unknownCommand(name, ctx.Command.Subcommands)
+		return c.unknownCommand(ctx.Command.HelpName, name, ctx.Command.Subcommands)
 	}
 	for _, kind := range allKinds {
 		if names := c.deps.Types.Names(kind); len(names) > 0 {

@@ -55,7 +55,7 @@ func (c *command) plan(ctx *cli.Context) error {
 	}
 	if out != "" {
 		if err := planner.WritePlan(out, p, s.key); err != nil {
-			return err
+			return refuse("Plan file cannot be written", "%s: %v.", out, cause(err))
 		}
 	}
 	s.showPlan(p, "plan")
@@ -94,6 +94,19 @@ func (s *session) makePlan(ctx *cli.Context, st *state.State, destroy bool) (*pl
 		p.Warnings = append(p.Warnings, fmt.Sprintf("last applied from %s%s", st.Root, commitClause(st.Commit)))
 	}
 	return p, kinds, nil
+}
+
+// cause gives what the system said of a file, without the names of the calls.
+func cause(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &link):
+		return link.Err
+	case errors.As(err, &path):
+		return path.Err
+	}
+	return err
 }
 
 func commitClause(commit string) string {

@@ -43,6 +43,10 @@ func (w *Writer) diagnostic(d *hcl.Diagnostic, files map[string]*hcl.File) {
 
 // snippet shows the line of a range with the part marked.
 func (w *Writer) snippet(r hcl.Range, f *hcl.File, style string) {
+	if f != nil && len(f.Bytes) == 0 { // nothing could be read of it
+		w.line("  on " + safe(r.Filename))
+		return
+	}
 	where := "  on " + safe(r.Filename) + " line " + strconv.Itoa(r.Start.Line)
 	if f == nil || len(f.Bytes) == 0 || r.Start.Byte < 0 || r.Start.Byte > len(f.Bytes) {
 		w.line(where)

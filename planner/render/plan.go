@@ -34,7 +34,7 @@ func (w *Writer) planHead(p *planner.Plan) {
 	n := len(p.Changes)
 	switch {
 	case n == 0 && !p.Differs():
-	case p.Destroy:
+	case p.Destroy && p.Differs():
 		w.line("collect will destroy ", plural(n, "object"), " of installation ", name, "; what was collected stays where it is")
 	case p.Installation.Fresh:
 		w.line("collect will create ", plural(n, "object"), " in installation ", name, " (data in ", safe(p.Installation.DataDir), ")")
@@ -78,7 +78,11 @@ func explained(a resource.Action) string {
 func (w *Writer) change(c *resource.Change) {
 	symbol, style := look(c.Action)
 	var notes []string
-	for _, s := range []string{explained(c.Action), safe(c.Reason), safe(c.Note)} {
+	meaning := explained(c.Action)
+	if c.Action == resource.Forget && c.Reason != "" { // the reason says why it is forgotten
+		meaning = "is only forgotten"
+	}
+	for _, s := range []string{meaning, safe(c.Reason), safe(c.Note)} {
 		if s != "" {
 			notes = append(notes, s)
 		}

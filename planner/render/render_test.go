@@ -285,3 +285,27 @@ func TestDiagnostics(t *testing.T) {
 		}, broken...), map[string]*hcl.File{"main.hcl": f, "broken.hcl": p.Files()["broken.hcl"]})
 	})
 }
+
+func TestAFileThatWasNotReadHasNoLine(t *testing.T) {
+	var b strings.Builder
+	New(&b, Options{}).Diagnostics(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "File cannot be read", Detail: "x.hclvars: no such file.", Subject: &hcl.Range{Filename: "x.hclvars", Start: hcl.InitialPos, End: hcl.InitialPos}}},
+		map[string]*hcl.File{"x.hclvars": {}})
+	if want := "Error: File cannot be read\n\n  on x.hclvars\n\nx.hclvars: no such file.\n"; b.String() != want {
+		t.Errorf("got:\n%s", b.String())
+	}
+}
+
+func TestAForgottenObjectSaysWhy(t *testing.T) {
+	var b strings.Builder
+	New(&b, Options{}).Plan(&planner.Plan{Changes: []*resource.Change{{Address: "agent.a", Action: resource.Forget, Reason: "its creation was interrupted"}}})
+	if got := b.String(); !strings.Contains(got, "is only forgotten; its creation was interrupted") || strings.Contains(got, "not declared") {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+func TestFactsAreNumbersThatCanBeRead(t *testing.T) {
+	got := figures(api.Component{Kind: schema.Source, Facts: []api.Fact{{Label: "complete", Value: "2160100", Unit: "lines"}, {Label: "last file", Value: "a.log"}}})
+	if !strings.HasSuffix(got, "complete 2,160,100 lines, last file a.log") {
+		t.Errorf("got %q", got)
+	}
+}

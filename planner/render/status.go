@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -251,7 +252,11 @@ func figures(c api.Component) string {
 		}
 	}
 	for _, f := range c.Facts {
-		more = append(more, strings.TrimSpace(safe(f.Label+" "+f.Value+" "+f.Unit)))
+		v := f.Value
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+			v = resource.Number(n)
+		}
+		more = append(more, strings.TrimSpace(safe(f.Label+" "+v+" "+f.Unit)))
 	}
 	return s + strings.Join(more, ", ")
 }
