@@ -355,3 +355,52 @@ func (d renameDir) RenameNew(name string, _ flow.Dir, newName string) error {
 	}
 	return d.Dir.RenameNew(name, d.Dir, newName)
 }
+
+// Positions count bytes in one format and records in another: a file that was begun in one is begun anew in the other.
+func TestAFileIsBegunAnewWhenTheFormatChanges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := providertest.Env(t)
+	env.Batch.MaxEvents = 10
+	text, _ := numbered(0, 100)
+	put(t, dir, "a", text)
+	cfg := config(dir)
+	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(2)
+	r := providertest.Start(t, newSource(t, cfg, env), out)
+	out.Wait(20)
+	out.Ack(1, flow.Durable)
+	out.Wait(30)
+	r.Stop()
+	out.Ack(-1, flow.Abandoned)
+	env = again(env)
+	cfg.Format = "whole"
+	next, r := follow(t, cfg, env)
+	next.Wait(1)
+	untilNames(t, dir, "a.COMPLETED")
+	r.Stop()
+	if e := next.Events()[0]; e.Body != text || e.From != 0 {
+		t.Errorf("%d bytes from %d, want all %d", len(e.Body), e.From, len(text))
+	}
+	if keys := env.Positions.Keys(); len(keys) != 0 {
+		t.Errorf("keys are left: %v", keys)
+	}
+}
+
+// What was set aside because the format was the wrong one is read once that is mended.
+func TestAFileOfTheWrongFormatIsReadInTheRightOne(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := providertest.Env(t)
+	cfg := config(dir)
+	cfg.Format = "avro"
+	put(t, dir, "a", "1\n2\n")
+	_, r := follow(t, cfg, env)
+	providertest.Until(t, "the file is set aside", func() bool { return strings.Contains(env.Stats.Snapshot().LastError, "set aside") })
+	r.Stop()
+	cfg.Format = "line"
+	out, r := follow(t, cfg, again(env))
+	out.Wait(2)
+	untilNames(t, dir, "a.COMPLETED")
+	r.Stop()
+	equal(t, []string{"1", "2"}, out.Bodies())
+}

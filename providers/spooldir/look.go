@@ -192,13 +192,14 @@ func (s *Source) take(c candidate) (*job, error) {
 			return nil, err
 		}
 		delete(s.noted, id)
-		if !same {
+		// Positions of one format mean nothing in another one.
+		if other := j.note.Format != s.cfg.Format && j.note.State != stateDone; !same || other {
 			s.env.Positions.Forget(j.key)
 			j = nil
 		}
 	}
 	if j == nil {
-		j = &job{key: watched.NewKey(s.env.Rand), note: &watched.Note{Name: c.path(), State: stateReading}}
+		j = &job{key: watched.NewKey(s.env.Rand), note: &watched.Note{Name: c.path(), State: stateReading, Format: s.cfg.Format}}
 		j.note.Size, j.note.ModTime = info.Size, info.ModTime.UnixNano()
 		if err := j.note.LearnHead(h); err != nil {
 			return nil, err

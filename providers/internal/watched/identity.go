@@ -19,21 +19,22 @@ const (
 
 // Note is what is remembered of a file, beside its position.
 type Note struct {
-	Path    string `json:"path"`          // where it is
-	Name    string `json:"name"`          // under which name it was found first: event.meta.file
-	Dev     uint64 `json:"dev"`           // device
-	Ino     uint64 `json:"ino"`           // inode
-	Head    string `json:"head"`          // hash of the first bytes
-	HeadLen int    `json:"head_len"`      // how many
-	Tail    string `json:"tail"`          // hash of the last bytes before TailAt
-	TailAt  int64  `json:"tail_at"`       // a position that was read
-	Start   int64  `json:"start"`         // where reading began
-	Packed  bool   `json:"packed"`        // compressed; positions count what comes out
-	Size    int64  `json:"size"`          // for files that must not change: size
-	ModTime int64  `json:"mtime"`         // and time of the last change, in ns
-	State   string `json:"state"`         // for files that are read once
-	Why     string `json:"why,omitempty"` // the reason for the state
-	Gone    int64  `json:"gone"`          // when it was missed first, in s
+	Path    string `json:"path"`             // where it is
+	Name    string `json:"name"`             // under which name it was found first: event.meta.file
+	Dev     uint64 `json:"dev"`              // device
+	Ino     uint64 `json:"ino"`              // inode
+	Head    string `json:"head"`             // hash of the first bytes
+	HeadLen int    `json:"head_len"`         // how many
+	Tail    string `json:"tail"`             // hash of the last bytes before TailAt
+	TailAt  int64  `json:"tail_at"`          // a position that was read
+	Start   int64  `json:"start"`            // where reading began
+	Packed  bool   `json:"packed"`           // compressed; positions count what comes out
+	Size    int64  `json:"size"`             // for files that must not change: size
+	ModTime int64  `json:"mtime"`            // and time of the last change, in ns
+	State   string `json:"state"`            // for files that are read once
+	Format  string `json:"format,omitempty"` // what positions count, where there is a choice
+	Why     string `json:"why,omitempty"`    // the reason for the state
+	Gone    int64  `json:"gone"`             // when it was missed first, in s
 }
 
 // Encode gives the form that is stored.
