@@ -23,5 +23,9 @@
 // # State
 //
 // Two files in the component's directory: "intent", JSON with a checksum, replaced atomically; "temps", one line for each temporary
-// file made since, so that a crash leaves none behind.
+// file that may exist, so that a crash leaves none behind.
+//
+// A run that was killed leaves more than is durable: an intent, directories, renames and removals that everybody sees and that a power
+// cut takes back. So each run makes durable what it finds before it relies on it: the component's directory before it reads the
+// intent, a directory before it makes the first file there, removals before their names leave the list.
 package roll
