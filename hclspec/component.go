@@ -193,9 +193,20 @@ func (l *loader) check(def *schema.Type, cfg schema.Config, d *decoding, cont *c
 	if def.Check == nil || d.unknown || d.broken {
 		return
 	}
-	if err := def.Check(cfg); err != nil {
+	for _, err := range separate(def.Check(cfg)) {
 		l.objection(err, d, cont)
 	}
+}
+
+// separate gives the errors that were joined.
+func separate(err error) []error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // objection reports what the code of a component says of its arguments, at the argument that it begins with.

@@ -1,6 +1,9 @@
 package expr
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 // TestConditionalsOfListsAndObjects compiles conditionals whose two results have types that Go cannot compare.
 func TestConditionalsOfListsAndObjects(t *testing.T) {
@@ -19,5 +22,13 @@ func TestConditionalsOfListsAndObjects(t *testing.T) {
 		if err != nil || string(b) != want {
 			t.Errorf("%s: got %q, %v, want %s", src, b, err, want)
 		}
+	}
+}
+
+func TestTheGeneralWayAnswersWhereTheQuickOneIsNotSure(t *testing.T) {
+	t.Parallel()
+	m, _, err := compilePattern(`[a-w]+x`)
+	if err != nil || m.fast == nil || m.match(bytes.Repeat([]byte("a"), 1<<20)) {
+		t.Error("a million beginnings without an end are no match", err)
 	}
 }

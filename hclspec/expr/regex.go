@@ -10,6 +10,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/scan"
 )
 
 // maxPattern bounds the source of a regular expression.
@@ -18,7 +20,7 @@ const maxPattern = 4 << 10
 // matcher is a compiled pattern: the standard library's, and for patterns that need no search among alternatives a quicker one.
 type matcher struct {
 	re    func() *regexp.Regexp // compiled when it is needed for the first time: the quick way seldom needs it
-	fast  *scanner              // nil: re is used
+	fast  *scan.Scanner         // nil: re is used
 	names map[string]int
 	n     int // number of groups
 	err   *EventError
@@ -41,7 +43,7 @@ func compilePattern(src string) (*matcher, cty.Type, error) {
 	m := &matcher{n: tree.MaxCap(), err: &EventError{Reason: fmt.Sprintf("the pattern %q does not match", src)}}
 	m.re = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(src) })
 	t, err := m.groups(tree.CapNames())
-	m.fast = newScanner(tree)
+	m.fast = scan.New(tree)
 	return m, t, err
 }
 
@@ -79,7 +81,7 @@ func (m *matcher) group(name string) (int, bool) {
 
 func (m *matcher) match(b []byte) bool {
 	if m.fast != nil {
-		if ok, sure := m.fast.match(b); sure {
+		if ok, sure := m.fast.Match(b); sure {
 			return ok
 		}
 	}
@@ -89,7 +91,10 @@ func (m *matcher) match(b []byte) bool {
 // find gives the places of the match and its groups, valid until the next call.
 func (m *matcher) find(b []byte, s *Scratch) []int {
 	if m.fast != nil {
-		if caps, sure := m.fast.find(b, s); sure {
+		if n := m.fast.Slots(); cap(s.ints) < n {
+			s.ints = make([]int, n)
+		}
+		if caps, sure := m.fast.Find(b, s.ints); sure {
 			return caps
 		}
 	}

@@ -1,4 +1,4 @@
-package expr
+package scan
 
 import (
 	"regexp/syntax"
