@@ -35,28 +35,33 @@ func About() schema.About {
 // maxPartitions is far above what one topic should have; more is a slip of the hand.
 const maxPartitions = 10_000
 
-// Validate checks everything that the brokers would refuse, without asking them: the development broker takes what Kafka does not.
+// Validate checks everything that the brokers would refuse, without asking them: the development broker takes what Kafka does not. Its
+// error joins all that is wrong, each beginning with its argument.
 func (c Config) Validate() error {
+	var errs []error
 	if c.Name != "" {
 		if err := kafkaclient.CheckTopicName(c.Name); err != nil {
-			return fmt.Errorf("name: %w", err)
+			errs = append(errs, fmt.Errorf("name: %w", err))
 		}
 	}
 	if c.Partitions < 1 || c.Partitions > maxPartitions {
-		return fmt.Errorf("partitions must be between 1 and %d, not %d", maxPartitions, c.Partitions)
+		errs = append(errs, fmt.Errorf("partitions must be between 1 and %d, not %d", maxPartitions, c.Partitions))
 	}
 	if c.ReplicationFactor < 0 || c.ReplicationFactor > 32767 {
-		return fmt.Errorf("replication_factor must be at least 1, not %d", c.ReplicationFactor)
+		errs = append(errs, fmt.Errorf("replication_factor must be at least 1, not %d", c.ReplicationFactor))
 	}
 	for _, key := range keys(c.Config) {
 		if err := checkSetting(key, c.Config[key]); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	if err := c.Provider.Validate(); err != nil {
-		return fmt.Errorf("provider: %w", err)
+	if err := c.checkTogether(); err != nil {
+		errs = append(errs, err)
 	}
-	return c.checkTogether()
+	if err := c.Provider.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("provider: %w", err))
+	}
+	return errors.Join(errs...)
 }
 
 // checkTogether finds settings that contradict each other.

@@ -363,6 +363,12 @@ func TestWrongTopicsAreRefusedOffline(t *testing.T) {
 			}
 		})
 	}
+	all := with(func(c *Config) {
+		c.Name, c.Partitions, c.Config = "a b", 0, map[string]string{"retention.m": "1", "segment.ms": "x"}
+	}).Validate()
+	if joined, ok := all.(interface{ Unwrap() []error }); !ok || len(joined.Unwrap()) != 4 {
+		t.Errorf("not all that is wrong is told: %v", all)
+	}
 	if err := conf("retention.ms", "-1", "cleanup.policy", "compact", "min.cleanable.dirty.ratio", "0.5", "preallocate", "true").Validate(); err != nil {
 		t.Error(err)
 	}

@@ -175,13 +175,13 @@ func CheckTopicName(name string) error {
 	case name == "" || name == "." || name == "..":
 		return fmt.Errorf("%q is not a topic name", name)
 	case len(name) > 249:
-		return errors.New("a topic name has at most 249 characters")
+		return fmt.Errorf("%.20q… has %d characters, and a topic name at most 249", name, len(name))
 	case strings.HasPrefix(name, "__"):
-		return fmt.Errorf("topic %q is the brokers' own", name)
+		return fmt.Errorf("%q is one of the brokers' own topics", name)
 	}
 	for _, c := range []byte(name) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
-			return fmt.Errorf("topic name %q may only have letters, digits, \".\", \"_\" and \"-\"", name)
+			return fmt.Errorf("%q may only have letters, digits, \".\", \"_\" and \"-\"", name)
 		}
 	}
 	return nil
