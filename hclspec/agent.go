@@ -25,7 +25,7 @@ func (l *loader) buildAgent(inst *instance) {
 	set := d.block(inst.cont, part{l.settingsOf(schema.Agent)})[0]
 	a.Spec = schema.AgentSpec{Version: schema.SpecVersion, Address: inst.addr, Settings: set, At: posOf(inst.res.block.DefRange())}
 	l.checkEnv(set, own)
-	if len(inst.components) == 0 && inst.state == done && !inst.cont.open {
+	if inst.state == done && !inst.cont.open && !hasParts(inst.cont) {
 		l.warn(inst.res.block.DefRange(), "Agent without parts", "Agent %q declares no source, channel or sink, so it does nothing.", inst.res.name)
 	}
 	w := &wiring{l: l, inst: inst, own: own, spec: &a.Spec, unsure: inst.phantom || inst.state == failed}
@@ -43,6 +43,16 @@ func (l *loader) buildAgent(inst *instance) {
 	if !inst.phantom {
 		l.cfg.Agents = append(l.cfg.Agents, a)
 	}
+}
+
+// hasParts says whether an agent holds any block of its own, be it wrong.
+func hasParts(c *contents) bool {
+	for _, b := range c.blocks {
+		if b.typ != "lifecycle" && b.typ != "metrics" {
+			return true
+		}
+	}
+	return false
 }
 
 // checkEnv refuses names that no environment can hold.
