@@ -58,7 +58,12 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		return servertest.Main(m)
+		code := servertest.Main(m)
+		if left := named(dir, "cmdline", "environ"); len(left) > 0 {
+			fmt.Fprintln(os.Stderr, "left after all tests: processes", left)
+			return 1
+		}
+		return code
 	}())
 }
 
@@ -143,22 +148,8 @@ func setup(env *testscript.Env) error {
 	env.Setenv("EXAMPLES", filepath.Join(root, "examples"))
 	env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("HOME", env.WorkDir)
-	env.Defer(func() {
-		// Until nothing is there twice: what is killed first may have started another.
-		clean := 0
-		poll(10*time.Second, func() bool {
-			pids := named(data, "cmdline", "environ")
-			for _, pid := range pids {
-				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
-			}
-			clean++
-			if len(pids) > 0 {
-				clean = 0
-			}
-			return clean == 2
-		})
-		_ = os.RemoveAll(run)
-	})
+	temp := env.Getenv("TMPDIR")
+	env.Defer(func() { cleanUp(env.T(), data, run, temp) })
 	return nil
 }
 

@@ -36,8 +36,8 @@ func newPlace(t *testing.T, main string) *place {
 	p.data = filepath.Join(p.dir, "data")
 	p.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "COLLECT_DATA_DIR=" + p.data, "XDG_RUNTIME_DIR=" + run}
 	t.Cleanup(func() {
-		for _, pid := range processes(p.data) {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+		if !endAll(p.data) {
+			t.Error("processes cannot be ended")
 		}
 		_ = os.RemoveAll(run)
 	})
