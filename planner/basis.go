@@ -48,7 +48,9 @@ func CheckBasis(ctx context.Context, p *Plan, st *state.State, kinds []resource.
 	}
 	var stale []string
 	for _, c := range p.Changes {
-		if now[c.Address] != c.Basis {
+		// To start something again is done once: afterwards it looks as before.
+		again := c.Action == resource.Replace && st.Serial != p.Serial
+		if now[c.Address] != c.Basis || again {
 			stale = append(stale, c.Address)
 		}
 	}

@@ -357,6 +357,21 @@ func TestReplaceKeepsOthersAlone(t *testing.T) {
 	if n := p.Count(); n.Change != 1 || n.Add+n.Destroy != 0 {
 		t.Errorf("count %+v", n)
 	}
+	check := func() error {
+		st, err := state.Load(r.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return CheckBasis(t.Context(), p, st, r.wrapped())
+	}
+	if err := check(); err != nil {
+		t.Errorf("before it is carried out: %v", err)
+	}
+	r.apply(p, ApplyOptions{})
+	var stale *StaleError
+	if err := check(); !errors.As(err, &stale) {
+		t.Errorf("a saved plan starts an agent again only once, got %v", err)
+	}
 }
 
 func TestUndeclaredKindIsAnError(t *testing.T) {

@@ -51,17 +51,22 @@ func (c *command) load() (*session, error) {
 
 // evaluate loads the configuration with the key that the data directory has, or a temporary one.
 func (s *session) evaluate() error {
+	var nowhere error
 	cfg, diags := hclspec.Load(hclspec.Options{
 		Dir: s.directory(), Types: s.deps.Types, Values: s.vars.values, Environ: s.env, Version: s.deps.Version,
 		DataDir: func(name, declared string) (string, error) {
 			dir, err := s.dataDir(name, declared)
 			if err != nil {
+				nowhere = err
 				return "", err
 			}
 			return dir, s.findKey(dir)
 		},
 		Fingerprint: func(secret string) string { return s.key.Fingerprint(secret) },
 	})
+	if nowhere != nil { // whatever depends on path.data is only a consequence
+		return refuse("Data directory cannot be used", "%s", sentence(nowhere.Error()))
+	}
 	if diags.HasErrors() {
 		return &diagError{diags: diags, files: cfg.Files}
 	}
@@ -113,7 +118,7 @@ func (c *command) dataDir(name, declared string) (string, error) {
 	case c.getenv("HOME") != "":
 		dir = filepath.Join(c.getenv("HOME"), ".local", "state", "collect", name)
 	default:
-		return "", errors.New("neither COLLECT_DATA_DIR nor HOME is set, so there is no place for data")
+		return "", errors.New("neither COLLECT_DATA_DIR nor HOME is set, so there is no place for data: set COLLECT_DATA_DIR")
 	}
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(base, dir)
@@ -202,11 +207,12 @@ type place struct {
 func (c *command) find() (*place, error) {
 	p := &place{}
 	data := ""
+	var nowhere error
 	cfg, diags := hclspec.Load(hclspec.Options{
 		Dir: c.directory(), Types: c.deps.Types, Values: c.vars.values, Environ: c.env, Partial: true, Version: c.deps.Version,
 		DataDir: func(name, declared string) (string, error) {
 			dir, err := c.dataDir(name, declared)
-			p.name, p.own, data = name, name, dir
+			p.name, p.own, data, nowhere = name, name, dir, err
 			return dir, err
 		},
 		Fingerprint: func(string) string { return "" },
@@ -218,6 +224,9 @@ func (c *command) find() (*place, error) {
 		}
 		data = dir
 	}
+	if nowhere != nil {
+		return nil, refuse("Data directory cannot be used", "%s", sentence(nowhere.Error()))
+	}
 	if data == "" {
 		return nil, &diagError{diags: diags, files: cfg.Files}
 	}
@@ -225,7 +234,7 @@ func (c *command) find() (*place, error) {
 	p.layout = api.NewLayout(data, c.getenv("XDG_RUNTIME_DIR"))
 	own := state.Myself(p.name, true, cfg.Root)
 	if had, fresh, err := state.Check(data, own); err != nil {
-		if c.getenv("COLLECT_DATA_DIR") == "" || had.UID != own.UID {
+		if c.getenv("COLLECT_DATA_DIR") == "" || had.Name == "" || had.UID != own.UID { // without a name nothing in it is believed
 			return nil, refuse("Data directory cannot be used", "%s", sentence(err.Error()))
 		}
 		p.name = had.Name // the directory was named; it says itself whose it is

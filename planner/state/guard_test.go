@@ -149,6 +149,9 @@ func TestForeignDataDirectoriesAreRefused(t *testing.T) {
 		"below a sticky directory": {dir: func(t *testing.T) string {
 			return filepath.Join(mode(t, filepath.Join(base, "sticky"), 0o777|os.ModeSticky), "data")
 		}},
+		"a link to an installation": {dir: func(t *testing.T) string { return link(t, t.TempDir(), made(t)) }, err: "is a link: name the directory itself"},
+		"a link to nothing":         {dir: func(t *testing.T) string { return link(t, t.TempDir(), "/nonexistent/x") }, err: "is a link"},
+		"below a link":              {dir: func(t *testing.T) string { return filepath.Join(link(t, t.TempDir(), t.TempDir()), "data") }},
 		"through a link to what others write": {dir: func(t *testing.T) string {
 			return filepath.Join(link(t, base, mode(t, filepath.Join(base, "open3"), 0o777)), "data")
 		}, err: "link is writable by other users"},

@@ -60,12 +60,14 @@ func Check(dir string, want Owner) (had Owner, fresh bool, err error) {
 	if err := checkAncestors(dir, want.UID); err != nil {
 		return had, false, err
 	}
-	info, err := os.Stat(dir)
+	info, err := os.Lstat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return had, true, nil
 	case err != nil:
 		return had, false, fmt.Errorf("data directory: %w", err)
+	case info.Mode()&fs.ModeSymlink != 0: // under two names it would be two installations: paths in plans, sockets of processes
+		return had, false, fmt.Errorf("data directory %s is a link: name the directory itself, with COLLECT_DATA_DIR or collect { data_dir }%s", dir, leadsTo(dir))
 	case !info.IsDir():
 		return had, false, fmt.Errorf("data directory %s is not a directory", dir)
 	}
@@ -86,6 +88,14 @@ func Check(dir string, want Owner) (had Owner, fresh bool, err error) {
 		return had, false, fmt.Errorf("%s cannot be read: %w", filepath.Join(dir, "owner.json"), err)
 	}
 	return had, false, had.admits(dir, want)
+}
+
+// leadsTo says where a link leads.
+func leadsTo(link string) string {
+	if aim, err := filepath.EvalSymlinks(link); err == nil {
+		return " (it leads to " + aim + ")"
+	}
+	return ""
 }
 
 func (had Owner) admits(dir string, want Owner) error {

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestWithoutAPlaceForDataThereIsOneError(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root has a place without HOME")
+	}
+	r := newRig(t, oneAgent+"\nlocals { x = \"${path.data}/x\" }\n")
+	r.env = slices.DeleteFunc(r.env, func(s string) bool { return strings.HasPrefix(s, "HOME=") || strings.HasPrefix(s, "COLLECT_DATA_DIR=") })
+	for _, args := range [][]string{{"plan"}, {"status"}, {"output"}} {
+		got := r.want(1, "no place for data: set COLLECT_DATA_DIR", args...)
+		if strings.Count(got.err, "Error:") != 1 {
+			t.Errorf("%s: one cause, one error:\n%s", args, got.err)
+		}
+	}
+}
+
+// Whoever may write into a data directory may plant sockets in it: nothing that looks at it talks to them.
+func TestAnUnsafeDataDirectoryIsNotLookedAt(t *testing.T) {
+	r := newRig(t, oneAgent)
+	if err := os.Mkdir(r.data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(r.data, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"plan"}, {"status"}, {"output"}, {"show"}, {"logs", "agent.a"}, {"state", "list"}} {
+		r.want(1, "is writable by other users", args...)
+	}
+}
+
+func TestALinkIsNoDataDirectory(t *testing.T) {
+	r := newRig(t, oneAgent)
+	if err := os.Symlink(t.TempDir(), r.data); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"plan"}, {"apply", "-auto-approve"}, {"destroy", "-auto-approve"}, {"status"}} {
+		r.want(1, "is a link: name the directory itself", args...)
+	}
+}
