@@ -70,21 +70,22 @@ func (f *file) closeHandle() {
 	}
 }
 
-// learn brings the note up to date. Without a handle it stays as it is.
-func (f *file) learn() {
+// learn brings the note up to date. Without a handle, or after an error, it stays as it is, and an old note is right, too.
+func (f *file) learn() error {
 	if f.h == nil {
-		return
+		return nil
 	}
 	f.note.Path = f.path()
-	if f.note.LearnHead(f.src()) != nil {
-		return // an old note is right, too
+	if err := f.note.LearnHead(f.src()); err != nil {
+		return err
 	}
 	if f.tailAt == f.rd.Off && f.tailAt > 0 && !f.note.Packed { // as it was when it was read: the file may have been cut since
 		f.note.SetTail(f.tail, f.tailAt)
-	} else if f.note.LearnTail(f.src(), f.identifiedAt()) != nil {
-		return
+	} else if err := f.note.LearnTail(f.src(), f.identifiedAt()); err != nil {
+		return err
 	}
 	f.dirty = false
+	return nil
 }
 
 // identifiedAt is the position before which bytes are noted to know the file by: the one that was read to; for a new file its
@@ -365,7 +366,7 @@ func (s *Source) rest(f *file) {
 		return
 	}
 	if f.dirty && f.saved {
-		f.learn()
+		_ = f.learn() // the note may be older than what was read
 		s.env.Positions.Note(f.rd.Key, f.note.Encode())
 	}
 	f.closeHandle()

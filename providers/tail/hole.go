@@ -3,6 +3,8 @@ package tail
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 
 	"collect/providers/internal/watched"
 )
@@ -13,15 +15,15 @@ func (s *Source) skipHole(ctx context.Context, f *file) error {
 	if !f.anew || f.rd.Off > 0 || f.note.Packed || s.cfg.Encoding == "utf-16" || s.cfg.Encoding == "utf-16be" {
 		return nil
 	}
-	if err := s.openHandle(f); err != nil {
-		return nil //nolint:nilerr // reading tells of it
-	}
 	buf := make([]byte, 64<<10)
 	for at := int64(0); at < f.size; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, _ := f.h.ReadAt(buf[:min(int64(len(buf)), f.size-at)], at) // reading the lines tells of an error
+		n, err := f.h.ReadAt(buf[:min(int64(len(buf)), f.size-at)], at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
 		zero := n - len(bytes.TrimLeft(buf[:n], "\x00"))
 		at += int64(zero)
 		switch {

@@ -83,7 +83,7 @@ func (s *Source) rememberStart(ctx context.Context) error {
 	}
 	for _, f := range s.order {
 		if f.known {
-			f.learn()
+			_ = f.learn() // the note may be older than what was read
 			s.env.Positions.Note(f.rd.Key, f.note.Encode())
 			f.saved = true
 		}
@@ -224,7 +224,7 @@ func (f *file) mayBegin(begin []byte) bool {
 // copies compares f with a file that is being followed.
 func (s *Source) copies(f, o *file, content *watched.Content) (bool, error) {
 	if f.note.Packed || f.size >= o.rd.Off {
-		if o.learn(); !o.note.Distinctive() {
+		if o.learn() != nil || !o.note.Distinctive() {
 			return false, nil
 		}
 		return content.Is(o.note)
@@ -276,7 +276,7 @@ func (s *Source) drop(f *file) {
 		keep, f.note.State = keepDeleted, stateDeleted
 	}
 	if f.saved {
-		f.learn()
+		_ = f.learn() // the note may be older than what was read
 	}
 	s.leave(f)
 	s.lose(f, keep)

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"collect/providers/internal/watched"
 	"collect/providers/providertest"
 	"collect/runtime/flow"
 )
@@ -169,4 +171,35 @@ func TestAReadErrorDoesNotLoseAFileThatWasMovedAway(t *testing.T) {
 	})
 	r.Stop()
 	equal(t, want, out.Bodies())
+}
+
+// Whatever cannot be read at first: when the first event of a file is emitted, what the file is known by is durable.
+func TestAFileIsKnownBeforeItsFirstEvent(t *testing.T) {
+	t.Parallel()
+	for fails := range int32(5) {
+		t.Run(fmt.Sprint(fails, " reads fail"), func(t *testing.T) {
+			t.Parallel()
+			name := filepath.Join(t.TempDir(), "app.log")
+			env := providertest.Env(t)
+			faulty := &faultyFS{FS: env.FS}
+			env.FS = faulty
+			faulty.read.Store(fails)
+			text, want := numbered(0, 100)
+			appendTo(t, name, text)
+			pos := env.Positions.(*providertest.Positions)
+			out := providertest.NewOut(t, pos).Hold(1)
+			r := providertest.Start(t, newSource(t, config(name), env), out)
+			out.Wait(100)
+			saved := pos.Killed()
+			out.Ack(-1, flow.Durable)
+			r.Stop()
+			equal(t, want, out.Bodies())
+			for _, key := range saved.Keys() {
+				_, raw, _ := saved.Frontier(key)
+				if note, err := watched.DecodeNote(raw); err != nil || !note.Distinctive() {
+					t.Errorf("the note is %s (%v)", raw, err)
+				}
+			}
+		})
+	}
 }

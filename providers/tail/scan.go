@@ -29,6 +29,12 @@ func (s *Source) scanDue() bool {
 	if since >= fullScanPause || s.tree.Missing() && since >= minScanPause {
 		return true
 	}
+	if s.failed { // the folder need not change for a file to be readable again
+		if since >= max(pollPause, 20*s.scanCost) {
+			return true
+		}
+		s.wake(s.scanned.Add(max(pollPause, 20*s.scanCost)))
+	}
 	if since < max(minScanPause, 20*s.scanCost) {
 		s.wake(s.scanned.Add(max(minScanPause, 20*s.scanCost)))
 		return false
@@ -109,8 +115,10 @@ func (s *Source) update(seen map[watched.ID]found, now time.Time) {
 			f.rotated = now
 		}
 	}
+	s.failed = false
 	for _, at := range s.fresh(seen) {
 		if _, err := s.adopt(at, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.failed = s.failed || !errors.Is(err, watched.ErrRefused)
 			s.report(path.Join(at.dir.Dir.Path(), at.info.Name), err)
 		}
 	}

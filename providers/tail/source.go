@@ -35,6 +35,7 @@ type Source struct {
 	restart bool                 // an earlier run left notes
 
 	told     counts
+	failed   bool // the last scan came upon a file that cannot be read just now
 	scanned  time.Time
 	scanCost time.Duration
 	due      time.Time // something waits for this time; zero: nothing
@@ -211,7 +212,7 @@ func (s *Source) wake(at time.Time) {
 
 // read takes a batch from each file in turn until all that is ready was read. Small pieces of many files share a batch.
 func (s *Source) read(ctx context.Context, out flow.Emitter, ready []*file, bytes int64) (progress bool, err error) {
-	if err := s.introduce(ctx, ready); err != nil {
+	if ready, err = s.introduce(ctx, ready); err != nil {
 		return false, err
 	}
 	var b *flow.Batch
@@ -298,29 +299,46 @@ func (s *Source) isDone(key string, l *ledger) bool {
 }
 
 // introduce makes the keys of new files durable before anything of them is emitted: else a crash would leave events in channels
-// whose key nobody knows, and the file would be read again under another one.
-func (s *Source) introduce(ctx context.Context, ready []*file) error {
-	fresh := false
+// whose key nobody knows, and the file would be read again under another one. A file of which nothing can be noted to know it by has to wait. It gives the others.
+func (s *Source) introduce(ctx context.Context, ready []*file) ([]*file, error) {
+	fresh, known := false, ready[:0]
 	for _, f := range ready {
 		if !f.saved {
-			if err := s.skipHole(ctx, f); err != nil {
-				return err
+			if err := s.know(ctx, f); ctx.Err() != nil {
+				return nil, err
+			} else if err != nil {
+				if !errors.Is(err, fs.ErrNotExist) { // else the next scan finds out
+					s.trouble(f, err)
+				}
+				continue
 			}
-			f.learn()
 			s.env.Positions.Note(f.rd.Key, f.note.Encode())
 			fresh = true
 		}
+		known = append(known, f)
 	}
 	if !fresh {
-		return nil
+		return known, nil
 	}
 	if err := s.env.Positions.Save(ctx); err != nil {
-		return fmt.Errorf("save the positions of new files: %w", err)
+		return nil, fmt.Errorf("save the positions of new files: %w", err)
 	}
-	for _, f := range ready {
+	for _, f := range known {
 		f.saved = true
 	}
-	return nil
+	return known, nil
+}
+
+// know makes the note of a new file.
+func (s *Source) know(ctx context.Context, f *file) error {
+	if err := s.openHandle(f); err != nil {
+		return err
+	}
+	defer s.spare(f)
+	if err := s.skipHole(ctx, f); err != nil {
+		return err
+	}
+	return f.learn()
 }
 
 // saveNotes hands changed notes over, at most once a second.
@@ -333,7 +351,7 @@ func (s *Source) saveNotes(now bool) {
 		if !f.saved || !f.dirty {
 			continue
 		}
-		if f.learn(); f.dirty { // it could not be read just now
+		if f.learn() != nil || f.dirty { // it could not be read just now
 			continue
 		}
 		s.env.Positions.Note(f.rd.Key, f.note.Encode())
