@@ -126,6 +126,23 @@ func (p *progress) committed() uint64 {
 	return n
 }
 
+// within gives how many events are committed beyond the frontier in frames that follow the first "from" events of the channel and end with
+// its "to"-th. First and last are these frames.
+func (p *progress) within(first, last, from, to uint64) (n uint64) {
+	for _, s := range p.spans {
+		if s.hi < first || s.lo > last {
+			continue
+		}
+		begin, end := s.after-s.events, s.after
+		if s.after == 0 || s.lo >= first && s.hi <= last {
+			n += s.events
+			continue
+		}
+		n += min(end, to) - min(max(begin, from), min(end, to))
+	}
+	return min(n, to-from)
+}
+
 // highest gives the highest frame that is committed.
 func (p *progress) highest() uint64 {
 	if n := len(p.spans); n > 0 {

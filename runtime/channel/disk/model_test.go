@@ -70,6 +70,45 @@ func TestWhatWasCommittedAheadIsNotCommittedAgain(t *testing.T) {
 	commit(fourth)
 }
 
+// A segment goes when all its frames are committed, also when the consumer has not passed those that it committed ahead in an earlier run:
+// that is no gap.
+func TestASegmentThatWasCommittedAheadLeavesNoGap(t *testing.T) {
+	t.Parallel()
+	m := &model{bench: newBench(t), leases: map[uint64]flow.Lease{}, sizes: map[uint64]int{}}
+	m.cfg.SegmentSize, m.cfg.MaxSize = 4<<10, 1<<20
+	m.open()
+	defer m.done()
+	take := func() flow.Lease {
+		l, err := m.k.Take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Batch().Release()
+		return l
+	}
+	commit := func(l flow.Lease) {
+		if err := l.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []int{2, 34} {
+		m.bench.put(n)
+		m.settled()
+	}
+	m.leases[0] = take()
+	commit(take())
+	m.reopen(nil)
+	commit(take())
+	for range 3 {
+		m.bench.put(40)
+		m.settled()
+		commit(take())
+	}
+	if s := m.ch.Stats(); s.Events != 0 || s.Damaged != 0 || s.LastErr != "" {
+		t.Errorf("at rest: %+v", s)
+	}
+}
+
 type model struct {
 	*bench
 	left   []uint64              // first events of the frames that are neither committed nor leased, in order

@@ -183,10 +183,11 @@ func (k *consumer) locate() (seg *segment, last uint64, limit int64) {
 // gap counts the events between the next frame and a segment. The caller holds the channel's mutex.
 func (k *consumer) gap(following *segment) {
 	before, known := k.before, k.known
-	if !known && k.next == k.p.frontier+1 {
+	if k.next <= k.p.frontier+1 { // a segment whose frames are all committed goes rightly
 		before, known = k.p.events, true
 	}
-	events := max(following.head.before, before) - before
+	after := max(following.head.before, before)
+	events := after - before - k.p.within(k.next, following.prev, before, after)
 	name := following.name + " gap"
 	if !known || events == 0 || k.c.bad[name] {
 		return
