@@ -38,6 +38,7 @@ func TestNoValueIsUnbounded(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
 		"text doubled":             {doubled(60, `"0123456789"`, `"${@}${@}"`), "Too large"},
 		"lists doubled":            {doubled(60, `[1]`, `[@, @]`), "Too large"},
+		"lists in lists":           {doubled(2000, `[1]`, `[@]`), "Too large"},
 		"concat doubled":           {doubled(60, `[1, 2]`, `concat(@, @)`), "Too large"},
 		"join doubled":             {doubled(60, `"0123456789"`, `join(@, [@, @, @])`), "Error in function call"},
 		"format doubled":           {doubled(60, `"0123456789"`, `format("%s%s", @, @)`), "Error in function call"},

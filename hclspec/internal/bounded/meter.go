@@ -30,6 +30,7 @@ func Usual() Limits {
 
 const (
 	maxExponent = 4096 // bits in front of or behind the point of a number
+	maxDepth    = 200  // levels of lists and maps in each other
 	bytesAStep  = 64
 )
 

@@ -14,12 +14,12 @@ type size struct{ elements, text int }
 // again, is small in memory, and no walk through it would end.
 func (m *Meter) measure(v cty.Value, at hcl.Range) size {
 	var s size
-	m.add(v, &s, at)
+	m.add(v, &s, 0, at)
 	m.Charge(s.elements+s.text/bytesAStep, at)
 	return s
 }
 
-func (m *Meter) add(v cty.Value, s *size, at hcl.Range) bool {
+func (m *Meter) add(v cty.Value, s *size, depth int, at hcl.Range) bool {
 	s.elements++
 	if s.elements > m.limits.Elements {
 		m.pass(at, "The values that are made here hold more than %d elements.", m.limits.Elements)
@@ -41,7 +41,11 @@ func (m *Meter) add(v cty.Value, s *size, at hcl.Range) bool {
 		}
 	case t.IsPrimitiveType() || t.IsCapsuleType():
 	case v.CanIterateElements():
-		return m.addAll(v, s, at)
+		if depth >= maxDepth {
+			m.pass(at, "The value that is made here is nested more than %d levels deep.", maxDepth)
+			return false
+		}
+		return m.addAll(v, s, depth+1, at)
 	}
 	return true
 }
@@ -52,7 +56,7 @@ func tooLong(f *big.Float) bool {
 	return f.IsInf() || exp > maxExponent || exp < -maxExponent
 }
 
-func (m *Meter) addAll(v cty.Value, s *size, at hcl.Range) bool {
+func (m *Meter) addAll(v cty.Value, s *size, depth int, at hcl.Range) bool {
 	if n := v.LengthInt(); s.elements+n > m.limits.Elements {
 		m.pass(at, "The values that are made here hold more than %d elements.", m.limits.Elements)
 		s.elements += n
@@ -64,7 +68,7 @@ func (m *Meter) addAll(v cty.Value, s *size, at hcl.Range) bool {
 		if named {
 			s.text += len(k.AsString())
 		}
-		if !m.add(x, s, at) {
+		if !m.add(x, s, depth, at) {
 			return false
 		}
 	}
