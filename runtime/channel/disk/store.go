@@ -93,14 +93,15 @@ const syncWait = 5 * time.Second
 
 // syncNow makes durable what consumers have stored, and waits for it.
 func (c *Channel) syncNow() error {
-	expired := make(chan struct{})
-	timer := time.AfterFunc(syncWait, func() { close(expired) })
-	defer timer.Stop()
+	due := time.Now().Add(syncWait)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for want := c.syncsBegun + 1; c.syncsDone < want; {
-		if c.closed {
+		switch {
+		case c.closed:
 			return flow.ErrClosed
+		case !time.Now().Before(due):
+			return fmt.Errorf("the cursors file cannot be made durable: %w", cmp.Or(c.lastErr, errSilent))
 		}
 		if !c.urgent {
 			c.urgent, c.stale = true, true
@@ -108,16 +109,13 @@ func (c *Channel) syncNow() error {
 		}
 		g := c.syncGate.Wait()
 		c.mu.Unlock()
+		timer := time.NewTimer(time.Until(due))
 		select {
 		case <-g:
-		case <-expired:
+		case <-timer.C:
 		}
+		timer.Stop()
 		c.mu.Lock()
-		select {
-		case <-expired:
-			return fmt.Errorf("the cursors file cannot be made durable: %w", cmp.Or(c.lastErr, errSilent))
-		default:
-		}
 	}
 	return nil
 }
