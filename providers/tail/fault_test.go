@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"collect/providers/providertest"
 	"collect/runtime/flow"
@@ -36,6 +37,7 @@ func TestRenameRotationUnderLoad(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "app.log")
 	cfg := config(name)
+	cfg.RotateWait = time.Minute // on a busy machine a moment is long
 	out, r := follow(t, cfg, providertest.Env(t))
 	var want []string
 	for i := range 60 {
