@@ -2,6 +2,7 @@ package planner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -205,10 +206,15 @@ func (w *walker) begin(ctx context.Context) {
 		go func() {
 			begin := time.Now()
 			err := w.step(ctx, w.plan.Steps[i])
+			if errors.Is(err, context.Canceled) && ctx.Err() != nil { // the user's doing, not the step's
+				err = errInterrupted
+			}
 			w.ends <- end{step: i, err: err, elapsed: time.Since(begin)}
 		}()
 	}
 }
+
+var errInterrupted = errors.New("interrupted: what it did so far stays, and the next apply finds it")
 
 // ended notes the end of a step, and makes ready what waited for it.
 func (w *walker) ended(e end) {

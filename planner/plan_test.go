@@ -258,21 +258,6 @@ func TestFailedStepsSkipOnlyWhatNeedsThem(t *testing.T) {
 	}
 }
 
-func TestInterruptFinishesRunningStepsAndBeginsNoOther(t *testing.T) {
-	r := newRig(t)
-	interrupt := make(chan struct{})
-	var once sync.Once
-	r.w.gate = func(string) { once.Do(func() { close(interrupt) }) }
-	a := r.apply(r.mustPlan(configOf(pipe()...), Options{}), ApplyOptions{Interrupt: interrupt})
-	if !a.Interrupted || a.Results[0].Outcome != Done || a.Results[1].Outcome != Skipped || a.Results[2].Because != "interrupted" {
-		t.Errorf("results %+v", a.Results)
-	}
-	st, err := state.Load(r.dir)
-	if err != nil || st.Known("topic.t") == nil || st.Revision != 1 {
-		t.Errorf("state after an interrupt: %+v, %v", st, err)
-	}
-}
-
 func TestParallelismIsBounded(t *testing.T) {
 	var nodes []node
 	for _, c := range "abcdefgh" {

@@ -175,6 +175,9 @@ func (s *session) underLock(ctx *cli.Context, what string, plan func(*state.Stor
 	if errors.Is(err, errNothing) {
 		return errors.Join(upkeep(ctx.Context, p, kinds), s.unchanged(p))
 	}
+	if errors.Is(err, context.Canceled) && planning.Err() != nil {
+		return refuse("Interrupted", "Nothing was changed.")
+	}
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -250,6 +252,19 @@ func (w watcher) Write(p []byte) (int, error) {
 		close(w.seen)
 	}
 	return w.Writer.Write(p)
+}
+
+func TestAnInterruptWhilePlanningChangesNothing(t *testing.T) {
+	r := newRig(t, oneAgent)
+	var once sync.Once
+	r.w.reading = func(ctx context.Context) {
+		once.Do(func() { r.signals <- syscall.SIGINT })
+		<-ctx.Done()
+	}
+	got := r.want(1, "Nothing was changed.", "apply", "-auto-approve")
+	if strings.Count(got.err, "Error:") != 1 || len(r.w.things) > 0 {
+		t.Errorf("made %v\n%s", r.w.things, got.err)
+	}
 }
 
 func TestSecondInterruptEndsAtOnce(t *testing.T) {

@@ -119,6 +119,8 @@ type world struct {
 	during func(address string)
 	loss   int64
 	reads  int
+	// reading takes the place of reading what there is.
+	reading func(context.Context)
 }
 
 type fakeKind struct {
@@ -128,7 +130,11 @@ type fakeKind struct {
 
 func (k *fakeKind) Name() string { return k.name }
 
-func (k *fakeKind) Read(context.Context, []*resource.Object, []*resource.Known) ([]*resource.Live, error) {
+func (k *fakeKind) Read(ctx context.Context, _ []*resource.Object, _ []*resource.Known) ([]*resource.Live, error) {
+	if k.w.reading != nil {
+		k.w.reading(ctx)
+		return nil, ctx.Err()
+	}
 	k.w.mu.Lock()
 	defer k.w.mu.Unlock()
 	k.w.reads++
