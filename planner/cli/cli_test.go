@@ -199,6 +199,9 @@ func TestUnreadableState(t *testing.T) {
 			r.want(1, want, args...)
 		}
 	}
+	if got := r.want(1, "State cannot be read", "status", "-json"); !strings.Contains(got.out, `"agents": [`) {
+		t.Errorf("what runs is shown without the state too:\n%s", got.out)
+	}
 	if err := os.Remove(filepath.Join(r.data, "state.json")); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -30,9 +31,14 @@ func (c *command) status(ctx *cli.Context) error {
 	if err := noArguments(ctx); err != nil {
 		return err
 	}
-	p, st, err := c.remembered()
+	p, err := c.find()
 	if err != nil {
 		return err
+	}
+	st, unreadable := state.Load(p.layout.Data)
+	if unreadable != nil { // what runs is known without it, and never more wanted than now
+		unreadable = refuse("State cannot be read", "%s", sentence(unreadable.Error()))
+		st = state.New()
 	}
 	var topics []api.Topic
 	var wg sync.WaitGroup
@@ -50,10 +56,10 @@ func (c *command) status(ctx *cli.Context) error {
 		if seen.Agents == nil {
 			seen.Agents = []api.Agent{}
 		}
-		return c.printJSON(seen)
+		return errors.Join(c.printJSON(seen), unreadable)
 	}
 	c.out.Status(seen)
-	return nil
+	return unreadable
 }
 
 // topics asks brokers about the topics of the installation.
