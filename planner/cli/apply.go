@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -291,7 +292,7 @@ func (s *session) showTries(p *planner.Plan) {
 	tries := []string{fmt.Sprintf("collect%s status", chdir), logs, fmt.Sprintf("collect%s plan", chdir), fmt.Sprintf("collect%s destroy", chdir)}
 	tries = slices.DeleteFunc(tries, func(t string) bool { return t == "" })
 	between := "     "
-	if len("Try:  ")+len(strings.Join(tries, between)) > s.lookOf(s.stdout).width {
+	if len("Try:  ")+len(strings.Join(tries, between)) > cmp.Or(s.lookOf(s.stdout).width, 100) {
 		between = "\n      "
 	}
 	fmt.Fprintf(s.out, "\nTry:  %s\n", strings.Join(tries, between))

@@ -34,15 +34,16 @@ type Screen interface {
 // look is how to write to a stream.
 type look struct {
 	color bool
-	width int
+	width int // 0: no terminal
 }
 
 // lookOf decides about colour and width: colour only on a terminal, and never with -no-color, NO_COLOR or TERM=dumb.
 func (c *command) lookOf(w io.Writer) look {
-	l := look{width: 100}
+	var l look
 	if !c.isTerminal(w) {
 		return l
 	}
+	l.width = 100
 	l.color = !c.noColor && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb"
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {

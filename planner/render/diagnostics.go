@@ -34,7 +34,7 @@ func (w *Writer) diagnostic(d *hcl.Diagnostic, files map[string]*hcl.File) {
 	if d.Detail != "" {
 		w.line()
 		for l := range strings.SplitSeq(strings.TrimRight(escape(d.Detail, true), "\n"), "\n") {
-			for _, part := range wrap(l, w.opt.Width) {
+			for _, part := range wrap(l, w.prose) {
 				w.line(part)
 			}
 		}

@@ -26,12 +26,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func screen(t *testing.T, name string, f func(w *Writer)) {
 	t.Helper()
 	var plain, colored bytes.Buffer
-	w := New(&plain, Options{})
+	w := New(&plain, Options{Width: 100})
 	f(w)
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	c := New(&colored, Options{Color: true})
+	c := New(&colored, Options{Color: true, Width: 100})
 	f(c)
 	if err := c.Flush(); err != nil {
 		t.Fatal(err)
@@ -307,5 +307,20 @@ func TestFactsAreNumbersThatCanBeRead(t *testing.T) {
 	got := figures(api.Component{Kind: schema.Source, Facts: []api.Fact{{Label: "complete", Value: "2160100", Unit: "lines"}, {Label: "last file", Value: "a.log"}}})
 	if !strings.HasSuffix(got, "complete 2,160,100 lines, last file a.log") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestProseIsWrappedForTerminalsOnly(t *testing.T) {
+	detail := strings.TrimSpace(strings.Repeat("Start the broker or plan without it. ", 6))
+	for width, want := range map[int]int{0: len(detail), 60: 60} {
+		var b bytes.Buffer
+		New(&b, Options{Width: width}).Diagnostics(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "No broker", Detail: detail}}, nil)
+		longest := 0
+		for l := range strings.SplitSeq(b.String(), "\n") {
+			longest = max(longest, len(l))
+		}
+		if longest > want || width == 0 && longest != want {
+			t.Errorf("width %d: the longest line has %d columns, want %d\n%s", width, longest, want, b.String())
+		}
 	}
 }

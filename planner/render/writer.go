@@ -8,6 +8,7 @@ package render
 import (
 	"bufio"
 	"io"
+	"math"
 	"strings"
 	"sync"
 
@@ -17,12 +18,16 @@ import (
 // Options say how to write.
 type Options struct {
 	Color bool // the only case in which escape sequences are written
-	Width int  // columns; 0: 100
+	Width int  // columns of the terminal; 0: there is none, so that prose is not wrapped: what searches it finds whole sentences
 }
+
+// pageWidth is for what is laid out in columns without a terminal.
+const pageWidth = 100
 
 // Writer is the one way to the terminal.
 type Writer struct {
 	mu     sync.Mutex // serialises whole outputs; guards all below
+	prose  int        // columns of running text
 	out    *bufio.Writer
 	opt    Options
 	err    error
@@ -33,10 +38,14 @@ type Writer struct {
 
 // New gives a writer.
 func New(w io.Writer, o Options) *Writer {
-	if o.Width < 40 {
-		o.Width = 100
+	prose := o.Width
+	if o.Width == 0 {
+		prose = math.MaxInt
 	}
-	return &Writer{out: bufio.NewWriterSize(w, 32<<10), opt: o, closed: map[string]bool{}}
+	if o.Width < 40 {
+		o.Width = pageWidth
+	}
+	return &Writer{prose: max(prose, 40), out: bufio.NewWriterSize(w, 32<<10), opt: o, closed: map[string]bool{}}
 }
 
 // Write writes text that may hold anything: newlines and tabs stay, other control characters become visible. It is shown at once when it
