@@ -277,6 +277,7 @@ func (d *differ) leaves(p part) string {
 	if c.Health == "ok" {
 		return s + ", which it delivers first"
 	}
+	d.loss = append(d.loss, resource.Loss{Address: d.address + "." + p.path, Events: c.BacklogEvents, What: "events waiting"})
 	return s + ": what it does not take within drain never reaches it"
 }
 
