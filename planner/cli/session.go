@@ -113,7 +113,7 @@ func (c *command) dataDir(name, declared string) (string, error) {
 		dir, base = declared, c.directory()
 	case os.Geteuid() == 0:
 		dir = filepath.Join("/var/lib/collect", name)
-	case c.getenv("XDG_STATE_HOME") != "":
+	case filepath.IsAbs(c.getenv("XDG_STATE_HOME")): // a relative one means nothing
 		dir = filepath.Join(c.getenv("XDG_STATE_HOME"), "collect", name)
 	case c.getenv("HOME") != "":
 		dir = filepath.Join(c.getenv("HOME"), ".local", "state", "collect", name)
