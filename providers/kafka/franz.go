@@ -3,11 +3,9 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"collect/providers/internal/kafkaclient"
+	"collect/providers/internal/secure"
 	"collect/runtime/flow"
 )
 
@@ -137,66 +136,18 @@ func (f *franz) dialTLS(ctx context.Context, network, addr string, cfg *tls.Conf
 	if err != nil {
 		return nil, err
 	}
-	own := cfg.Clone()
-	if own.ServerName, _, err = net.SplitHostPort(addr); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	t := tls.Client(c, own)
-	if err := t.HandshakeContext(ctx); err != nil {
+	t, err := secure.Client(ctx, c, cfg, addr)
+	if err != nil {
 		f.dialing.Set(fmt.Sprintf("%s: %v", addr, err))
-		return nil, errors.Join(err, c.Close())
 	}
-	return t, nil
+	return t, err
 }
 
 func (f *franz) tls(t *kafkaclient.TLS) (*tls.Config, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t == nil {
-		return out, nil
+		t = &kafkaclient.TLS{}
 	}
-	out.InsecureSkipVerify = t.SkipVerify // the user asked for it, and the reference says what it means
-	if t.CA != "" {
-		pem, err := f.read(t.CA)
-		if err != nil {
-			return nil, err
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca: %s holds no certificate", t.CA)
-		}
-	}
-	if t.Cert == "" {
-		return out, nil
-	}
-	cert, err := f.read(t.Cert)
-	if err != nil {
-		return nil, err
-	}
-	key, err := f.read(t.Key)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	out.Certificates = []tls.Certificate{pair}
-	return out, nil
-}
-
-// read reads a small file.
-func (f *franz) read(path string) ([]byte, error) {
-	d, err := f.s.env.FS.OpenDir(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	h, err := d.Open(filepath.Base(path))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("tls: %w", err), d.Close())
-	}
-	buf := make([]byte, 1<<20)
-	n, _ := h.ReadAt(buf, 0) // a short read is the end; what is damaged is refused when it is parsed
-	return buf[:n], errors.Join(h.Close(), d.Close())
+	return secure.Files{CA: t.CA, Cert: t.Cert, Key: t.Key, SkipVerify: t.SkipVerify}.Config(f.s.env.FS)
 }
 
 // within gives the context of a record, which bounds its time. The client's own bound counts from the record's timestamp, which is
