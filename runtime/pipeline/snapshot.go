@@ -131,8 +131,8 @@ func (n *channelNode) fill(c *api.Component) {
 	if s.Damaged > 0 {
 		c.Facts = append(c.Facts, api.Fact{Label: "damaged", Value: strconv.FormatInt(s.Damaged, 10), Unit: "events"})
 	}
-	if s.Stalled > 0 {
-		c.Facts = append(c.Facts, api.Fact{Label: "disk silent for", Value: s.Stalled.Round(time.Millisecond).String()})
+	if s.Stalled >= time.Second { // every write takes a moment
+		c.Facts = append(c.Facts, api.Fact{Label: "disk silent for", Value: strconv.FormatInt(int64(s.Stalled/time.Second), 10), Unit: "s"})
 	}
 	switch {
 	case c.Health != string(flow.OK):
