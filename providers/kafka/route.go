@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"collect/providers/internal/kafkaclient"
 )
 
 // route is the choice of partitions for records that may go to any: the same one for a while, so that requests are large, then
@@ -21,6 +23,7 @@ type route struct {
 const (
 	// checkTimeout bounds how long the brokers have for their first answer, and refreshTimeout for later ones.
 	checkTimeout   = 8 * time.Second
+	firstTimeout   = time.Second // between looks at why there is none
 	refreshTimeout = 2 * time.Second
 	// refreshAfter is when added partitions are noticed, at the latest.
 	refreshAfter = 5 * time.Minute
@@ -63,12 +66,22 @@ func (l *librdkafka) metadata(topic string, timeout time.Duration) (*kafka.Metad
 	return l.p.GetMetadata(name, false, int(max(timeout, time.Millisecond)/time.Millisecond))
 }
 
+// first asks brokers that have not answered yet. One that refuses the connection is told at once: status says why nothing is delivered.
+func (l *librdkafka) first(topic string, timeout time.Duration) (md *kafka.Metadata, err error) {
+	for end := time.Now().Add(timeout); ; {
+		md, err = l.metadata(topic, min(firstTimeout, time.Until(end)))
+		if err == nil || !kafkaclient.Unreachable(err) || l.cause.Last() != "" || !time.Now().Before(end) {
+			return md, err
+		}
+	}
+}
+
 func (l *librdkafka) check(ctx context.Context, topic string) error {
 	timeout := checkTimeout
 	if end, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(end))
 	}
-	md, err := l.metadata(topic, timeout)
+	md, err := l.first(topic, timeout)
 	if err != nil {
 		return l.cause.Wrap(l.brokers, "ask for topics", err)
 	}

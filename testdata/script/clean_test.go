@@ -41,9 +41,7 @@ func remains(data, run, temp string) []string {
 			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // for the message only
 			left = append(left, fmt.Sprintf("process %d %s", pid, bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '})))
 		}
-		for _, p := range leftovers(run) {
-			left = append(left, p)
-		}
+		left = append(left, leftovers(run)...)
 		entries, _ := os.ReadDir(temp) // it may be gone
 		for _, e := range entries {
 			left = append(left, filepath.Join(temp, e.Name()))

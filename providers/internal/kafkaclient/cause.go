@@ -24,7 +24,7 @@ var connectFailed = regexp.MustCompile(`^Connect to \S+ failed: (.*)$`)
 // Follow reads the library's log until it is closed. Other lines than failures go to keep, which may be nil.
 func (c *Cause) Follow(logs <-chan kafka.LogEvent, keep func(kafka.LogEvent)) {
 	for e := range logs {
-		if e.Tag == "FAIL" || e.Tag == "ERROR" || e.Level <= 3 {
+		if (e.Tag == "FAIL" || e.Tag == "ERROR" || e.Level <= 3) && !strings.HasSuffix(e.Message, "brokers are down") { // which says less
 			c.Set(Explain(e.Message))
 		}
 		if keep != nil {

@@ -183,3 +183,15 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTheReasonIsNotReplacedByItsConsequence(t *testing.T) {
+	logs := make(chan kafka.LogEvent, 2)
+	logs <- kafka.LogEvent{Tag: "FAIL", Level: 3, Message: "[thrd:127.0.0.1:1/bootstrap]: 127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)"}
+	logs <- kafka.LogEvent{Tag: "ERROR", Level: 3, Message: "[thrd:127.0.0.1:1/bootstrap]: 1/1 brokers are down"}
+	close(logs)
+	var c Cause
+	c.Follow(logs, nil)
+	if got, want := c.Last(), "127.0.0.1:1: connection refused"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
