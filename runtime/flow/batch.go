@@ -306,7 +306,8 @@ func (b *Batch) Release() {
 		return
 	}
 	if n < 0 {
-		panic("flow: a batch was released more often than retained")
+		b.pool.Violated("a batch was released more often than it was held")
+		return
 	}
 	b.pool.put(b)
 }

@@ -135,7 +135,8 @@ func (b *Batch) Done(r Result) {
 	f := b.done
 	b.done = nil
 	if f == nil {
-		panic("flow: Done was called twice")
+		b.pool.Violated("a batch was done twice")
+		return
 	}
 	f(b, r)
 }

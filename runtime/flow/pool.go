@@ -7,6 +7,7 @@ import "sync"
 type Pool struct {
 	poison bool
 	limit  int64
+	broken violations
 
 	mu      sync.Mutex // guards all below
 	held    int64

@@ -151,6 +151,7 @@ func (p *Pipeline) position(w *sourceWant) (*positions, string, error) {
 	}
 	name := w.spec.Name
 	pos = newPositions(file, func(keys []string) { p.forget(name, keys) })
+	pos.violated = p.base.Pool.Violated
 	stats := p.stats.of(address)
 	var saving context.Context
 	saving, pos.stop = context.WithCancel(p.hard)

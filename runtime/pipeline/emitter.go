@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 
@@ -74,6 +75,9 @@ func (e *emitter) context(ctx context.Context) (context.Context, context.CancelF
 }
 
 func (e *emitter) emit(ctx context.Context, b *flow.Batch) error {
+	if n, what := e.pool.Violations(); n > 0 {
+		return e.halted(ctx, what)
+	}
 	j := &join{emitter: e, source: b.AckFunc(), events: b.Len(), bytes: b.Retained(), left: 1}
 	if err := e.window.enter(ctx, j, e.press()); err != nil {
 		return err
@@ -96,6 +100,16 @@ func (e *emitter) emit(ctx context.Context, b *flow.Batch) error {
 	e.stats.BytesIn.Add(bytes)
 	e.stats.BytesOut.Add(bytes)
 	return nil
+}
+
+// halted takes nothing until the source stops: after a bug of this program nobody knows what else is wrong, and what is not taken is not
+// acknowledged.
+func (e *emitter) halted(ctx context.Context, what string) error {
+	err := fmt.Errorf("an error in this program, please report it: %s; nothing more is taken until the agent starts again", what)
+	e.stats.Error(err)
+	e.stats.SetHealth(flow.Blocked, err.Error())
+	<-ctx.Done()
+	return err
 }
 
 // press gives what makes the dead-letter channel deliver, when that is when its batches end: its sink may hold them back until a file

@@ -78,6 +78,9 @@ func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *Registry, env Base
 	if p.base.Pool == nil {
 		p.base.Pool = flow.NewPool(16 << 20)
 	}
+	p.base.Pool.OnViolation(func(what string) {
+		p.base.Log.Error("an error in this program, please report it; nothing more is taken until the agent starts again", "what", what)
+	})
 	if p.base.Resolve == nil {
 		p.base.Resolve = func(token string) (string, error) { return "", fmt.Errorf("the token %q is not known", token) }
 	}

@@ -19,6 +19,8 @@ type positions struct {
 	saving gate
 	stop   context.CancelFunc // ends save
 	stages int                // interceptors of the source, each with dead-letter keys of its own
+	// violated is told of positions that are as they must never be; nil: nobody is.
+	violated func(what string)
 
 	mu      sync.Mutex // guards all below
 	keys    map[string]*keyState
@@ -163,8 +165,17 @@ func (p *positions) stored(flights []*flight) {
 // settle ends runs. The acknowledged frontier moves over all that is done without a gap; abandoned runs, and what was emitted
 // after them, will be emitted again.
 func (p *positions) settle(flights []*flight, abandoned bool) {
+	if p.settled(flights, abandoned) || p.violated == nil {
+		return
+	}
+	p.violated("a position was acknowledged that had not been emitted")
+}
+
+// settled says whether all positions are as they must be.
+func (p *positions) settled(flights []*flight, abandoned bool) (right bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	right = true
 	for _, f := range flights {
 		k := f.key
 		switch {
@@ -177,8 +188,10 @@ func (p *positions) settle(flights []*flight, abandoned bool) {
 				p.touch()
 			}
 		}
+		right = right && k.acked <= k.emitted
 		p.leave(f.name, k)
 	}
+	return right
 }
 
 func (k *keyState) abandon(f *flight) {

@@ -22,6 +22,7 @@ func (p *Pipeline) Snapshot() api.Agent {
 	p.mu.Unlock()
 	a.Address, a.ConfigHash = spec.Address, spec.Hash()
 	p.components(&a, spec)
+	a.Violations, _ = p.base.Pool.Violations()
 	a.Edges = p.stats.list()
 	a.State = state(ph, a.Components)
 	return a

@@ -36,7 +36,7 @@ type collector struct {
 }
 
 type descs struct {
-	ready, start, rss, cpu                           *prometheus.Desc
+	ready, start, rss, cpu, violations               *prometheus.Desc
 	events, bytes, dropped, dead, retries, errors    *prometheus.Desc
 	duplicates, health, inFlight                     *prometheus.Desc
 	backlog, backlogBytes, capacity, oldest          *prometheus.Desc
@@ -54,6 +54,7 @@ func newDescs() descs {
 		start:        desc("agent_start_time_seconds", "When the process began.", agent...),
 		rss:          desc("agent_resident_memory_bytes", "Memory of the process.", agent...),
 		cpu:          desc("agent_cpu_seconds_total", "CPU time of the process.", agent...),
+		violations:   desc("invariant_violations_total", "Times that the process found something that can only be a bug of it; its sources are blocked since the first.", agent...),
 		events:       desc("events_total", "Events that came into a component (in) and left it (out; for a sink: delivered).", append(part, "direction")...),
 		bytes:        desc("bytes_total", "Bytes of bodies that came into a component (in) and left it (out).", append(part, "direction")...),
 		dropped:      desc("events_dropped_total", "Events dropped as configured, by reason.", append(part, "reason")...),
@@ -91,6 +92,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(d.start, float64(a.Since.UnixMilli())/1000, a.Address)
 	gauge(d.rss, float64(a.RSS), a.Address)
 	count(d.cpu, a.CPUSeconds, a.Address)
+	count(d.violations, float64(a.Violations), a.Address)
 	for i := range a.Components {
 		m := &a.Components[i]
 		l := []string{a.Address, string(m.Kind), m.Name}

@@ -139,6 +139,7 @@ func jars(profile string) (string, error) {
 	}
 	cmd := exec.Command("mvn", "-q", "-B", "-f", pom, "-P", profile,
 		"org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+lib)
+	cmd.Env = append(os.Environ(), "MAVEN_OPTS="+os.Getenv("MAVEN_OPTS")+" -XX:-UsePerfData") // no file in the temporary directory
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("fetch the jars of %s with Maven: %w\n%s", profile, err, out)
 	}

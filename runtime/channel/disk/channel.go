@@ -114,6 +114,7 @@ func New(cfg Config, env flow.Env) (flow.Channel, error) {
 		decided: map[string]uint64{}, dirty: map[string]uint64{}, bad: map[string]bool{}, keep: map[uint64]bool{},
 		busy: map[int]bool{},
 	}
+	c.room.Violated = env.Pool.Violated
 	return c, nil
 }
 

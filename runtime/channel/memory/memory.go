@@ -71,6 +71,7 @@ var (
 // New makes the channel.
 func New(cfg Config, env flow.Env) (flow.Channel, error) {
 	c := &Channel{cfg: cfg, env: env, room: room.New(int64(cfg.MaxSize)), first: 1}
+	c.room.Violated = env.Pool.Violated
 	env.Rand.Read(c.id.Channel[:])
 	c.id.Epoch = env.Rand.Uint64()
 	return c, nil

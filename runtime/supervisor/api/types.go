@@ -64,6 +64,9 @@ const (
 
 // Agent is one agent process.
 type Agent struct {
+	// Violations is how often the process found something that can only be a bug of it; its sources are blocked since the first.
+	Violations int64 `json:"violations,omitempty"`
+
 	Address    string      `json:"address"`
 	ID         string      `json:"id"`
 	PID        int         `json:"pid"`

@@ -10,6 +10,9 @@ import (
 
 // Room is a number of bytes of which some are taken. The zero value has no room; see New.
 type Room struct {
+	// Violated is told when more was given back than was taken; nil: nobody is.
+	Violated func(what string)
+
 	capacity int64
 
 	mu      sync.Mutex // guards all below
@@ -92,10 +95,17 @@ func (r *Room) grant() {
 func (r *Room) Add(n int64) {
 	r.mu.Lock()
 	r.used += n
+	less := r.used < 0
+	if less {
+		r.used = 0
+	}
 	if n < 0 {
 		r.grant()
 	}
 	r.mu.Unlock()
+	if less && r.Violated != nil {
+		r.Violated("more room of a channel was given back than was taken")
+	}
 }
 
 // State tells what is taken, and whether a reservation waits.

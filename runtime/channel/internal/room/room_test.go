@@ -101,3 +101,18 @@ func TestGateWakesAll(t *testing.T) {
 	default:
 	}
 }
+
+func TestMoreGivenBackThanTakenIsTold(t *testing.T) {
+	r := room.New(10)
+	told := ""
+	r.Violated = func(what string) { told = what }
+	r.Add(3)
+	r.Add(-3)
+	if told != "" {
+		t.Errorf("told %q", told)
+	}
+	r.Add(-1)
+	if used, _ := r.State(); told == "" || used != 0 {
+		t.Errorf("told %q, used %d", told, used)
+	}
+}
