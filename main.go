@@ -30,6 +30,7 @@ func main() {
 	reg := providers.Registry()
 	deps := cli.Deps{
 		Version:   version,
+		Libraries: providers.Libraries(),
 		Types:     reg,
 		Kinds:     func(env cli.KindEnv) []resource.Kind { return kinds(reg, env) },
 		RunAgent:  runAgent(reg),
