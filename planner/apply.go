@@ -33,7 +33,7 @@ func (p *Plan) Confirm(addresses []string) (confirmed map[string]int64, open []r
 	}
 	for _, l := range p.Losses() {
 		if said[l.Address] {
-			confirmed[l.Address] += l.Events
+			confirmed[l.Address] += l.Events + l.More
 		} else {
 			open = append(open, l)
 		}

@@ -2,6 +2,7 @@ package agents
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -193,15 +194,33 @@ func (d *differ) stuckLoss(p part) {
 	if c == nil || c.BacklogEvents == 0 || d.durable(p) || d.replayable(p.name) || !d.stuck(p.name) {
 		return
 	}
-	d.lose(p.name, c.BacklogEvents, c.BacklogBytes)
+	d.lose(p.name, c.BacklogEvents, c.BacklogBytes, d.arriving())
 }
 
-func (d *differ) lose(channel string, events, bytes int64) {
+// stopWithin is how long people and apply may take from a plan until the sources have stopped.
+const stopWithin = time.Minute
+
+// arriving gives how many events may still come until the sources of a running agent have stopped. They would make the figure of a plan too
+// small as soon as it is shown.
+func (d *differ) arriving() int64 {
+	if !isRunning(d.live.State) || d.live.CannotRun {
+		return 0
+	}
+	rate := 0.0
+	for _, c := range d.live.Components {
+		if c.Kind == schema.Source {
+			rate += c.EventsPerSec
+		}
+	}
+	return int64(math.Ceil(rate * stopWithin.Seconds()))
+}
+
+func (d *differ) lose(channel string, events, bytes, more int64) {
 	address := channelAddress(d.address, channel)
 	if slices.ContainsFunc(d.loss, func(l resource.Loss) bool { return l.Address == address }) {
 		return
 	}
-	d.loss = append(d.loss, resource.Loss{Address: address, Events: events, Bytes: bytes, What: "events waiting"})
+	d.loss = append(d.loss, resource.Loss{Address: address, Events: events, Bytes: bytes, What: "events waiting", More: more})
 }
 
 // restartLoss notes what a new process would lose.
@@ -318,7 +337,7 @@ func (d *differ) drains(p part) string {
 		return "it is empty" + d.takes(p)
 	}
 	if slices.Contains(d.confirmed, channelAddress(d.address, p.name)) {
-		d.lose(p.name, c.BacklogEvents, c.BacklogBytes)
+		d.lose(p.name, c.BacklogEvents, c.BacklogBytes, d.arriving())
 		return figures(c.BacklogEvents, c.BacklogBytes) + " waiting are given up" + d.takes(p)
 	}
 	if d.durable(p) && !isRunning(d.live.State) {

@@ -73,7 +73,7 @@ func (k *agentKind) diffDelete(live *resource.Live, opt resource.DiffOptions) (*
 		backlog, bytes = backlog+m.BacklogEvents, bytes+m.BacklogBytes
 		c.Items = append(c.Items, resource.Item{Path: p.path, Action: resource.Delete, Note: figures(m.BacklogEvents, m.BacklogBytes) + " waiting" + through(d, p)})
 		if d.durable(p) && (d.stuck(p.name) || a.CannotRun) {
-			d.lose(p.name, m.BacklogEvents, m.BacklogBytes)
+			d.lose(p.name, m.BacklogEvents, m.BacklogBytes, d.arriving())
 		}
 		d.stuckLoss(p)
 	}
@@ -97,7 +97,7 @@ func (k *agentKind) leftovers(d *differ, a api.Agent) {
 	for _, o := range a.Orphans {
 		p, ok := d.was.find("channel." + o.Channel)
 		if o.Events > 0 && (!ok || d.durable(p)) {
-			d.lose(o.Channel, o.Events, o.Bytes)
+			d.lose(o.Channel, o.Events, o.Bytes, 0)
 		}
 	}
 }

@@ -147,7 +147,7 @@ func lossy() *planner.Plan {
 	return &planner.Plan{Installation: installation(), Destroy: true, Steps: make([]planner.Step, 1), Protected: []planner.Protected{{Address: "agent.keep", Why: "prevent_destroy"}}, Changes: []*resource.Change{{
 		Address: "agent.x", Kind: "agent", Action: resource.Delete, Note: "running 5 s, 1,204 events (209 KiB) waiting; drains first",
 		Loss: []resource.Loss{
-			{Address: "agent.x.channel.c", Events: 1204, What: "events waiting"},
+			{Address: "agent.x.channel.c", Events: 1204, What: "events waiting", More: 60_180},
 			{Address: `agent.x["5"].channel.d`, Events: api.UnknownEvents, What: "events waiting"},
 			{Address: "topic.t", Events: 1, What: "records"},
 			{Address: "topic.u", Events: 70_000, What: "records", Writers: []string{"agent.x", `agent.y["5"]`}},

@@ -124,6 +124,9 @@ func howMany(l resource.Loss) string {
 // growing says who adds to a loss until the plan stops them.
 func growing(l resource.Loss) string {
 	if len(l.Writers) == 0 {
+		if l.More > 0 {
+			return ", and up to " + resource.Number(l.More) + " that may still arrive until its sources have stopped"
+		}
 		return ""
 	}
 	names := make([]string, len(l.Writers))

@@ -109,6 +109,8 @@ type Loss struct {
 	What    string `json:"what"` // "events waiting", "records"
 	// Writers are objects of the same plan that add to it until the plan stops them. What they add by then is covered too.
 	Writers []string `json:"writers,omitempty"`
+	// More may be added by the object's own parts until the apply has stopped them; it is shown and covered too.
+	More int64 `json:"more,omitempty"`
 }
 
 // Unknown is the figure of a loss that nobody could count.
