@@ -5,6 +5,7 @@ package set
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"collect/hclspec/schema"
 	"collect/providers/internal/onerror"
@@ -33,6 +34,11 @@ func About() schema.About {
 func (c Config) Validate() error {
 	if len(c.Headers) == 0 && !c.Body.IsSet() && !c.Time.IsSet() {
 		return errors.New("at least one of headers, body and time is needed")
+	}
+	if c.Time.IsSet() && c.Time.IsConst() {
+		if _, err := time.Parse(time.RFC3339Nano, c.Time.Text()); err != nil {
+			return fmt.Errorf("time: %q is not a time as \"2006-01-02T15:04:05Z\"; parsetime makes one of other forms", c.Time.Text())
+		}
 	}
 	for name := range c.Headers {
 		if err := onerror.CheckHeader(name); err != nil {

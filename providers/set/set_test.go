@@ -141,6 +141,7 @@ func TestManyEventsThatOutgrowTheBatch(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"nothing":         {},
+		"no time":         {Time: text("yesterday")},
 		"reserved header": {Headers: map[string]schema.Expr{"collect.id": text("x")}},
 		"empty header":    {Headers: map[string]schema.Expr{"": text("x")}},
 	} {

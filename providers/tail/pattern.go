@@ -34,6 +34,7 @@ func parsePattern(text string) (pattern, error) {
 	parts := strings.Split(path.Clean(text)[1:], "/")
 	p := pattern{root: "/"}
 	fixed := true
+	seen := map[string]bool{}
 	for i, part := range parts {
 		if fixed = fixed && !strings.ContainsAny(part, `*?[{\`) && i < len(parts)-1; fixed {
 			p.root = path.Join(p.root, part)
@@ -42,6 +43,14 @@ func parsePattern(text string) (pattern, error) {
 		s, err := parseSegment(part)
 		if err != nil {
 			return pattern{}, fmt.Errorf("%q: %w", text, err)
+		}
+		if s.re != nil {
+			for _, name := range s.re.SubexpNames() {
+				if name != "" && seen[name] {
+					return pattern{}, fmt.Errorf("%q: {%s} stands in it twice; each name takes one part of the path", text, fromGroup.Replace(name))
+				}
+				seen[name] = true
+			}
 		}
 		p.segs = append(p.segs, s)
 	}

@@ -60,6 +60,7 @@ func TestValidate(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no include": func(c *Config) { c.Include = nil },
 		"include":    func(c *Config) { c.Include = []string{"relative"} },
+		"twice":      func(c *Config) { c.Include = []string{"/x/{a}/{a}.log"} },
 		"exclude":    func(c *Config) { c.Exclude = []string{"[a"} },
 		"max_line":   func(c *Config) { c.MaxLine = 1 << 30 },
 		"encoding":   func(c *Config) { c.Encoding = "ebcdic" },

@@ -46,6 +46,8 @@ func (c Config) Validate() error {
 		return errors.New("segment_size must be from 1MiB to 1GiB")
 	case c.Sync == syncInterval && c.SyncInterval <= 0:
 		return errors.New("sync_interval must be positive")
+	case c.Sync != syncInterval && c.SyncInterval != Defaults().SyncInterval:
+		return errors.New("sync_interval has a meaning only with sync = \"interval\"")
 	}
 	return nil
 }

@@ -223,6 +223,7 @@ func TestConfigIsChecked(t *testing.T) {
 	for name, change := range map[string]func(*disk.Config){
 		"too small":              func(c *disk.Config) { c.MaxSize = 1 },
 		"small segments":         func(c *disk.Config) { c.SegmentSize = 1 },
+		"an interval unused":     func(c *disk.Config) { c.SyncInterval = 5 * time.Second },
 		"an interval of nothing": func(c *disk.Config) { c.Sync, c.SyncInterval = "interval", 0 },
 	} {
 		c := disk.Defaults()
