@@ -61,6 +61,7 @@ func TestMain(m *testing.M) {
 		code := servertest.Main(m)
 		if left := named(dir, "cmdline", "environ"); len(left) > 0 {
 			fmt.Fprintln(os.Stderr, "left after all tests: processes", left)
+			endAll(dir) // also those of data directories that a failed script chose itself
 			return 1
 		}
 		return code
