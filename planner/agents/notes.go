@@ -351,5 +351,5 @@ func (d *differ) drains(p part) string {
 	default:
 		s += "; then its directory is removed"
 	}
-	return s
+	return s + d.takes(p)
 }
