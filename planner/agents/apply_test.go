@@ -96,7 +96,7 @@ func newWorld(t *testing.T) (*world, *agentKind) {
 		api.WriteJSON(rw, api.SupervisorReply{Agents: []api.Supervised{{ID: "x", LastExit: "exit status 1", Restarts: w.exits}}})
 	})
 	w.serve(w.l.SupervisorSocket(), sup)
-	o := Options{Layout: w.l, Types: someTypes(), Wait: 100 * time.Millisecond, Ready: 3 * time.Second, Ensure: func(context.Context) (*api.Client, error) {
+	o := Options{Layout: w.l, Types: someTypes(), Wait: 100 * time.Millisecond, Ready: time.Minute, Ensure: func(context.Context) (*api.Client, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.ensure++

@@ -75,7 +75,7 @@ func TestASecondApplyIsToldWhoHoldsTheLock(t *testing.T) {
 		t.Errorf("after %s: %v", time.Since(begin), err)
 	}
 	must(t, cmd.Process.Signal(syscall.SIGKILL)) // the kernel gives the lock back
-	l, err := Acquire(t.Context(), dir, LockRequest{Exclusive: true, Timeout: 5 * time.Second})
+	l, err := Acquire(t.Context(), dir, LockRequest{Exclusive: true, Timeout: time.Minute})
 	must(t, err)
 	must(t, l.Release(true))
 	if _, err := os.Stat(filepath.Join(dir, "lock")); !os.IsNotExist(err) {

@@ -66,7 +66,7 @@ func client(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 
 func produce(t *testing.T, c *kgo.Client, topic string, from, to int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var recs []*kgo.Record
 	for i := from; i < to; i++ {
@@ -99,7 +99,7 @@ func TestRecordsTopicsAndIDsSurviveAKill(t *testing.T) {
 	produce(t, c, "kept", 500, 600)
 	seen := map[string]int{}
 	for len(seen) < 600 {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		f := c.PollFetches(ctx)
 		cancel()
 		if err := f.Err(); err != nil {
@@ -136,7 +136,7 @@ func TestTopicsAreNotMadeByProducing(t *testing.T) {
 	defer stop()
 	c := client(t, addr, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(0))
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := c.ProduceSync(ctx, &kgo.Record{Topic: "never", Value: []byte("x")}).FirstErr(); err == nil {
 		t.Error("a topic that nobody declared took a record")

@@ -281,7 +281,7 @@ func TestAnUnknownTopicAndAnUnreachableBrokerAreNamed(t *testing.T) {
 		}
 		_ = s.Close(t.Context())
 		s = make1(t, config(engine, "one", []string{dead}), providertest.Env(t))
-		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		err = s.Open(ctx)
 		if err == nil || !strings.Contains(err.Error(), dead) || !strings.Contains(err.Error(), "connection refused") {

@@ -227,7 +227,7 @@ func (d *Delivery) Retry() {
 				return false
 			}
 		}
-		ctx, cancel := context.WithTimeout(d.t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(d.t.Context(), wait)
 		defer cancel()
 		_ = d.sink.Flush(ctx) // what fails shows below
 		d.mu.Lock()

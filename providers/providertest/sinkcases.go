@@ -26,7 +26,7 @@ func (s Sink) want(t *testing.T, bodies []string) {
 		}
 	}
 	var got []string
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) { // some arrive after they are sent
+	for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) { // some arrive after they are sent
 		if got = s.Received(t); len(got) >= len(form) || time.Now().After(end) {
 			break
 		}
@@ -166,7 +166,7 @@ func sinkFailure(t *testing.T, s Sink) {
 		}
 	}
 	var got []string
-	for end := time.Now().Add(5 * time.Second); len(got) < len(form) && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(wait); len(got) < len(form) && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		got = got[:0]
 		for _, b := range s.Received(t) { // at least once: what is there twice is left out
 			if !slices.Contains(got, b) {

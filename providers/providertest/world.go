@@ -320,7 +320,7 @@ func (o *Out) Bodies() []string {
 // Wait waits until at least n events were emitted.
 func (o *Out) Wait(n int) {
 	o.t.Helper()
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(wait)
 	defer limit.Stop()
 	for {
 		o.mu.Lock()
@@ -340,7 +340,7 @@ func (o *Out) Wait(n int) {
 // Until waits for a condition.
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(wait); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("did not come about: %s", what)
 		}
@@ -375,8 +375,8 @@ func (r *Running) Stop() {
 		if err != nil {
 			r.t.Errorf("Run: %v", err)
 		}
-	case <-time.After(5 * time.Second):
-		r.t.Error("Run did not return within 5 s after it was told to stop")
+	case <-time.After(wait):
+		r.t.Error("Run does not return after it was told to stop")
 	}
 	r.done = nil
 }

@@ -155,19 +155,30 @@ func start(t *testing.T, cfg Config) *providertest.Delivery {
 	return providertest.NewDelivery(t, s, env)
 }
 
+// gone says whether the other side has closed the connection.
+func (s *Sink) gone() bool {
+	s.gate <- struct{}{}
+	defer s.leave()
+	return s.conn != nil && s.conn.err() != nil
+}
+
 func TestConformance(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
 			providertest.TestSink(t, func(t *testing.T) providertest.Sink {
 				s := serve(t, network).start()
 				t.Cleanup(s.stop)
+				var sink *Sink
 				return providertest.Sink{
-					New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, config(network, s.addr), env) },
+					New: func(t *testing.T, env flow.Env) flow.Sink {
+						sink = make1(t, config(network, s.addr), env).(*Sink)
+						return sink
+					},
 					Received: func(*testing.T) []string { return s.lines() },
 					Break: func(t *testing.T) func() {
 						providertest.Eventually(t, "the first batch arrives", func() bool { return len(s.lines()) == 50 })
 						s.stop()
-						time.Sleep(100 * time.Millisecond) // the close must arrive before the next write, or the kernel takes it
+						providertest.Eventually(t, "the close arrives", sink.gone) // before the next write, or the kernel takes it
 						return func() { s.start() }
 					},
 					Form: escape,

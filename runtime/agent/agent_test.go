@@ -140,7 +140,7 @@ func (r *rig) start(t *testing.T) *api.Client {
 
 func (r *rig) eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); {
+	for deadline := time.Now().Add(time.Minute); !ok(); {
 		select {
 		case err := <-r.done:
 			t.Fatalf("the agent ended before %s: %v", what, err)
@@ -158,7 +158,7 @@ func (r *rig) end(t *testing.T) error {
 	select {
 	case err := <-r.done:
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the agent did not end")
 		return nil
 	}

@@ -78,12 +78,12 @@ func (in *installation) prepare(address string, env map[string]string) api.Agent
 	return r.Meta
 }
 
-func (s *stage) ended(limit time.Duration) error {
+func (s *stage) ended() error {
 	s.t.Helper()
 	select {
 	case err := <-s.over:
 		return err
-	case <-time.After(limit):
+	case <-time.After(wait):
 		s.t.Fatalf("it does not end:\n%s", s.err.String())
 		return nil
 	}
@@ -99,7 +99,7 @@ func TestForegroundAgentsHaveTheirOwnProcessesAndEnvironments(t *testing.T) {
 		t.Errorf("%d processes", n)
 	}
 	s.stop()
-	if err := s.ended(10 * time.Second); err != nil {
+	if err := s.ended(); err != nil {
 		t.Error(err)
 	}
 	for _, want := range []string{"line two of first\n", "line two of second\n"} {
@@ -121,7 +121,7 @@ func TestForegroundAgentsHaveTheirOwnProcessesAndEnvironments(t *testing.T) {
 func TestAnAgentThatCannotStartEndsTheRun(t *testing.T) {
 	s := foreground(t, map[string]map[string]string{"agent.a": {}, "agent.b": {"CRASH": "1"}})
 	var ended *EndedError
-	if err := s.ended(15 * time.Second); !errors.As(err, &ended) || ended.Address != "agent.b" || ended.ExitCode() != 1 || !strings.Contains(err.Error(), "while it started") {
+	if err := s.ended(); !errors.As(err, &ended) || ended.Address != "agent.b" || ended.ExitCode() != 1 || !strings.Contains(err.Error(), "while it started") {
 		t.Errorf("got %v", err)
 	}
 	if !strings.Contains(s.err.String(), "agent.b  it crashes as it was told\n") {
@@ -142,7 +142,7 @@ func TestAnAgentThatWasReadyStartsAgain(t *testing.T) {
 	}
 	s.until("another process", func() bool { a := s.agent("agent.a"); return a.State == api.Running && a.PID != first })
 	s.stop()
-	if err := s.ended(10 * time.Second); err != nil {
+	if err := s.ended(); err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(s.err.String(), "starts again") || strings.Contains(s.err.String(), "agent.a  log") {
@@ -155,7 +155,7 @@ func TestTheExitCodeOfADrainIsKept(t *testing.T) {
 	s.until("both agents", func() bool { return s.runs("agent.a") && s.runs("agent.b") })
 	s.stop()
 	var ended *EndedError
-	if err := s.ended(10 * time.Second); !errors.As(err, &ended) || ended.ExitCode() != 3 || !strings.Contains(err.Error(), "events were given up") {
+	if err := s.ended(); !errors.As(err, &ended) || ended.ExitCode() != 3 || !strings.Contains(err.Error(), "events were given up") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -165,7 +165,7 @@ func TestAnAbortedDrainEndsAtOnce(t *testing.T) {
 	s.until("the agent", func() bool { return s.runs("agent.a") })
 	s.stop()
 	close(s.abort)
-	if err := s.ended(5 * time.Second); err == nil || !strings.Contains(err.Error(), "killed") {
+	if err := s.ended(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -227,9 +227,12 @@ func (in *installation) kill(word string) {
 	})
 }
 
+// wait is how long a failing test takes, not how long anything may take.
+const wait = time.Minute
+
 func (in *installation) until(what string, ok func() bool) {
 	in.t.Helper()
-	err := until(context.Background(), 15*time.Second, func() (bool, error) { return ok(), nil })
+	err := until(context.Background(), wait, func() (bool, error) { return ok(), nil })
 	if err != nil {
 		log, _ := os.ReadFile(logPath(in.l))
 		in.t.Fatalf("waited for %s\n%s", what, log)

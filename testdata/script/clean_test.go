@@ -35,7 +35,7 @@ func cleanUp(t testscript.T, data, run, temp string) {
 // remains lists what is left of an installation, after a moment for what is just ending.
 func remains(data, run, temp string) []string {
 	var left []string
-	poll(5*time.Second, func() bool {
+	poll(10*time.Second, func() bool {
 		left = nil
 		for _, pid := range named(data, "cmdline", "environ") {
 			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // for the message only
@@ -54,7 +54,7 @@ func remains(data, run, temp string) []string {
 // endAll kills the processes of an installation until nothing is there twice: what is killed first may have started another.
 func endAll(data string) bool {
 	clean := 0
-	return poll(10*time.Second, func() bool {
+	return poll(time.Minute, func() bool {
 		pids := named(data, "cmdline", "environ")
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself

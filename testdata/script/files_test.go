@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -164,7 +165,7 @@ func tmpfs(ts *testscript.TestScript, _ bool, args []string) {
 		for _, pid := range processes(ts.Getenv("DATA")) {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
 		}
-		poll(limit(ts, "5s"), func() bool { return syscall.Unmount(dir, 0) == nil })
+		poll(time.Minute, func() bool { return syscall.Unmount(dir, 0) == nil })
 	})
 }
 

@@ -345,7 +345,7 @@ func repeat(ts *testscript.TestScript, _ bool, args []string) {
 // destroyed, so the files of its locks stay, held by nobody.
 func nothingLeft(ts *testscript.TestScript, _ bool, args []string) {
 	data, run := ts.Getenv("DATA"), ts.Getenv("RUN")
-	if !poll(5*time.Second, func() bool { return len(processes(data)) == 0 }) {
+	if !poll(time.Minute, func() bool { return len(processes(data)) == 0 }) {
 		for _, pid := range processes(data) {
 			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 			ts.Logf("left: %d %s", pid, bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '}))

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -158,7 +159,7 @@ func powerCut(ts *testscript.TestScript, _ bool, _ []string) {
 	if pid := pidOf(ts, "supervisor"); pid != 0 {
 		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
 	}
-	ok := poll(limit(ts, "10s"), func() bool {
+	ok := poll(time.Minute, func() bool {
 		left := processes(ts.Getenv("DATA"))
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself

@@ -156,7 +156,7 @@ func killRun(ts *testscript.TestScript) {
 	}
 	_ = cmd.Process.Kill() // it may have ended with an agent that was killed while it started
 	_ = cmd.Wait()
-	if !poll(30*time.Second, func() bool { return len(processes(data)) == 0 }) {
+	if !poll(time.Minute, func() bool { return len(processes(data)) == 0 }) {
 		ts.Fatalf("agents go on without run")
 	}
 }

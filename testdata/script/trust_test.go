@@ -122,7 +122,7 @@ func TestModesOfWhatAnInstallationKeeps(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	p.write(t, "data/work/in/a.log", "one\ntwo\n")
-	if !poll(20*time.Second, func() bool {
+	if !poll(time.Minute, func() bool {
 		_, err := os.Stat(filepath.Join(p.data, "work/in/a.log.COMPLETED"))
 		return err == nil
 	}) {
@@ -210,7 +210,7 @@ func TestLinksAtWellKnownNamesAreNotFollowed(t *testing.T) {
 			for _, pid := range processes(p.data) {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
-			if !poll(10*time.Second, func() bool { return len(processes(p.data)) == 0 }) {
+			if !poll(time.Minute, func() bool { return len(processes(p.data)) == 0 }) {
 				t.Fatal("processes are left")
 			}
 			info, err := os.Stat(victim)
@@ -390,7 +390,7 @@ func TestPlanOfAHostileConfigurationIsSafe(t *testing.T) {
 	if err := asks.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if !poll(20*time.Second, func() bool { return dialled.Load() > 0 }) {
+	if !poll(time.Minute, func() bool { return dialled.Load() > 0 }) {
 		t.Error("without -refresh=false the broker is not asked either: the test proves nothing")
 	}
 	_ = asks.Process.Kill() // it would wait for the broker
