@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/datadir"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // env gives a component what it needs. dir is its own directory.
@@ -23,7 +26,7 @@ func (p *Pipeline) env(d *design, address, id, dir string) flow.Env {
 // buildChannel makes a channel; it is not open yet.
 func (p *Pipeline) buildChannel(d *design, w *channelWant) (*channelNode, error) {
 	address := "channel." + w.spec.Name
-	dir, full, err := p.componentDir(address)
+	dir, full, err := datadir.Open(p.base.FS, p.base.Dir, address)
 	if err != nil {
 		return nil, err
 	}
@@ -31,12 +34,12 @@ func (p *Pipeline) buildChannel(d *design, w *channelWant) (*channelNode, error)
 		name: w.spec.Name, typ: w.spec.Type, sig: w.sig, durable: w.entry.About.Durable, stats: p.stats.of(address), dir: dir,
 		consumers: map[string]flow.Consumer{},
 	}
-	id, err := p.identity(dir)
+	id, err := datadir.Identity(dir, p.base.Rand)
 	if err == nil {
 		env := p.env(d, address, id, path.Join(full, "data"))
 		err = p.base.FS.MkdirAll(env.Dir, 0o700)
 		if err == nil {
-			err = guard(func() error {
+			err = guard.Call(func() error {
 				n.ch, err = w.entry.channel(w.config, d.secrets, env)
 				return err
 			})
@@ -54,7 +57,7 @@ func (p *Pipeline) buildRunner(d *design, w *runnerWant) (*runner, error) {
 	n := p.channels[w.channel]
 	r := &runner{
 		name: w.name, sig: w.sig, node: n, consumer: n.consumers[w.name], log: p.base.Log, pool: p.base.Pool, rand: p.base.Rand,
-		wake: newSignal(), edges: deadEdges{},
+		wake: wait.NewSignal(), edges: deadEdges{},
 		balance: balance{strategy: w.settings.Strategy, random: w.settings.Policy == "random", sticky: w.settings.Sticky},
 		limits:  w.limits(),
 	}
@@ -70,7 +73,7 @@ func (p *Pipeline) buildRunner(d *design, w *runnerWant) (*runner, error) {
 		if err != nil {
 			return nil, err
 		}
-		mm.wake = r.wake.set
+		mm.wake = r.wake.Set
 		r.members = append(r.members, mm)
 		if w.dead != "" {
 			r.edges[mm] = p.stats.edge("sink."+mm.name, "channel."+w.dead, "dead_letter")
@@ -94,12 +97,12 @@ func (w *runnerWant) limits() partLimits {
 
 func (p *Pipeline) buildMember(d *design, w *runnerWant, m memberWant) (*member, error) {
 	address := "sink." + m.spec.Name
-	dir, full, err := p.componentDir(address)
+	dir, full, err := datadir.Open(p.base.FS, p.base.Dir, address)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	id, err := p.identity(dir)
+	id, err := datadir.Identity(dir, p.base.Rand)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
@@ -109,11 +112,11 @@ func (p *Pipeline) buildMember(d *design, w *runnerWant, m memberWant) (*member,
 	}
 	mm := &member{
 		name: m.spec.Name, stats: env.Stats, log: env.Log,
-		retry: &backoff{initial: m.settings.Retry.Initial, max: m.settings.Retry.Max, rand: p.base.Rand},
+		retry: &wait.Backoff{Initial: m.settings.Retry.Initial, Max: m.settings.Retry.Max, Rand: p.base.Rand},
 		edge:  p.stats.edge("channel."+w.channel, address, "take"),
 	}
 	mm.make = func() (sink flow.Sink, err error) {
-		err = guard(func() error {
+		err = guard.Call(func() error {
 			sink, err = m.entry.sink(m.spec.Config, d.secrets, env)
 			return err
 		})
@@ -140,7 +143,7 @@ func (p *Pipeline) position(w *sourceWant) (*positions, string, error) {
 			return nil, "", fmt.Errorf("%s: %w", address, err)
 		}
 	}
-	dir, _, err := p.componentDir(address)
+	dir, _, err := datadir.Open(p.base.FS, p.base.Dir, address)
 	if err != nil {
 		return nil, "", err
 	}
@@ -182,7 +185,7 @@ func (p *Pipeline) buildSource(d *design, w *sourceWant) (*sourceNode, error) {
 	env.Positions = pos
 	e := &emitter{
 		name: w.spec.Name, prefix: pos.file.id + "/" + w.routing + "/", stats: env.Stats, log: env.Log, pool: p.base.Pool,
-		rand: p.base.Rand, pos: pos, window: newWindow(), gate: newGate(), keys: map[string]string{},
+		rand: p.base.Rand, pos: pos, window: newWindow(), gate: wait.NewGate(), keys: map[string]string{},
 	}
 	node := func(name string) *channelNode { return p.channels[name] }
 	if e.router, err = newRouter(w.spec.Name, w.spec.Routes, p.base.Host, node, p.stats); err != nil {
@@ -196,14 +199,14 @@ func (p *Pipeline) buildSource(d *design, w *sourceWant) (*sourceNode, error) {
 	}
 	s := &sourceNode{
 		name: w.spec.Name, sig: w.sig, emitter: e, pos: pos, stats: env.Stats, log: env.Log, rand: p.base.Rand,
-		retry: [2]time.Duration{100 * time.Millisecond, 30 * time.Second}, changed: newSignal(),
+		retry: [2]time.Duration{100 * time.Millisecond, 30 * time.Second}, changed: wait.NewSignal(),
 	}
 	e.hard, s.stopHard = context.WithCancel(p.hard)
 	e.run, s.stopRun = context.WithCancel(e.hard)
 	s.make = func(ready func()) (src flow.Source, err error) {
 		env := env
 		env.Ready = ready
-		err = guard(func() error {
+		err = guard.Call(func() error {
 			src, err = w.entry.source(w.spec.Config, d.secrets, env)
 			return err
 		})
@@ -224,7 +227,7 @@ func (p *Pipeline) buildStages(d *design, w *sourceWant, env flow.Env) ([]*stage
 		env.Stats = p.stats.of(env.Component)
 		env.Log = p.base.Log.With("agent", env.Agent, "component", env.Component)
 		st := &stage{name: name, stats: env.Stats}
-		err := guard(func() (err error) {
+		err := guard.Call(func() (err error) {
 			st.ic, err = w.interceptors[i].interceptor(ic.Config, d.secrets, env)
 			return err
 		})

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/datadir"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // channelNode is one running channel.
@@ -30,11 +33,11 @@ type channelNode struct {
 
 // open opens the channel and learns who read it before.
 func (n *channelNode) open(ctx context.Context) error {
-	if err := guard(func() error { return n.ch.Open(ctx) }); err != nil {
+	if err := guard.Call(func() error { return n.ch.Open(ctx) }); err != nil {
 		return fmt.Errorf("channel %s: %w", n.name, err)
 	}
 	if n.durable {
-		raw, _, err := readFile(n.dir, consumersName)
+		raw, _, err := datadir.Read(n.dir, consumersName)
 		if err != nil {
 			return errors.Join(fmt.Errorf("channel %s: %w", n.name, err), n.ch.Close(ctx))
 		}
@@ -84,7 +87,7 @@ func (n *channelNode) empty(ctx context.Context) bool {
 			n.pressure()
 			pressed = time.Now()
 		}
-		if sleep(ctx, pause) != nil {
+		if wait.Sleep(ctx, pause) != nil {
 			return n.ch.Stats().Events == 0
 		}
 		pause = min(pause*2, 100*time.Millisecond)
@@ -92,9 +95,9 @@ func (n *channelNode) empty(ctx context.Context) bool {
 }
 
 func (n *channelNode) close(ctx context.Context) error {
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait) // closing must end even after the deadline
+	closing, cancel := wait.ToClose(ctx) // closing must end even after the deadline
 	defer cancel()
-	err := guard(func() error { return n.ch.Close(closing) })
+	err := guard.Call(func() error { return n.ch.Close(closing) })
 	if n.dir != nil {
 		err = errors.Join(err, n.dir.Close())
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // feed is what a fake source reads: numbered lines of one key.
@@ -102,7 +103,7 @@ func (s *fakeSource) Run(ctx context.Context, out flow.Emitter) error {
 	at, _, _ := s.env.Positions.Frontier("k")
 	for ctx.Err() == nil {
 		if int64(at) >= s.feed.lines.Load() {
-			_ = sleep(ctx, 10*time.Millisecond) // the loop looks at ctx
+			_ = wait.Sleep(ctx, 10*time.Millisecond) // the loop looks at ctx
 			continue
 		}
 		b := s.env.Pool.Get()

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // deadChunk bounds a batch of dead letters: each event is a run of its own.
@@ -75,7 +77,7 @@ func (r *runner) putDead(ctx context.Context, p *part, b *flow.Batch, keys []str
 		}
 	})
 	events, bytes := int64(n), b.Bytes()
-	if err := r.insist(ctx, func() error { return guard(func() error { return slot.Put(b) }) }); err != nil {
+	if err := r.insist(ctx, func() error { return guard.Call(func() error { return slot.Put(b) }) }); err != nil {
 		slot.Release()
 		b.OnAck(nil)
 		b.Release()
@@ -110,7 +112,7 @@ func (r *runner) statsOf(p *part) []*flow.Stats {
 
 // insist tries until it works or ctx ends. A dead-letter channel that refuses blocks the sink, loudly.
 func (r *runner) insist(ctx context.Context, f func() error) error {
-	retry := &backoff{initial: 50 * time.Millisecond, max: 5 * time.Second, rand: r.rand}
+	retry := &wait.Backoff{Initial: 50 * time.Millisecond, Max: 5 * time.Second, Rand: r.rand}
 	for {
 		err := f()
 		if err == nil || ctx.Err() != nil {
@@ -118,7 +120,7 @@ func (r *runner) insist(ctx context.Context, f func() error) error {
 		}
 		r.dead.stats.Error(err)
 		r.dead.stats.SetHealth(flow.Retrying, err.Error())
-		if err := sleep(ctx, retry.next()); err != nil {
+		if err := wait.Sleep(ctx, retry.Next()); err != nil {
 			return err
 		}
 		r.dead.stats.SetHealth(flow.OK, "")

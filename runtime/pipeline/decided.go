@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
 )
 
 // tellInterval is how long a durable channel may not know of positions that hold nothing for it.
@@ -71,7 +72,7 @@ func (e *emitter) tellOne(ctx context.Context, o *outlet) {
 		b.Release()
 		return
 	}
-	if guard(func() error { return slot.Put(b) }) != nil {
+	if guard.Call(func() error { return slot.Put(b) }) != nil {
 		slot.Release()
 		b.Release()
 		return

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // emitter takes what one run of a source reads to its channels. Batches pass one after the other, in the order in which they
@@ -27,7 +29,7 @@ type emitter struct {
 	stages []*stage
 	router *router
 	dead   *channelNode // for events that an interceptor gives up; nil: none
-	gate   gate
+	gate   wait.Gate
 
 	// of the batch at hand, under the gate:
 	flights []*flight
@@ -47,10 +49,10 @@ var _ flow.Emitter = (*emitter)(nil)
 func (e *emitter) Emit(ctx context.Context, b *flow.Batch) error {
 	wait, cancel := e.context(ctx)
 	defer cancel()
-	err := e.gate.lock(wait)
+	err := e.gate.Lock(wait)
 	if err == nil {
 		err = e.emit(wait, b)
-		e.gate.unlock()
+		e.gate.Unlock()
 	}
 	if err != nil {
 		b.Ack(flow.Abandoned)
@@ -85,7 +87,7 @@ func (e *emitter) emit(ctx context.Context, b *flow.Batch) error {
 	e.begin(b)
 	j.flights = append([]*flight(nil), e.flights...)
 	events, bytes := int64(b.Len()), b.Bytes()
-	err := guard(func() error { return e.pass(ctx, b) })
+	err := guard.Call(func() error { return e.pass(ctx, b) })
 	if err == nil {
 		err = e.place(ctx, b, j)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // balance says how a runner chooses among its members.
@@ -23,7 +24,7 @@ func (r *runner) choose(ctx context.Context, p *part) (*member, error) {
 		if m != nil {
 			return m, nil
 		}
-		if !r.wake.wait(ctx, wait) {
+		if !r.wake.Wait(ctx, wait) {
 			return nil, ctx.Err()
 		}
 	}
@@ -94,13 +95,13 @@ func (r *runner) nextOf(free []*member) *member {
 func (r *runner) stop(ctx context.Context) error {
 	r.quiesce()
 	over := context.AfterFunc(ctx, r.cancel)
-	ended := ends(ctx, &r.loops)
+	ended := wait.ToEnd(ctx, &r.loops)
 	over()
 	r.cancel()
 	if !ended { // it may still write: its leases are not safe to give back
 		return fmt.Errorf("%s does not stop", r.name)
 	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait) // closing must end even after the deadline
+	closing, cancel := wait.ToClose(ctx) // closing must end even after the deadline
 	defer cancel()
 	for _, m := range r.members {
 		if err := m.close(closing); err != nil {
@@ -112,9 +113,6 @@ func (r *runner) stop(ctx context.Context) error {
 	r.forgetDead(0)
 	return nil
 }
-
-// closeWait bounds the closing of one component after the deadline of a drain.
-const closeWait = 5 * time.Second
 
 // returnAll gives all leases back, newest last. The sinks are closed: nobody ends them any more.
 func (r *runner) returnAll() {

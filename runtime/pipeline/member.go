@@ -2,12 +2,13 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // member is one sink of a runner: the only one, or one of a group.
@@ -16,7 +17,7 @@ type member struct {
 	make  func() (flow.Sink, error)
 	stats *flow.Stats
 	log   *slog.Logger
-	retry *backoff
+	retry *wait.Backoff
 	edge  *edge
 	wake  func() // tells the runner that the member may be usable now
 
@@ -42,7 +43,7 @@ func (m *member) start(ctx context.Context) {
 				return
 			}
 			m.report(err, flow.Waiting)
-			if sleep(ctx, m.pause(err)) != nil {
+			if wait.Sleep(ctx, m.pause(err)) != nil {
 				return
 			}
 		}
@@ -59,16 +60,16 @@ func (m *member) tryOpen(ctx context.Context) error {
 			return err
 		}
 	}
-	err := guard(func() error { return sink.Open(ctx) })
+	err := guard.Call(func() error { return sink.Open(ctx) })
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sink = sink
-	if isPanic(err) {
+	if guard.IsPanic(err) {
 		m.sink = nil
 	}
 	if err == nil {
 		m.open = true
-		m.retry.reset()
+		m.retry.Reset()
 		m.stats.SetHealth(flow.OK, "")
 	}
 	return err
@@ -77,24 +78,18 @@ func (m *member) tryOpen(ctx context.Context) error {
 // report notes an error of the sink.
 func (m *member) report(err error, h flow.Health) {
 	m.stats.Error(err)
-	var p *panicError
-	if errors.As(err, &p) {
+	if stack := guard.Stack(err); stack != "" {
 		h = flow.Failed
-		m.log.Error("sink panicked", "sink", m.name, "err", err, "stack", string(p.stack))
+		m.log.Error("sink panicked", "sink", m.name, "err", err, "stack", stack)
 	}
 	m.stats.SetHealth(h, err.Error())
-}
-
-func isPanic(err error) bool {
-	var p *panicError
-	return errors.As(err, &p)
 }
 
 // pause gives the wait before the next try.
 func (m *member) pause(error) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.retry.next()
+	return m.retry.Next()
 }
 
 // failed keeps the member out of use for a while.
@@ -104,9 +99,9 @@ func (m *member) failed(slow bool) {
 	if time.Now().Before(m.until) {
 		return // several batches of one failure are one failure
 	}
-	d := m.retry.next()
+	d := m.retry.Next()
 	if slow {
-		d = m.retry.slowest()
+		d = m.retry.Slowest()
 	}
 	m.until = time.Now().Add(d)
 }
@@ -114,8 +109,8 @@ func (m *member) failed(slow bool) {
 // worked says that a batch was delivered.
 func (m *member) worked() {
 	m.mu.Lock()
-	again := m.retry.tries > 0
-	m.retry.reset()
+	again := m.retry.Failing()
+	m.retry.Reset()
 	m.until = time.Time{}
 	m.mu.Unlock()
 	if again {
@@ -139,13 +134,13 @@ func (m *member) ready(now time.Time) (ok bool, wait time.Duration) {
 // limits sets the pauses between tries.
 func (m *member) limits(initial, most time.Duration) {
 	m.mu.Lock()
-	m.retry.initial, m.retry.max = initial, most
+	m.retry.Initial, m.retry.Max = initial, most
 	m.mu.Unlock()
 }
 
 func (m *member) write(ctx context.Context, b *flow.Batch) error {
-	err := guard(func() error { return m.sink.Write(ctx, b) })
-	if isPanic(err) {
+	err := guard.Call(func() error { return m.sink.Write(ctx, b) })
+	if guard.IsPanic(err) {
 		m.breaks()
 	}
 	return err
@@ -155,8 +150,8 @@ func (m *member) flush(ctx context.Context) {
 	if ok, wait := m.ready(time.Now()); !ok && wait == 0 {
 		return
 	}
-	err := guard(func() error { return m.sink.Flush(ctx) })
-	if isPanic(err) {
+	err := guard.Call(func() error { return m.sink.Flush(ctx) })
+	if guard.IsPanic(err) {
 		m.breaks()
 	}
 	if err != nil && ctx.Err() == nil {
@@ -186,5 +181,5 @@ func (m *member) close(ctx context.Context) error {
 	if sink == nil {
 		return nil
 	}
-	return guard(func() error { return sink.Close(ctx) })
+	return guard.Call(func() error { return sink.Close(ctx) })
 }

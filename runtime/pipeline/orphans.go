@@ -10,19 +10,16 @@ import (
 	"strings"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/datadir"
+	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/supervisor/api"
 )
 
+// channelPrefix begins the address of a channel.
+//
 // An orphan is a durable channel that left the configuration with events in it. Its directory stays until the channel is declared
 // again or its loss is confirmed.
-//
-//	DIR/channel.NAME/        a channel: declared, or an orphan
-//	DIR/removed.channel.NAME what was given up and is being removed
-
-const (
-	channelPrefix = "channel."
-	removedPrefix = "removed."
-)
+const channelPrefix = "channel."
 
 // WhyOrphan is what people read about one.
 const WhyOrphan = "it left the configuration and was not empty in time"
@@ -41,7 +38,7 @@ func (r *Registry) Stored(fsys flow.FS, dir string) ([]api.Orphan, error) {
 
 // storedBut is Stored without some channels.
 func (r *Registry) storedBut(fsys flow.FS, dir string, without func(channel string) bool) ([]api.Orphan, error) {
-	infos, err := list(fsys, dir)
+	infos, err := datadir.List(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", dir, err)
 	}
@@ -62,19 +59,6 @@ func (r *Registry) storedBut(fsys flow.FS, dir string, without func(channel stri
 	return out, nil
 }
 
-// list lists a directory; one that does not exist is empty.
-func list(fsys flow.FS, dir string) ([]flow.Info, error) {
-	d, err := fsys.OpenDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	infos, err := d.ReadDir()
-	return infos, errors.Join(err, d.Close())
-}
-
 // storedIn asks the types of channels, one after the other, what a directory holds.
 func (r *Registry) storedIn(fsys flow.FS, dir string) (events, bytes int64, err error) {
 	d, err := fsys.OpenDir(dir)
@@ -86,7 +70,7 @@ func (r *Registry) storedIn(fsys flow.FS, dir string) (events, bytes int64, err 
 	}
 	defer d.Close()
 	for _, e := range r.storing {
-		err := guard(func() (err error) {
+		err := guard.Call(func() (err error) {
 			events, bytes, err = e.stored(d)
 			return err
 		})
@@ -121,7 +105,7 @@ func (p *Pipeline) isOrphan(name string) bool {
 // findOrphans looks, once the channels are open, for those of earlier runs, and removes the rest of what was given up. An agent
 // runs also where that is not possible.
 func (p *Pipeline) findOrphans() {
-	if err := p.removeRest(); err != nil {
+	if err := datadir.RemoveRest(p.base.FS, p.base.Dir); err != nil {
 		p.base.Log.Warn("what was given up is not removed yet", "err", err)
 	}
 	stored, err := p.reg.storedBut(p.base.FS, p.base.Dir, p.owned)
@@ -139,26 +123,12 @@ func (p *Pipeline) findOrphans() {
 	}
 }
 
-// removeRest removes what a killed process did not.
-func (p *Pipeline) removeRest() error {
-	infos, err := list(p.base.FS, p.base.Dir)
-	if err != nil {
-		return err
-	}
-	for _, in := range infos {
-		if strings.HasPrefix(in.Name, removedPrefix) {
-			err = errors.Join(err, inDir(p.base.FS, p.base.Dir, func(d flow.Dir) error { return removeTree(d, in.Name) }))
-		}
-	}
-	return err
-}
-
 // Discard removes an orphan with all it holds, unless that is more than may be lost.
 func (p *Pipeline) Discard(ctx context.Context, l Loss) error {
-	if err := p.life.lock(ctx); err != nil {
+	if err := p.life.Lock(ctx); err != nil {
 		return err
 	}
-	defer p.life.unlock()
+	defer p.life.Unlock()
 	p.mu.Lock()
 	i := slices.IndexFunc(p.orphans, func(o api.Orphan) bool { return o.Channel == l.Channel })
 	var o api.Orphan
@@ -174,7 +144,7 @@ func (p *Pipeline) Discard(ctx context.Context, l Loss) error {
 	case o.Events > l.Events:
 		return tooMany(o, l)
 	}
-	if err := p.removeComponent(channelPrefix + l.Channel); err != nil {
+	if err := datadir.Remove(p.base.FS, p.base.Dir, channelPrefix+l.Channel); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -199,41 +169,5 @@ func (r *Registry) Discard(fsys flow.FS, dir string, l Loss) error {
 			return tooMany(o, l)
 		}
 	}
-	return removeComponent(fsys, dir, channelPrefix+l.Channel)
-}
-
-func (p *Pipeline) removeComponent(address string) error {
-	return removeComponent(p.base.FS, p.base.Dir, address)
-}
-
-// removeComponent removes a component's directory. It loses its name first: what is only half removed is nobody's data.
-func removeComponent(fsys flow.FS, dir, address string) error {
-	err := inDir(fsys, dir, func(d flow.Dir) error {
-		gone := removedPrefix + address
-		if err := removeTree(d, gone); err != nil {
-			return err
-		}
-		if err := d.Rename(address, d, gone); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		}
-		if err := d.Sync(); err != nil {
-			return err
-		}
-		return removeTree(d, gone)
-	})
-	if err != nil {
-		return fmt.Errorf("%s: remove its data: %w", address, err)
-	}
-	return nil
-}
-
-func inDir(fsys flow.FS, path string, do func(flow.Dir) error) error {
-	dir, err := fsys.OpenDir(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(dir), dir.Close())
+	return datadir.Remove(fsys, dir, channelPrefix+l.Channel)
 }

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path"
 	"slices"
 	"sync"
 	"time"
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/wait"
 	"collect/runtime/supervisor/api"
 )
 
@@ -33,7 +33,7 @@ type Base struct {
 type Pipeline struct {
 	reg  *Registry
 	base Base
-	life gate // start, reload and drain exclude each other
+	life wait.Gate // start, reload and drain exclude each other
 
 	hard context.Context // ends when nothing goes on any more
 	kill context.CancelFunc
@@ -67,7 +67,7 @@ const (
 // New checks a spec and prepares a pipeline for it. It does no I/O.
 func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *Registry, env Base) (*Pipeline, error) {
 	p := &Pipeline{
-		reg: reg, base: env, life: newGate(), stats: newStatsTable(),
+		reg: reg, base: env, life: wait.NewGate(), stats: newStatsTable(),
 		spec: spec, secrets: secrets,
 		channels: map[string]*channelNode{}, runners: map[string]*runner{}, sources: map[string]*sourceNode{},
 		pos: map[string]*positions{},
@@ -95,10 +95,10 @@ func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *Registry, env Base
 // Start opens the channels, begins to open the sinks, and starts the sources. Sinks and sources that cannot connect are tried
 // again for ever; a channel that cannot open is an error.
 func (p *Pipeline) Start(ctx context.Context) error {
-	if err := p.life.lock(ctx); err != nil {
+	if err := p.life.Lock(ctx); err != nil {
 		return err
 	}
-	defer p.life.unlock()
+	defer p.life.Unlock()
 	if p.phaseIs() != built {
 		return errors.New("the pipeline was started before")
 	}
@@ -170,10 +170,10 @@ func (p *Pipeline) setPhase(ph phase) {
 // they are, or, with empty, are delivered too. What is not done when ctx ends is abandoned: its sources will read it again, or
 // nobody. It gives the number of those events.
 func (p *Pipeline) Drain(ctx context.Context, empty bool) (abandoned int64, err error) {
-	if err := p.life.lock(context.WithoutCancel(ctx)); err != nil { // what holds it is bounded itself
+	if err := p.life.Lock(context.WithoutCancel(ctx)); err != nil { // what holds it is bounded itself
 		return 0, err
 	}
-	defer p.life.unlock()
+	defer p.life.Unlock()
 	if ph := p.phaseIs(); ph == stopped || ph == built {
 		p.setPhase(stopped)
 		p.kill()
@@ -205,7 +205,7 @@ func (s *sourceNode) settled(ctx context.Context) {
 		if n, _, _, _ := s.emitter.window.load(); n == 0 {
 			return
 		}
-		if sleep(ctx, pause) != nil {
+		if wait.Sleep(ctx, pause) != nil {
 			return
 		}
 	}
@@ -231,7 +231,7 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 		abandoned += n
 	}
 	for _, name := range sortedKeys(pos) {
-		saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait) // the last save happens after the deadline too
+		saving, cancel := wait.ToClose(ctx) // the last save happens after the deadline too
 		err = errors.Join(err, pos[name].Save(saving))
 		cancel()
 	}
@@ -318,32 +318,6 @@ func (p *Pipeline) channelList() []*channelNode {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return sortedValues(p.channels)
-}
-
-// componentDir makes a component's own directory and opens it.
-func (p *Pipeline) componentDir(address string) (flow.Dir, string, error) {
-	full := path.Join(p.base.Dir, address)
-	if err := p.base.FS.MkdirAll(full, 0o700); err != nil {
-		return nil, "", fmt.Errorf("%s: make its directory: %w", address, err)
-	}
-	dir, err := p.base.FS.OpenDir(full)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: open its directory: %w", address, err)
-	}
-	return dir, full, nil
-}
-
-// identity gives the uuid of a component's data, made at first use.
-func (p *Pipeline) identity(dir flow.Dir) (string, error) {
-	raw, ok, err := readFile(dir, "id")
-	if err != nil {
-		return "", err
-	}
-	if ok && len(raw) == 36 {
-		return string(raw), nil
-	}
-	id := newUUID(p.base.Rand)
-	return id, writeFile(dir, "id", []byte(id))
 }
 
 func sortedWorks(m map[*work]struct{}) []*work {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // optionalWait is how long an optional channel may think about a reservation. Room that is free is given at once.
@@ -15,7 +17,7 @@ const optionalWait = time.Millisecond
 func (e *emitter) place(ctx context.Context, b *flow.Batch, j *join) error {
 	var dropped, unrouted int
 	e.takers = e.takers[:0]
-	err := guard(func() error {
+	err := guard.Call(func() error {
 		dropped, unrouted = e.router.route(b)
 		e.views(b)
 		e.notTaken(b)
@@ -31,7 +33,7 @@ func (e *emitter) place(ctx context.Context, b *flow.Batch, j *join) error {
 	}
 	e.count(dropped, unrouted)
 	for _, f := range e.puts { // the batch is stored, whatever they do
-		e.logPanic("on put", guard(func() error { f(); return nil }))
+		e.logPanic("on put", guard.Call(func() error { f(); return nil }))
 	}
 	e.pos.stored(e.flights)
 	e.tell(ctx)
@@ -130,12 +132,12 @@ func (e *emitter) reserve(ctx context.Context, takers []*outlet) error {
 	return nil
 }
 
-func (e *emitter) backoff() *backoff {
-	return &backoff{initial: 50 * time.Millisecond, max: 5 * time.Second, rand: e.rand}
+func (e *emitter) backoff() *wait.Backoff {
+	return &wait.Backoff{Initial: 50 * time.Millisecond, Max: 5 * time.Second, Rand: e.rand}
 }
 
 // room reserves in one channel and tries for ever. A channel that refuses, such as one on a full disk, makes the source wait.
-func (e *emitter) room(ctx context.Context, n *channelNode, size flow.Size, retry *backoff) (flow.Slot, error) {
+func (e *emitter) room(ctx context.Context, n *channelNode, size flow.Size, retry *wait.Backoff) (flow.Slot, error) {
 	waited := false
 	for {
 		slot, err := reserveOne(ctx, n, size)
@@ -151,10 +153,10 @@ func (e *emitter) room(ctx context.Context, n *channelNode, size flow.Size, retr
 		if errors.Is(err, flow.ErrClosed) || errors.Is(err, flow.ErrFull) {
 			return nil, err // full: the channel refuses instead of waiting, and the source answers so
 		}
-		pause := retry.next()
+		pause := retry.Next()
 		health := flow.Retrying
 		if errors.Is(err, flow.ErrTooLarge) {
-			health, pause = flow.Blocked, retry.slowest()
+			health, pause = flow.Blocked, retry.Slowest()
 		}
 		waited = true
 		n.stats.Error(err)
@@ -163,21 +165,21 @@ func (e *emitter) room(ctx context.Context, n *channelNode, size flow.Size, retr
 		if health == flow.Blocked {
 			ctx = e.run // no room will ever be enough: a stop need not wait
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := wait.Sleep(ctx, pause); err != nil {
 			return nil, err
 		}
 	}
 }
 
 func reserveOne(ctx context.Context, n *channelNode, size flow.Size) (slot flow.Slot, err error) {
-	err = guard(func() (err error) {
+	err = guard.Call(func() (err error) {
 		slot, err = n.ch.Reserve(ctx, size)
 		return err
 	})
 	return slot, err
 }
 
-func (e *emitter) reserveDead(ctx context.Context, retry *backoff) error {
+func (e *emitter) reserveDead(ctx context.Context, retry *wait.Backoff) error {
 	slot, err := e.room(ctx, e.dead, e.dying.Size(), retry)
 	e.deadOut = slot
 	return err

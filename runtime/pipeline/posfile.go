@@ -2,13 +2,13 @@ package pipeline
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/datadir"
 )
 
 // saveInterval is how long acknowledged positions may be newer than their file.
@@ -49,7 +49,7 @@ type storedPositions struct {
 // openPositions reads the file, or begins a new one with a new uuid. A file of another source type is not used: its positions
 // mean something else.
 func openPositions(dir flow.Dir, typ string, rand flow.Rand) (*positionFile, error) {
-	raw, ok, err := readFile(dir, positionsName)
+	raw, ok, err := datadir.Read(dir, positionsName)
 	if err != nil {
 		return nil, err
 	}
@@ -62,13 +62,13 @@ func openPositions(dir flow.Dir, typ string, rand flow.Rand) (*positionFile, err
 			return &positionFile{dir: dir, id: s.ID, typ: typ, routing: s.Routing, loaded: s.Keys}, nil
 		}
 	}
-	f := &positionFile{dir: dir, id: newUUID(rand), typ: typ}
+	f := &positionFile{dir: dir, id: datadir.UUID(rand), typ: typ}
 	return f, f.write(storedPositions{})
 }
 
 func (f *positionFile) write(s storedPositions) error {
 	s.ID, s.Type = f.id, f.typ
-	return writeFile(f.dir, positionsName, encodePositions(s))
+	return datadir.Write(f.dir, positionsName, encodePositions(s))
 }
 
 func encodePositions(s storedPositions) []byte {
@@ -102,12 +102,3 @@ func decodePositions(raw []byte) (storedPositions, error) {
 }
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
-
-// newUUID gives a random uuid, version 4.
-func newUUID(rand flow.Rand) string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // positions remembers, for one source address, how far each key is emitted and acknowledged. It outlives the source's
@@ -15,8 +16,8 @@ type positions struct {
 	file *positionFile
 	// forget is told the local keys that are gone for good.
 	forget func(keys []string)
-	dirty  signal
-	saving gate
+	dirty  wait.Signal
+	saving wait.Gate
 	stop   context.CancelFunc // ends save
 	stages int                // interceptors of the source, each with dead-letter keys of its own
 	// violated is told of positions that are as they must never be; nil: nobody is.
@@ -52,7 +53,7 @@ type flight struct {
 var _ flow.Positions = (*positions)(nil)
 
 func newPositions(file *positionFile, forget func([]string)) *positions {
-	p := &positions{file: file, forget: forget, dirty: newSignal(), saving: newGate(), keys: map[string]*keyState{}, routed: file.routing}
+	p := &positions{file: file, forget: forget, dirty: wait.NewSignal(), saving: wait.NewGate(), keys: map[string]*keyState{}, routed: file.routing}
 	for name, k := range file.loaded {
 		p.keys[name] = &keyState{acked: k.Pos, emitted: k.Pos, known: k.Known, note: k.Note}
 	}
@@ -129,7 +130,7 @@ func (p *positions) key(name string) *keyState {
 // touch says that there is something to save. The caller holds the lock.
 func (p *positions) touch() {
 	p.changed = true
-	p.dirty.set()
+	p.dirty.Set()
 }
 
 // begin notes a run that is about to be stored. It counts as emitted only with emitted.
@@ -218,10 +219,10 @@ func (k *keyState) advance() (moved bool) {
 
 // Save writes the acknowledged frontier and the notes.
 func (p *positions) Save(ctx context.Context) error {
-	if err := p.saving.lock(ctx); err != nil {
+	if err := p.saving.Lock(ctx); err != nil {
 		return err
 	}
-	defer p.saving.unlock()
+	defer p.saving.Unlock()
 	state, gone, ok := p.take()
 	if !ok {
 		return nil
@@ -257,8 +258,8 @@ func (p *positions) take() (state storedPositions, gone []string, ok bool) {
 
 // save keeps the file up to date until ctx ends: at most once a second, and never when nothing changed.
 func (p *positions) save(ctx context.Context, report func(error)) {
-	for p.dirty.wait(ctx, 0) {
-		if sleep(ctx, saveInterval) != nil {
+	for p.dirty.Wait(ctx, 0) {
+		if wait.Sleep(ctx, saveInterval) != nil {
 			return
 		}
 		if err := p.Save(ctx); err != nil && ctx.Err() == nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // put stores the reserved parts and gives up the caller's hold. Each part is tried again alone until it is stored: the others
@@ -44,7 +46,7 @@ func (e *emitter) put(ctx context.Context, takers []*outlet, b *flow.Batch, j *j
 	return nil
 }
 
-func (e *emitter) putDead(ctx context.Context, j *join, retry *backoff) error {
+func (e *emitter) putDead(ctx context.Context, j *join, retry *wait.Backoff) error {
 	if e.dying == nil {
 		return nil
 	}
@@ -59,10 +61,10 @@ func (e *emitter) putDead(ctx context.Context, j *join, retry *backoff) error {
 	return nil
 }
 
-func (e *emitter) store(ctx context.Context, n *channelNode, slot flow.Slot, b *flow.Batch, retry *backoff) error {
+func (e *emitter) store(ctx context.Context, n *channelNode, slot flow.Slot, b *flow.Batch, retry *wait.Backoff) error {
 	events, bytes := int64(b.Len()), b.Bytes()
 	for failed := false; ; failed = true {
-		err := guard(func() error { return slot.Put(b) })
+		err := guard.Call(func() error { return slot.Put(b) })
 		if err == nil {
 			n.stats.EventsIn.Add(events)
 			n.stats.BytesIn.Add(bytes)
@@ -82,7 +84,7 @@ func (e *emitter) store(ctx context.Context, n *channelNode, slot flow.Slot, b *
 		if errors.Is(err, flow.ErrClosed) {
 			return err
 		}
-		if err := sleep(ctx, retry.next()); err != nil {
+		if err := wait.Sleep(ctx, retry.Next()); err != nil {
 			return err
 		}
 	}

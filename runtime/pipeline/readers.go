@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"collect/runtime/pipeline/internal/datadir"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // seats says which consumer of a channel each reader has, by the name of its runner. A channel keeps progress by consumer, so a reader
@@ -96,7 +99,7 @@ func (n *channelNode) seat(all seats) error {
 		return nil
 	}
 	if n.durable {
-		if err := writeFile(n.dir, consumersName, all.encode()); err != nil {
+		if err := datadir.Write(n.dir, consumersName, all.encode()); err != nil {
 			return fmt.Errorf("channel %s: %w", n.name, err)
 		}
 	}
@@ -150,7 +153,7 @@ func (r *runner) exhaust(ctx context.Context) {
 			r.pressure()
 			pressed = time.Now()
 		}
-		if sleep(ctx, pause) != nil {
+		if wait.Sleep(ctx, pause) != nil {
 			return
 		}
 	}

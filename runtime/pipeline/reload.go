@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"collect/hclspec/schema"
+	"collect/runtime/pipeline/internal/datadir"
+	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/supervisor/api"
 )
 
@@ -16,10 +18,10 @@ import (
 // removed may drain as long as the new spec's drain says; ctx bounds that and how long new sources may take to be ready. drop names
 // channels whose content may be lost when they leave, and how much of it.
 func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets schema.Secrets, drop ...Loss) error {
-	if err := p.life.lock(ctx); err != nil {
+	if err := p.life.Lock(ctx); err != nil {
 		return err
 	}
-	defer p.life.unlock()
+	defer p.life.Unlock()
 	if p.phaseIs() != running {
 		return errors.New("the pipeline is not running")
 	}
@@ -75,7 +77,7 @@ func (p *Pipeline) rehearse(d *design) error {
 		w := d.sources[name]
 		env := p.env(d, "source."+name, "", "")
 		for i, ic := range w.spec.Interceptors {
-			err := guard(func() error {
+			err := guard.Call(func() error {
 				_, err := w.interceptors[i].interceptor(ic.Config, d.secrets, env)
 				return err
 			})
@@ -235,7 +237,7 @@ func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*chan
 		if !n.durable && p.isOrphan(n.name) {
 			continue // the directory holds what a durable channel of this name left
 		}
-		errs = errors.Join(errs, p.removeComponent("channel."+n.name))
+		errs = errors.Join(errs, datadir.Remove(p.base.FS, p.base.Dir, "channel."+n.name))
 	}
 	return errs
 }

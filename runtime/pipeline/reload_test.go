@@ -61,8 +61,8 @@ func TestReloadLeavesAloneWhatDidNotChange(t *testing.T) {
 		if n := w.count(w.made, "source.in"); n != 1 {
 			t.Errorf("the source was made %d times for another in_flight", n)
 		}
-		if got := p.runners["sink.out2"].members[0].retry.max; got != 77*time.Second {
-			t.Errorf("retry.max is %v", got)
+		if got := p.runners["sink.out2"].members[0].retry.Max; got != 77*time.Second {
+			t.Errorf("retry.Max is %v", got)
 		}
 		if got := p.sources["in"].emitter.window.maxBatches; channel == "journal" && got != 7 {
 			t.Errorf("max_batches is %d", got)

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"fmt"
+
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // retirePositions lets go what the process and the channels hold for sources that left, once all they emitted is settled. Their files
@@ -23,7 +25,7 @@ func (p *Pipeline) retirePositions(ctx context.Context, d *design) {
 		if !pos.settledAll() {
 			continue // the next reload finds it settled
 		}
-		saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait) // what was applied is not undone by a deadline
+		saving, cancel := wait.ToClose(ctx) // what was applied is not undone by a deadline
 		err := pos.Save(saving)
 		cancel()
 		if err == nil {

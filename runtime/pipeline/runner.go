@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // runner takes batches from a channel and delivers them through one sink, or through the members of a group. Many may be in
@@ -30,7 +32,7 @@ type runner struct {
 	counts   atomic.Bool  // this reader's progress is what the channel counts as out
 	out      atomic.Int64 // events of leases that are committed
 
-	wake    signal // something changed that the loop may wait for
+	wake    wait.Signal // something changed that the loop may wait for
 	done    func(*flow.Batch, flow.Result)
 	loops   sync.WaitGroup // the loop and member openers
 	context context.Context
@@ -103,7 +105,7 @@ func (r *runner) start() {
 
 // loop is the runner's only goroutine besides those of the sinks.
 func (r *runner) loop() {
-	retry := &backoff{initial: 50 * time.Millisecond, max: 5 * time.Second, rand: r.rand}
+	retry := &wait.Backoff{Initial: 50 * time.Millisecond, Max: 5 * time.Second, Rand: r.rand}
 	for r.context.Err() == nil {
 		turn := r.newTurn()
 		r.forgetDead(mourning)
@@ -115,12 +117,12 @@ func (r *runner) loop() {
 		case doRecover:
 			r.recover(r.context)
 		case doWait:
-			r.wake.wait(turn, r.patience())
+			r.wake.Wait(turn, r.patience())
 		case doTake:
 			lease, err := r.take(turn)
 			switch {
 			case err == nil:
-				retry.reset()
+				retry.Reset()
 				r.deliver(turn, r.begin(lease))
 			case turn.Err() != nil || errors.Is(err, context.DeadlineExceeded):
 			case errors.Is(err, flow.ErrClosed):
@@ -128,7 +130,7 @@ func (r *runner) loop() {
 			default:
 				r.node.stats.Error(err)
 				r.node.stats.SetHealth(flow.Retrying, err.Error())
-				if sleep(turn, retry.next()) == nil {
+				if wait.Sleep(turn, retry.Next()) == nil {
 					r.node.stats.SetHealth(flow.OK, "")
 				}
 			}
@@ -197,7 +199,7 @@ func (r *runner) interrupt(change func()) {
 		r.endTurn()
 	}
 	r.mu.Unlock()
-	r.wake.set()
+	r.wake.Set()
 }
 
 // pressure asks for what is held back to be delivered soon: the channel is full of what this runner has leased.
@@ -270,7 +272,7 @@ func (r *runner) write(turn context.Context, p *part) bool {
 	delete(r.outstanding, b)
 	r.mu.Unlock()
 	b.SetDone(nil)
-	if turn.Err() == nil || isPanic(err) {
+	if turn.Err() == nil || guard.IsPanic(err) {
 		p.result = &flow.Result{Err: err}
 	}
 	return false
@@ -293,7 +295,7 @@ func (r *runner) onDone(b *flow.Batch, res flow.Result) {
 		p.result = &res
 		r.interrupt(func() { r.failed = append(r.failed, p) })
 	}
-	r.wake.set()
+	r.wake.Set()
 }
 
 func (r *runner) delivered(p *part, n int, bytes int64) {

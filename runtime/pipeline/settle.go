@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
 )
 
 // partLimits bound what a sink gets at once; 0 is none.
@@ -78,7 +79,7 @@ func (r *runner) settle(w *work, n int) {
 	if !end {
 		return
 	}
-	err := guard(w.lease.Commit)
+	err := guard.Call(w.lease.Commit)
 	if err != nil { // the batch is delivered; after a restart it may be once more
 		r.node.stats.Error(fmt.Errorf("commit: %w", err))
 		r.node.stats.Duplicates.Add(int64(w.events))
@@ -111,7 +112,7 @@ func (r *runner) end(w *work) {
 	}
 	r.mu.Unlock()
 	w.batch.Release()
-	r.wake.set()
+	r.wake.Set()
 }
 
 // buried are the keys of dead letters whose origin was committed at a time.
@@ -153,7 +154,7 @@ func (r *runner) giveBack(w *work, keep *memo) {
 	if w.settled > 0 {
 		r.node.stats.Duplicates.Add(int64(w.settled))
 	}
-	_ = guard(func() error { w.lease.Return(); return nil }) // a channel that panics here has the lease still
+	_ = guard.Call(func() error { w.lease.Return(); return nil }) // a channel that panics here has the lease still
 	r.end(w)
 }
 
@@ -172,7 +173,7 @@ func (r *runner) recover(ctx context.Context) {
 	for r.busy() && ctx.Err() == nil {
 		if !r.mendBroken(ctx) {
 			r.flush(ctx)
-			if !r.mendBroken(ctx) && r.busy() && !r.wake.wait(ctx, time.Second) {
+			if !r.mendBroken(ctx) && r.busy() && !r.wake.Wait(ctx, time.Second) {
 				return
 			}
 		}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // sourceNode is one running source.
@@ -28,7 +29,7 @@ type sourceNode struct {
 	running           sync.WaitGroup
 
 	ready   atomic.Bool
-	changed signal // ready, or the first run ended
+	changed wait.Signal // ready, or the first run ended
 
 	mu    sync.Mutex // guards first
 	first error      // why the source could not start
@@ -42,7 +43,7 @@ func (s *sourceNode) start() {
 // loop keeps the source running: one that fails or panics is made anew after a pause.
 func (s *sourceNode) loop() {
 	run := s.emitter.run
-	retry := &backoff{initial: s.retry[0], max: s.retry[1], rand: s.rand}
+	retry := &wait.Backoff{Initial: s.retry[0], Max: s.retry[1], Rand: s.rand}
 	for run.Err() == nil {
 		began := time.Now()
 		err := s.once(run)
@@ -54,11 +55,11 @@ func (s *sourceNode) loop() {
 			<-run.Done()
 			return
 		}
-		if time.Since(began) > retry.max {
-			retry.reset()
+		if time.Since(began) > retry.Max {
+			retry.Reset()
 		}
 		s.failed(err)
-		if sleep(run, retry.next()) != nil {
+		if wait.Sleep(run, retry.Next()) != nil {
 			return
 		}
 		s.stats.Retries.Add(1)
@@ -70,7 +71,7 @@ func (s *sourceNode) once(run context.Context) error {
 	if err != nil {
 		return err
 	}
-	return guard(func() error { return src.Run(run, s.emitter) })
+	return guard.Call(func() error { return src.Run(run, s.emitter) })
 }
 
 func (s *sourceNode) isReady() {
@@ -79,16 +80,15 @@ func (s *sourceNode) isReady() {
 	} else if h := s.stats.Snapshot().Health; h == flow.Retrying || h == flow.Failed {
 		s.stats.SetHealth(flow.OK, "")
 	}
-	s.changed.set()
+	s.changed.Set()
 }
 
 func (s *sourceNode) failed(err error) {
 	s.stats.Error(err)
 	health := flow.Retrying
-	var p *panicError
-	if errors.As(err, &p) {
+	if stack := guard.Stack(err); stack != "" {
 		health = flow.Failed
-		s.log.Error("source panicked", "source", s.name, "err", err, "stack", string(p.stack))
+		s.log.Error("source panicked", "source", s.name, "err", err, "stack", stack)
 	} else {
 		s.log.Warn("source stopped and starts again", "source", s.name, "err", err)
 	}
@@ -96,7 +96,7 @@ func (s *sourceNode) failed(err error) {
 	s.mu.Lock()
 	s.first = err
 	s.mu.Unlock()
-	s.changed.set()
+	s.changed.Set()
 }
 
 // waitReady waits until the source is ready, cannot start, or ctx ends.
@@ -110,7 +110,7 @@ func (s *sourceNode) waitReady(ctx context.Context) error {
 			return nil
 		case err != nil:
 			return fmt.Errorf("source %s: %w", s.name, err)
-		case !s.changed.wait(ctx, 0):
+		case !s.changed.Wait(ctx, 0):
 			return fmt.Errorf("source %s is not ready: %w", s.name, ctx.Err())
 		}
 	}
@@ -120,7 +120,7 @@ func (s *sourceNode) waitReady(ctx context.Context) error {
 func (s *sourceNode) stop(ctx context.Context) error {
 	s.stopRun()
 	over := context.AfterFunc(ctx, s.stopHard)
-	ended := ends(ctx, &s.running)
+	ended := wait.ToEnd(ctx, &s.running)
 	over()
 	s.stopHard()
 	if !ended {

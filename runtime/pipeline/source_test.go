@@ -14,6 +14,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
 )
 
 func TestASourceThatFailsIsStartedAgain(t *testing.T) {
@@ -367,7 +368,7 @@ func TestAPanicOfARouteIsAnErrorOfItsBatch(t *testing.T) {
 			b.Begin("other", 0, &flow.Meta{Counted: true})
 			b.AddBody([]byte("x"), 1)
 			b.OnAck(func(o flow.Outcome) { out.Store(int32(o)) })
-			err := guard(func() error { return e.Emit(t.Context(), b) })
+			err := guard.Call(func() error { return e.Emit(t.Context(), b) })
 			return out, err
 		}
 		if out, err := emit(); err == nil || flow.Outcome(out.Load()) != flow.Abandoned {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // stage is one interceptor of a source.
@@ -77,9 +79,9 @@ func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error
 			continue
 		}
 		st.mark.Mark(b, i, &st.keep)
-		var retry *backoff
+		var retry *wait.Backoff
 		for {
-			err := guard(func() error { return st.ic.Intercept(b, run.First, run.First+run.N, &st.keep) })
+			err := guard.Call(func() error { return st.ic.Intercept(b, run.First, run.First+run.N, &st.keep) })
 			if err == nil {
 				break
 			}
@@ -91,7 +93,7 @@ func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error
 			st.stats.Retries.Add(1)
 			st.stats.SetHealth(flow.Retrying, err.Error())
 			e.logPanic(st.name, err)
-			if err := sleep(ctx, retry.next()); err != nil {
+			if err := wait.Sleep(ctx, retry.Next()); err != nil {
 				return err
 			}
 		}
@@ -103,9 +105,8 @@ func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error
 }
 
 func (e *emitter) logPanic(component string, err error) {
-	var p *panicError
-	if errors.As(err, &p) {
-		e.log.Error("component panicked", "at", component, "err", err, "stack", string(p.stack))
+	if stack := guard.Stack(err); stack != "" {
+		e.log.Error("component panicked", "at", component, "err", err, "stack", stack)
 	}
 }
 

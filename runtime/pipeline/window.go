@@ -5,11 +5,13 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"collect/runtime/pipeline/internal/wait"
 )
 
 // window bounds what a source has emitted and not got acknowledged. One caller at a time enters.
 type window struct {
-	room signal
+	room wait.Signal
 
 	mu         sync.Mutex // guards all below
 	maxBatches int
@@ -19,14 +21,14 @@ type window struct {
 	abandoned  int64
 }
 
-func newWindow() *window { return &window{room: newSignal()} }
+func newWindow() *window { return &window{room: wait.NewSignal()} }
 
 // limit sets the limits; 0 is none.
 func (w *window) limit(batches int, bytes int64) {
 	w.mu.Lock()
 	w.maxBatches, w.maxBytes = batches, bytes
 	w.mu.Unlock()
-	w.room.set()
+	w.room.Set()
 }
 
 // pressAgain is how often those who hold batches back are asked to let them go while the window is full.
@@ -41,7 +43,7 @@ func (w *window) enter(ctx context.Context, j *join, press func()) error {
 			press()
 			pause = pressAgain
 		}
-		if !w.room.wait(ctx, pause) {
+		if !w.room.Wait(ctx, pause) {
 			return ctx.Err()
 		}
 	}
@@ -71,7 +73,7 @@ func (w *window) leave(j *join, abandoned bool) {
 		w.abandoned += int64(j.events)
 	}
 	w.mu.Unlock()
-	w.room.set()
+	w.room.Set()
 }
 
 // load gives what is in flight.

@@ -1,4 +1,4 @@
-package pipeline
+package datadir
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"collect/runtime/flow"
 )
 
-// readFile gives a whole file; ok is false when it does not exist.
-func readFile(dir flow.Dir, name string) (data []byte, ok bool, err error) {
+// Read gives a whole file; ok is false when it does not exist.
+func Read(dir flow.Dir, name string) (data []byte, ok bool, err error) {
 	f, err := dir.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
@@ -33,8 +33,8 @@ func readFile(dir flow.Dir, name string) (data []byte, ok bool, err error) {
 	return data, true, nil
 }
 
-// writeFile replaces a file so that after a crash it is the old one or the new one.
-func writeFile(dir flow.Dir, name string, data []byte) error {
+// Write replaces a file so that after a crash it is the old one or the new one.
+func Write(dir flow.Dir, name string, data []byte) error {
 	if err := writeTemp(dir, name+".new", data); err != nil {
 		return fmt.Errorf("write %s: %w", path.Join(dir.Path(), name), err)
 	}
@@ -60,27 +60,4 @@ func writeTemp(dir flow.Dir, name string, data []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// removeTree removes a directory and all in it. What does not exist is fine.
-func removeTree(parent flow.Dir, name string) error {
-	dir, err := parent.OpenDir(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	infos, err := dir.ReadDir()
-	for _, in := range infos {
-		if in.Mode.IsDir() {
-			err = errors.Join(err, removeTree(dir, in.Name))
-			continue
-		}
-		err = errors.Join(err, dir.Remove(in.Name))
-	}
-	if err = errors.Join(err, dir.Close()); err != nil {
-		return err
-	}
-	return parent.Remove(name)
 }
