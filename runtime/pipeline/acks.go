@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/position"
 )
 
 // join gathers the acknowledgements of one emitted batch: its source hears of it when every required channel, and the
@@ -11,7 +12,7 @@ import (
 type join struct {
 	emitter *emitter
 	source  func(flow.Outcome)
-	flights []*flight
+	flights []*position.Flight
 	events  int
 	bytes   int64
 

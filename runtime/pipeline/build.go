@@ -10,6 +10,7 @@ import (
 	"collect/runtime/flow"
 	"collect/runtime/pipeline/internal/datadir"
 	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/position"
 	"collect/runtime/pipeline/internal/wait"
 )
 
@@ -18,7 +19,7 @@ func (p *Pipeline) env(d *design, address, id, dir string) flow.Env {
 	return flow.Env{
 		Agent: d.spec.Address, Component: address, ID: id, Dir: dir, Host: p.base.Host,
 		Log: p.base.Log.With("agent", d.spec.Address, "component", address),
-		FS:  p.base.FS, Net: p.base.Net, Rand: p.base.Rand, Pool: p.base.Pool, Stats: p.stats.of(address),
+		FS:  p.base.FS, Net: p.base.Net, Rand: p.base.Rand, Pool: p.base.Pool, Stats: p.stats.Of(address),
 		Ready: func() {}, Resolve: p.base.Resolve, Out: p.base.Out,
 	}
 }
@@ -31,7 +32,7 @@ func (p *Pipeline) buildChannel(d *design, w *channelWant) (*channelNode, error)
 		return nil, err
 	}
 	n := &channelNode{
-		name: w.spec.Name, typ: w.spec.Type, sig: w.sig, durable: w.entry.About.Durable, stats: p.stats.of(address), dir: dir,
+		name: w.spec.Name, typ: w.spec.Type, sig: w.sig, durable: w.entry.About.Durable, stats: p.stats.Of(address), dir: dir,
 		consumers: map[string]flow.Consumer{},
 	}
 	id, err := datadir.Identity(dir, p.base.Rand)
@@ -63,7 +64,7 @@ func (p *Pipeline) buildRunner(d *design, w *runnerWant) (*runner, error) {
 	}
 	r.counts.Store(d.channels[w.channel].readers[0] == w.name)
 	if w.group != nil {
-		r.group = p.stats.of("sink_group." + w.group.Name)
+		r.group = p.stats.Of("sink_group." + w.group.Name)
 	}
 	if w.dead != "" {
 		r.dead = p.channels[w.dead]
@@ -76,7 +77,7 @@ func (p *Pipeline) buildRunner(d *design, w *runnerWant) (*runner, error) {
 		mm.wake = r.wake.Set
 		r.members = append(r.members, mm)
 		if w.dead != "" {
-			r.edges[mm] = p.stats.edge("sink."+mm.name, "channel."+w.dead, "dead_letter")
+			r.edges[mm] = p.stats.Edge("sink."+mm.name, "channel."+w.dead, "dead_letter")
 		}
 	}
 	r.context, r.cancel = context.WithCancel(p.hard)
@@ -113,7 +114,7 @@ func (p *Pipeline) buildMember(d *design, w *runnerWant, m memberWant) (*member,
 	mm := &member{
 		name: m.spec.Name, stats: env.Stats, log: env.Log,
 		retry: &wait.Backoff{Initial: m.settings.Retry.Initial, Max: m.settings.Retry.Max, Rand: p.base.Rand},
-		edge:  p.stats.edge("channel."+w.channel, address, "take"),
+		edge:  p.stats.Edge("channel."+w.channel, address, "take"),
 	}
 	mm.make = func() (sink flow.Sink, err error) {
 		err = guard.Call(func() error {
@@ -129,17 +130,17 @@ func (p *Pipeline) buildMember(d *design, w *runnerWant, m memberWant) (*member,
 }
 
 // position gives the tracker of a source address, which outlives the source.
-func (p *Pipeline) position(w *sourceWant) (*positions, string, error) {
+func (p *Pipeline) position(w *sourceWant) (*track, string, error) {
 	address := "source." + w.spec.Name
 	full := path.Join(p.base.Dir, address)
 	p.mu.Lock()
 	pos := p.pos[w.spec.Name]
 	p.mu.Unlock()
-	if pos != nil && pos.file.typ == w.spec.Type {
+	if pos != nil && pos.Type() == w.spec.Type {
 		return pos, full, nil
 	}
 	if pos != nil { // another type now: its positions mean something else
-		if err := pos.close(); err != nil {
+		if err := pos.Close(); err != nil {
 			return nil, "", fmt.Errorf("%s: %w", address, err)
 		}
 	}
@@ -147,20 +148,15 @@ func (p *Pipeline) position(w *sourceWant) (*positions, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	file, err := openPositions(dir, w.spec.Type, p.base.Rand)
+	name := w.spec.Name
+	tracker, err := position.Open(dir, w.spec.Type, p.base.Rand, func(keys []string) { p.forget(name, keys) }, p.base.Pool.Violated)
 	if err != nil {
 		_ = dir.Close() // a handle for reading
 		return nil, "", fmt.Errorf("%s: %w", address, err)
 	}
-	name := w.spec.Name
-	pos = newPositions(file, func(keys []string) { p.forget(name, keys) })
-	pos.violated = p.base.Pool.Violated
-	stats := p.stats.of(address)
-	var saving context.Context
-	saving, pos.stop = context.WithCancel(p.hard)
-	p.back.Go(func() {
-		pos.save(saving, func(err error) { stats.Error(fmt.Errorf("save positions: %w", err)) })
-	})
+	pos = &track{Tracker: tracker}
+	stats := p.stats.Of(address)
+	tracker.Start(p.hard, func(err error) { stats.Error(fmt.Errorf("save positions: %w", err)) })
 	p.mu.Lock()
 	p.pos[name] = pos
 	p.mu.Unlock()
@@ -174,7 +170,7 @@ func (p *Pipeline) buildSource(d *design, w *sourceWant) (*sourceNode, error) {
 		return nil, err
 	}
 	address := "source." + w.spec.Name
-	env := p.env(d, address, pos.file.id, path.Join(dir, "data"))
+	env := p.env(d, address, pos.ID(), path.Join(dir, "data"))
 	if err := p.base.FS.MkdirAll(env.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
@@ -182,10 +178,10 @@ func (p *Pipeline) buildSource(d *design, w *sourceWant) (*sourceNode, error) {
 	env.Batch = flow.BatchLimits{
 		MaxEvents: w.settings.Batch.MaxEvents, MaxBytes: int(w.settings.Batch.MaxBytes), MaxWait: w.settings.Batch.MaxWait,
 	}
-	env.Positions = pos
+	env.Positions = pos.Tracker
 	e := &emitter{
-		name: w.spec.Name, prefix: pos.file.id + "/" + w.routing + "/", stats: env.Stats, log: env.Log, pool: p.base.Pool,
-		rand: p.base.Rand, pos: pos, window: newWindow(), gate: wait.NewGate(), keys: map[string]string{},
+		name: w.spec.Name, prefix: pos.ID() + "/" + w.routing + "/", stats: env.Stats, log: env.Log, pool: p.base.Pool,
+		rand: p.base.Rand, pos: pos.Tracker, window: newWindow(), gate: wait.NewGate(), keys: map[string]string{},
 	}
 	node := func(name string) *channelNode { return p.channels[name] }
 	if e.router, err = newRouter(w.spec.Name, w.spec.Routes, p.base.Host, node, p.stats); err != nil {
@@ -224,7 +220,7 @@ func (p *Pipeline) buildStages(d *design, w *sourceWant, env flow.Env) ([]*stage
 		name := fmt.Sprintf("%s[%d]", ic.Type, i)
 		env := env
 		env.Component = stageAddress(w.spec.Name, name)
-		env.Stats = p.stats.of(env.Component)
+		env.Stats = p.stats.Of(env.Component)
 		env.Log = p.base.Log.With("agent", env.Agent, "component", env.Component)
 		st := &stage{name: name, stats: env.Stats}
 		err := guard.Call(func() (err error) {
@@ -253,13 +249,13 @@ func (s *sourceNode) limit(w *sourceWant) {
 }
 
 // newRouting makes durable channels forget the keys of the routing that was before: nothing comes with them any more.
-func (p *Pipeline) newRouting(w *sourceWant, pos *positions) {
-	old := pos.routing(w.routing)
+func (p *Pipeline) newRouting(w *sourceWant, pos *track) {
+	old := pos.Routing(w.routing)
 	if old == "" {
 		return
 	}
-	prefix := pos.file.id + "/" + old + "/"
-	for _, key := range pos.all() {
+	prefix := pos.ID() + "/" + old + "/"
+	for _, key := range pos.All() {
 		for _, n := range p.channelList() {
 			n.ch.Forget(prefix + key)
 		}

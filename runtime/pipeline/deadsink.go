@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/counters"
+	"collect/runtime/pipeline/internal/deadletter"
 	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
 )
@@ -18,7 +20,7 @@ const deadChunk = 256
 const deadHeaders = 1 << 10
 
 // deadEdges counts what members send to the dead-letter channel.
-type deadEdges map[*member]*edge
+type deadEdges map[*member]*counters.Edge
 
 // deadLetter copies events of a failed part into the dead-letter channel. The lease is committed only when that channel has
 // acknowledged them; until then it has one more part.
@@ -29,16 +31,16 @@ func (r *runner) deadLetter(ctx context.Context, p *part, dead []flow.EventResul
 		for _, e := range chunk {
 			size += len(w.batch.Body(e.Index)) + deadHeaders
 		}
-		d := newDeadBatch(r.pool, size)
+		d := deadletter.NewBatch(r.pool, size)
 		var keys []string
 		for _, e := range chunk {
-			key := deadKey(w.id, e.Index)
+			key := deadletter.Key(w.id, e.Index)
 			keys = append(keys, key)
-			d.add(w.batch, e.Index, deadEvent{
-				key: key, from: 0, after: 1, reason: e.Err.Error(), component: r.component(p), at: time.Now(),
+			d.Add(w.batch, e.Index, deadletter.Event{
+				Key: key, From: 0, After: 1, Reason: e.Err.Error(), Component: r.component(p), At: time.Now(),
 			})
 		}
-		if err := r.putDead(ctx, p, d.done(), keys); err != nil {
+		if err := r.putDead(ctx, p, d.Done(), keys); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"collect/runtime/flow"
 	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/internal/position"
 	"collect/runtime/pipeline/internal/wait"
 )
 
@@ -24,7 +25,7 @@ type emitter struct {
 	run  context.Context // ends when the source shall stop: what it still holds is taken
 	hard context.Context // ends when nothing is taken any more
 
-	pos    *positions
+	pos    *position.Tracker
 	window *window
 	stages []*stage
 	router *router
@@ -32,7 +33,7 @@ type emitter struct {
 	gate   wait.Gate
 
 	// of the batch at hand, under the gate:
-	flights []*flight
+	flights []*position.Flight
 	takers  []*outlet
 	puts    []func()
 	dying   *flow.Batch // copies of the events for the dead-letter channel; nil: none
@@ -85,7 +86,7 @@ func (e *emitter) emit(ctx context.Context, b *flow.Batch) error {
 		return err
 	}
 	e.begin(b)
-	j.flights = append([]*flight(nil), e.flights...)
+	j.flights = append([]*position.Flight(nil), e.flights...)
 	events, bytes := int64(b.Len()), b.Bytes()
 	err := guard.Call(func() error { return e.pass(ctx, b) })
 	if err == nil {
@@ -131,7 +132,7 @@ func (e *emitter) begin(b *flow.Batch) {
 	runs := b.Runs()
 	for i := range runs {
 		run := &runs[i]
-		e.flights = append(e.flights, e.pos.begin(run.Key, run.From, run.To))
+		e.flights = append(e.flights, e.pos.Begin(run.Key, run.From, run.To))
 		run.Key = e.global(run.Key)
 	}
 }
@@ -158,7 +159,7 @@ func (e *emitter) forget(locals []string) {
 
 // ended is called by a join at its end.
 func (e *emitter) ended(j *join, o flow.Outcome) {
-	e.pos.settle(j.flights, o == flow.Abandoned)
+	e.pos.Settle(j.flights, o == flow.Abandoned)
 	e.window.leave(j, o == flow.Abandoned)
 	if j.source != nil {
 		j.source(o)

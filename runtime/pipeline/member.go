@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/counters"
 	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
 )
@@ -18,7 +19,7 @@ type member struct {
 	stats *flow.Stats
 	log   *slog.Logger
 	retry *wait.Backoff
-	edge  *edge
+	edge  *counters.Edge
 	wake  func() // tells the runner that the member may be usable now
 
 	opening sync.WaitGroup

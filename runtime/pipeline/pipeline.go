@@ -12,6 +12,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/counters"
 	"collect/runtime/pipeline/internal/wait"
 	"collect/runtime/supervisor/api"
 )
@@ -37,9 +38,8 @@ type Pipeline struct {
 
 	hard context.Context // ends when nothing goes on any more
 	kill context.CancelFunc
-	back sync.WaitGroup // savers of positions
 
-	stats *statsTable
+	stats *counters.Table
 
 	mu       sync.Mutex // guards all below
 	phase    phase
@@ -48,7 +48,7 @@ type Pipeline struct {
 	channels map[string]*channelNode
 	runners  map[string]*runner
 	sources  map[string]*sourceNode
-	pos      map[string]*positions
+	pos      map[string]*track
 	orphans  []api.Orphan
 	retired  []*window // of sources that were replaced and may have something in flight
 	gone     int64     // events abandoned
@@ -67,10 +67,10 @@ const (
 // New checks a spec and prepares a pipeline for it. It does no I/O.
 func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *Registry, env Base) (*Pipeline, error) {
 	p := &Pipeline{
-		reg: reg, base: env, life: wait.NewGate(), stats: newStatsTable(),
+		reg: reg, base: env, life: wait.NewGate(), stats: counters.New(),
 		spec: spec, secrets: secrets,
 		channels: map[string]*channelNode{}, runners: map[string]*runner{}, sources: map[string]*sourceNode{},
-		pos: map[string]*positions{},
+		pos: map[string]*track{},
 	}
 	if p.base.Log == nil {
 		p.base.Log = slog.New(slog.DiscardHandler)
@@ -236,9 +236,8 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 		cancel()
 	}
 	p.kill()
-	p.back.Wait()
 	for _, name := range sortedKeys(pos) {
-		err = errors.Join(err, pos[name].close())
+		err = errors.Join(err, pos[name].Close())
 	}
 	p.mu.Lock()
 	p.phase = stopped

@@ -35,7 +35,7 @@ func (e *emitter) place(ctx context.Context, b *flow.Batch, j *join) error {
 	for _, f := range e.puts { // the batch is stored, whatever they do
 		e.logPanic("on put", guard.Call(func() error { f(); return nil }))
 	}
-	e.pos.stored(e.flights)
+	e.pos.Stored(e.flights)
 	e.tell(ctx)
 	j.settle(flow.Dropped) // the emitter's own part: what no channel took was dropped
 	return nil

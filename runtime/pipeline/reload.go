@@ -62,7 +62,7 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 	p.mu.Lock()
 	p.spec, p.secrets = spec, secrets
 	p.mu.Unlock()
-	p.stats.drop(want.alive)
+	p.stats.Drop(want.alive)
 	return nil
 }
 

@@ -4,8 +4,15 @@ import (
 	"context"
 	"fmt"
 
+	"collect/runtime/pipeline/internal/position"
 	"collect/runtime/pipeline/internal/wait"
 )
+
+// track is how far a source address is. It outlives the source.
+type track struct {
+	*position.Tracker
+	stages int // interceptors of the source, each with dead-letter keys of its own
+}
 
 // retirePositions lets go what the process and the channels hold for sources that left, once all they emitted is settled. Their files
 // stay: a source that is declared again goes on there.
@@ -22,7 +29,7 @@ func (p *Pipeline) retirePositions(ctx context.Context, d *design) {
 		p.mu.Lock()
 		pos := p.pos[name]
 		p.mu.Unlock()
-		if !pos.settledAll() {
+		if !pos.Idle() {
 			continue // the next reload finds it settled
 		}
 		saving, cancel := wait.ToClose(ctx) // what was applied is not undone by a deadline
@@ -30,7 +37,7 @@ func (p *Pipeline) retirePositions(ctx context.Context, d *design) {
 		cancel()
 		if err == nil {
 			p.forgetSource(pos)
-			err = pos.close()
+			err = pos.Close()
 			p.mu.Lock()
 			delete(p.pos, name)
 			p.mu.Unlock()
@@ -42,9 +49,9 @@ func (p *Pipeline) retirePositions(ctx context.Context, d *design) {
 }
 
 // forgetSource tells all channels that no batch of the source comes again behind its frontier, which is durable.
-func (p *Pipeline) forgetSource(pos *positions) {
-	prefix := pos.file.id + "/" + pos.routed + "/"
-	for _, key := range pos.all() {
+func (p *Pipeline) forgetSource(pos *track) {
+	prefix := pos.ID() + "/" + pos.Routed() + "/"
+	for _, key := range pos.All() {
 		for _, n := range p.channelList() {
 			n.ch.Forget(prefix + key)
 			for i := range pos.stages {
@@ -52,22 +59,4 @@ func (p *Pipeline) forgetSource(pos *positions) {
 			}
 		}
 	}
-}
-
-// settledAll says whether nothing is in flight and nothing was abandoned.
-func (p *positions) settledAll() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, k := range p.keys {
-		if len(k.inFlight) > 0 || k.lost || k.acked != k.emitted {
-			return false
-		}
-	}
-	return true
-}
-
-// close ends the saver and closes the directory. Save was called before.
-func (p *positions) close() error {
-	p.stop()
-	return p.file.dir.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"collect/hclspec/expr"
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/counters"
 )
 
 // router chooses the channels of each event. It belongs to one emitter, which calls it for one batch at a time.
@@ -31,7 +32,7 @@ type route struct {
 // outlet is one channel as a source sees it.
 type outlet struct {
 	node     *channelNode
-	edge     *edge
+	edge     *counters.Edge
 	optional bool // never delays or fails a batch
 	// of the batch at hand:
 	all     bool  // every event
@@ -42,7 +43,7 @@ type outlet struct {
 }
 
 // newRouter compiles the routes of a source.
-func newRouter(source string, specs []schema.RouteSpec, host string, node func(name string) *channelNode, edges *statsTable) (*router, error) {
+func newRouter(source string, specs []schema.RouteSpec, host string, node func(name string) *channelNode, edges *counters.Table) (*router, error) {
 	r := &router{event: flow.Event{Host: host}}
 	index := r.outlets(source, specs, node, edges)
 	for _, s := range specs {
@@ -69,7 +70,7 @@ func newRouter(source string, specs []schema.RouteSpec, host string, node func(n
 }
 
 // outlets makes one outlet for each channel. A channel that any route requires is required.
-func (r *router) outlets(source string, specs []schema.RouteSpec, node func(string) *channelNode, edges *statsTable) map[string]int {
+func (r *router) outlets(source string, specs []schema.RouteSpec, node func(string) *channelNode, edges *counters.Table) map[string]int {
 	required := map[string]bool{}
 	var names []string
 	for _, s := range specs {
@@ -89,7 +90,7 @@ func (r *router) outlets(source string, specs []schema.RouteSpec, node func(stri
 		index[n] = i
 		r.outs = append(r.outs, &outlet{
 			node: node(n), optional: !required[n],
-			edge: edges.edge("source."+source, "channel."+n, kind),
+			edge: edges.Edge("source."+source, "channel."+n, kind),
 		})
 	}
 	return index

@@ -23,7 +23,7 @@ func (p *Pipeline) Snapshot() api.Agent {
 	a.Address, a.ConfigHash = spec.Address, spec.Hash()
 	p.components(&a, spec)
 	a.Violations, _ = p.base.Pool.Violations()
-	a.Edges = p.stats.list()
+	a.Edges = p.stats.Edges()
 	a.State = state(ph, a.Components)
 	return a
 }
@@ -106,7 +106,7 @@ func load(c *api.Component, list []*runner, of func(*runner) bool) {
 }
 
 func (p *Pipeline) component(kind schema.Kind, typ, name, address string, at schema.Pos) api.Component {
-	s := p.stats.of(address).Snapshot()
+	s := p.stats.Of(address).Snapshot()
 	c := api.Component{
 		Kind: kind, Type: typ, Name: name, Place: at.String(), Health: string(s.Health), HealthSince: s.Since, Why: s.Why,
 		EventsIn: s.EventsIn, EventsOut: s.EventsOut, BytesIn: s.BytesIn, BytesOut: s.BytesOut,
@@ -142,21 +142,6 @@ func (n *channelNode) fill(c *api.Component) {
 	case s.Full:
 		c.Health, c.Why = string(flow.Waiting), "full"
 	}
-}
-
-// list gives the edges, sorted.
-func (t *statsTable) list() []api.Edge {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	byName := map[string]*edge{}
-	for n, e := range t.edges {
-		byName[n.from+"\x00"+n.to+"\x00"+n.kind] = e
-	}
-	list := make([]api.Edge, 0, len(byName))
-	for _, e := range sortedValues(byName) {
-		list = append(list, api.Edge{From: e.from, To: e.to, Kind: e.kind, Events: e.Events.Load(), Bytes: e.Bytes.Load()})
-	}
-	return list
 }
 
 // addresses lists all components of a design.

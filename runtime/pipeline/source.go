@@ -19,7 +19,7 @@ type sourceNode struct {
 	sig     string
 	make    func(ready func()) (flow.Source, error)
 	emitter *emitter
-	pos     *positions
+	pos     *track
 	stats   *flow.Stats
 	log     *slog.Logger
 	rand    flow.Rand

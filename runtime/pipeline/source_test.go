@@ -266,7 +266,7 @@ func TestAFullOptionalChannelDelaysNobody(t *testing.T) {
 			s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "fake", Name: "slow", Channel: "d"})
 			s.Sources[0].Routes[0].Optional = []string{"d"}
 		}))
-		w.target("slow").write = func([]string) error { return errTest }
+		w.target("slow").write = func([]string) error { return errors.New("away") }
 		eventually(t, "all is delivered to the required one", func() bool { return len(w.target("out").lines()) == 60 })
 		if n := len(f.outcomes()); n != 60 {
 			t.Errorf("acknowledged %d batches", n)
@@ -281,7 +281,7 @@ func TestAFullOptionalChannelDelaysNobody(t *testing.T) {
 func TestEmitEndsWhenTheSendersPatienceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.target("out").write = func([]string) error { return errTest }
+		w.target("out").write = func([]string) error { return errors.New("away") }
 		p := w.start(spec("memory", func(s *schema.AgentSpec) { s.Channels[0].Config = schema.Config{"max_size": "2MiB"} }))
 		e := p.sources["in"].emitter
 		emit := func() error {

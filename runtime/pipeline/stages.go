@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/deadletter"
 	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
 )
@@ -51,7 +52,7 @@ func (s *stage) drop(reason string, n int) {
 // pass takes a batch through the interceptors.
 func (e *emitter) pass(ctx context.Context, b *flow.Batch) error {
 	e.puts = e.puts[:0]
-	var dead *deadBatch
+	var dead *deadletter.Batch
 	for n, st := range e.stages {
 		st.in, st.out, st.dead, st.drops = b.Len(), 0, 0, st.drops[:0]
 		st.keep.Reset(b.Len())
@@ -66,7 +67,7 @@ func (e *emitter) pass(ctx context.Context, b *flow.Batch) error {
 		st.out = b.Len()
 	}
 	if dead != nil {
-		e.dying = dead.done()
+		e.dying = dead.Done()
 	}
 	return nil
 }
@@ -112,7 +113,7 @@ func (e *emitter) logPanic(component string, err error) {
 
 // deadLetters copies the events that an interceptor gave up. Without a channel for them the source is blocked, until its
 // configuration changes.
-func (e *emitter) deadLetters(dead **deadBatch, n int, b *flow.Batch) error {
+func (e *emitter) deadLetters(dead **deadletter.Batch, n int, b *flow.Batch) error {
 	st := e.stages[n]
 	if !st.keep.Any() {
 		return nil
@@ -126,13 +127,13 @@ func (e *emitter) deadLetters(dead **deadBatch, n int, b *flow.Batch) error {
 			return e.blocked(st, reason)
 		}
 		if *dead == nil {
-			*dead = newDeadBatch(e.pool, len(b.Body(i))+256)
+			*dead = deadletter.NewBatch(e.pool, len(b.Body(i))+256)
 		}
 		run := b.RunOf(i)
 		after := run.From + uint64(b.Recs()[i].After)
-		(*dead).add(b, i, deadEvent{
-			key: fmt.Sprintf("%s/dead/%d", run.Key, n), from: after - 1, after: after, reason: reason,
-			component: "source." + e.name + "." + st.name, at: time.Now(),
+		(*dead).Add(b, i, deadletter.Event{
+			Key: fmt.Sprintf("%s/dead/%d", run.Key, n), From: after - 1, After: after, Reason: reason,
+			Component: "source." + e.name + "." + st.name, At: time.Now(),
 		})
 		st.dead++
 	}

@@ -1,7 +1,6 @@
-package pipeline
+package position
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -11,51 +10,51 @@ import (
 	"collect/runtime/flow/host"
 )
 
-func tracker(t *testing.T) (*positions, flow.Dir) {
+func tracker(t *testing.T) (*Tracker, flow.Dir) {
 	t.Helper()
 	dir, err := host.FS().OpenDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dir.Close() })
-	file, err := openPositions(dir, "tail", &lockedRand{r: seeded{newPCG()}})
+	file, err := openFile(dir, "tail", host.Rand())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newPositions(file, func([]string) {}), dir
+	return newTracker(file, func([]string) {}), dir
 }
 
 // acked gives the position that a new process would go on from.
-func acked(t *testing.T, p *positions, dir flow.Dir, key string) uint64 {
+func acked(t *testing.T, p *Tracker, dir flow.Dir, key string) uint64 {
 	t.Helper()
 	if err := p.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	file, err := openPositions(dir, "tail", nil)
+	file, err := openFile(dir, "tail", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pos, _, _ := newPositions(file, nil).Frontier(key)
+	pos, _, _ := newTracker(file, nil).Frontier(key)
 	return pos
 }
 
 func TestAcknowledgedFrontierIsContiguous(t *testing.T) {
 	p, dir := tracker(t)
-	emit := func(from, to uint64) []*flight {
-		f := []*flight{p.begin("k", from, to)}
-		p.stored(f)
+	emit := func(from, to uint64) []*Flight {
+		f := []*Flight{p.Begin("k", from, to)}
+		p.Stored(f)
 		return f
 	}
 	a, b, c := emit(5, 10), emit(10, 20), emit(20, 30)
-	p.settle(c, false)
-	p.settle(a, false)
+	p.Settle(c, false)
+	p.Settle(a, false)
 	if got := acked(t, p, dir, "k"); got != 10 {
 		t.Errorf("with a gap: %d, want 10", got)
 	}
 	if got, _, _ := p.Frontier("k"); got != 30 {
 		t.Errorf("emitted: %d, want 30", got)
 	}
-	p.settle(b, false)
+	p.Settle(b, false)
 	if got := acked(t, p, dir, "k"); got != 30 {
 		t.Errorf("without a gap: %d, want 30", got)
 	}
@@ -63,26 +62,26 @@ func TestAcknowledgedFrontierIsContiguous(t *testing.T) {
 
 func TestAbandonedRunsAreEmittedAgain(t *testing.T) {
 	p, dir := tracker(t)
-	emit := func(from, to uint64) []*flight {
-		f := []*flight{p.begin("k", from, to)}
-		p.stored(f)
+	emit := func(from, to uint64) []*Flight {
+		f := []*Flight{p.Begin("k", from, to)}
+		p.Stored(f)
 		return f
 	}
 	a, b, c := emit(0, 10), emit(10, 20), emit(20, 30)
-	p.settle(a, false)
-	p.settle(b, true)
-	p.settle(c, false)
+	p.Settle(a, false)
+	p.Settle(b, true)
+	p.Settle(c, false)
 	if got, _, _ := p.Frontier("k"); got != 10 {
 		t.Errorf("emitted: %d, want 10", got)
 	}
 	// A source that goes on as if nothing had happened moves nothing.
 	d := emit(30, 40)
-	p.settle(d, false)
+	p.Settle(d, false)
 	if got := acked(t, p, dir, "k"); got != 10 {
 		t.Errorf("acknowledged: %d, want 10", got)
 	}
 	e := emit(10, 40)
-	p.settle(e, false)
+	p.Settle(e, false)
 	if got := acked(t, p, dir, "k"); got != 40 {
 		t.Errorf("acknowledged: %d, want 40", got)
 	}
@@ -91,8 +90,8 @@ func TestAbandonedRunsAreEmittedAgain(t *testing.T) {
 func TestForgottenKeysLeaveWithTheirLastBatch(t *testing.T) {
 	p, _ := tracker(t)
 	var told []string
-	p.forget = func(keys []string) { told = append(told, keys...) }
-	f := []*flight{p.begin("gone", 0, 10)}
+	p.onGone = func(keys []string) { told = append(told, keys...) }
+	f := []*Flight{p.Begin("gone", 0, 10)}
 	p.Note("kept", []byte("n"))
 	p.Forget("gone")
 	if err := p.Save(t.Context()); err != nil {
@@ -104,7 +103,7 @@ func TestForgottenKeysLeaveWithTheirLastBatch(t *testing.T) {
 	if d := cmp.Diff([]string{"kept"}, p.Keys()); d != "" {
 		t.Error(d)
 	}
-	p.settle(f, false)
+	p.Settle(f, false)
 	if err := p.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -119,58 +118,56 @@ func TestNotesAndIdentitySurvive(t *testing.T) {
 	if err := p.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	again, err := openPositions(dir, "tail", nil)
+	again, err := openFile(dir, "tail", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, note, ok := newPositions(again, nil).Frontier("k"); !ok || string(note) != "\x00\xff\x07" {
+	if _, note, ok := newTracker(again, nil).Frontier("k"); !ok || string(note) != "\x00\xff\x07" {
 		t.Errorf("note %q %v", note, ok)
 	}
 	if again.id != p.file.id {
 		t.Error("another uuid")
 	}
-	other, err := openPositions(dir, "exec", &lockedRand{r: seeded{newPCG()}})
+	other, err := openFile(dir, "exec", host.Rand())
 	if err != nil || len(other.loaded) != 0 {
 		t.Errorf("positions of another type of source: %v %v", other, err)
 	}
 }
 
 func TestDamagedPositionsAreAnError(t *testing.T) {
-	good := encodePositions(storedPositions{ID: "x", Type: "tail", Keys: map[string]storedKey{"k": {Pos: 4711}}})
-	if _, err := decodePositions(good); err != nil {
+	good := encode(stored{ID: "x", Type: "tail", Keys: map[string]storedKey{"k": {Pos: 4711}}})
+	if _, err := decode(good); err != nil {
 		t.Fatal(err)
 	}
 	for i := range len(good) - 1 {
 		bad := append([]byte(nil), good...)
 		bad[i] ^= 0x10
-		if s, err := decodePositions(bad); err == nil && cmp.Diff(s.Keys, map[string]storedKey{"k": {Pos: 4711}}) != "" {
+		if s, err := decode(bad); err == nil && cmp.Diff(s.Keys, map[string]storedKey{"k": {Pos: 4711}}) != "" {
 			t.Errorf("byte %d: no error", i)
 		}
-		if _, err := decodePositions(good[:i]); err == nil {
+		if _, err := decode(good[:i]); err == nil {
 			t.Errorf("cut at %d: no error", i)
 		}
 	}
 	newer := []byte(strings.Replace(string(good), "positions 1", "positions 2", 1))
-	if _, err := decodePositions(newer); err == nil || !strings.Contains(err.Error(), "version 2") {
+	if _, err := decode(newer); err == nil || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("newer: %v", err)
 	}
 }
 
 func FuzzPositions(f *testing.F) {
-	f.Add(encodePositions(storedPositions{ID: "x", Type: "tail", Keys: map[string]storedKey{"k": {Pos: 1, Note: []byte("n")}}}))
+	f.Add(encode(stored{ID: "x", Type: "tail", Keys: map[string]storedKey{"k": {Pos: 1, Note: []byte("n")}}}))
 	f.Add([]byte("collect-positions 1 00000000\n{}\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		s, err := decodePositions(raw)
+		s, err := decode(raw)
 		if err != nil {
 			return
 		}
-		if _, err := decodePositions(encodePositions(s)); err != nil {
+		if _, err := decode(encode(s)); err != nil {
 			t.Error(err)
 		}
 	})
 }
-
-var errTest = errors.New("test")
 
 func TestAKeyIsSettledWhenNothingOfItIsInFlightOrAbandoned(t *testing.T) {
 	p, _ := tracker(t)
@@ -181,17 +178,17 @@ func TestAKeyIsSettledWhenNothingOfItIsInFlightOrAbandoned(t *testing.T) {
 		}
 	}
 	settled(true, "never emitted")
-	a := []*flight{p.begin("k", 0, 10)}
-	p.stored(a)
+	a := []*Flight{p.Begin("k", 0, 10)}
+	p.Stored(a)
 	settled(false, "in flight")
-	p.settle(a, false)
+	p.Settle(a, false)
 	settled(true, "acknowledged")
-	b := []*flight{p.begin("k", 10, 20)}
-	p.stored(b)
-	p.settle(b, true)
+	b := []*Flight{p.Begin("k", 10, 20)}
+	p.Stored(b)
+	p.Settle(b, true)
 	settled(false, "abandoned")
-	c := []*flight{p.begin("k", 10, 20)}
-	p.stored(c)
-	p.settle(c, false)
+	c := []*Flight{p.Begin("k", 10, 20)}
+	p.Stored(c)
+	p.Settle(c, false)
 	settled(true, "emitted again and acknowledged")
 }

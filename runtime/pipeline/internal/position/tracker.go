@@ -1,25 +1,31 @@
-package pipeline
+// Package position remembers how far the sources of an agent are emitted and acknowledged, by position key. The acknowledged frontier of
+// a source is in a file, which may be old but is never ahead.
+package position
 
 import (
 	"context"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"collect/runtime/flow"
 	"collect/runtime/pipeline/internal/wait"
 )
 
-// positions remembers, for one source address, how far each key is emitted and acknowledged. It outlives the source's
+// saveInterval is how long acknowledged positions may be newer than their file.
+const saveInterval = time.Second
+
+// Tracker remembers, for one source address, how far each key is emitted and acknowledged. It outlives the source's
 // object: a source that replaces another goes on where that one stopped emitting.
-type positions struct {
-	file *positionFile
-	// forget is told the local keys that are gone for good.
-	forget func(keys []string)
+type Tracker struct {
+	file *file
+	// onGone is told the local keys that are gone for good.
+	onGone func(keys []string)
 	dirty  wait.Signal
 	saving wait.Gate
-	stop   context.CancelFunc // ends save
-	stages int                // interceptors of the source, each with dead-letter keys of its own
+	stop   context.CancelFunc // ends keeper
+	keeper sync.WaitGroup
 	// violated is told of positions that are as they must never be; nil: nobody is.
 	violated func(what string)
 
@@ -38,11 +44,11 @@ type keyState struct {
 	known    bool // a position was set
 	lost     bool // a batch was abandoned: what is emitted beyond it counts for nothing until it comes again
 	leaving  bool // Forget was called; the key goes with its last batch in flight
-	inFlight []*flight
+	inFlight []*Flight
 }
 
-// flight is one run in flight.
-type flight struct {
+// Flight is one run in flight.
+type Flight struct {
 	key      *keyState
 	name     string
 	from, to uint64
@@ -50,17 +56,36 @@ type flight struct {
 	void     bool // its acknowledgement moves nothing
 }
 
-var _ flow.Positions = (*positions)(nil)
+var _ flow.Positions = (*Tracker)(nil)
 
-func newPositions(file *positionFile, forget func([]string)) *positions {
-	p := &positions{file: file, forget: forget, dirty: wait.NewSignal(), saving: wait.NewGate(), keys: map[string]*keyState{}, routed: file.routing}
+// Open reads the positions that dir holds of a source of this type, or begins anew with a new uuid: a directory has one tracker. onGone is
+// told the keys that nothing comes with any more, violated of positions that are as they must never be.
+func Open(dir flow.Dir, typ string, rand flow.Rand, onGone func(keys []string), violated func(what string)) (*Tracker, error) {
+	f, err := openFile(dir, typ, rand)
+	if err != nil {
+		return nil, err
+	}
+	p := newTracker(f, onGone)
+	p.violated = violated
+	return p, nil
+}
+
+func newTracker(file *file, onGone func([]string)) *Tracker {
+	p := &Tracker{file: file, onGone: onGone, stop: func() {}, dirty: wait.NewSignal(), saving: wait.NewGate(), keys: map[string]*keyState{}, routed: file.routing}
 	for name, k := range file.loaded {
 		p.keys[name] = &keyState{acked: k.Pos, emitted: k.Pos, known: k.Known, note: k.Note}
 	}
 	return p
 }
 
-func (p *positions) Frontier(key string) (pos uint64, note []byte, ok bool) {
+// ID gives the uuid of the source, the first part of its keys in channels.
+func (p *Tracker) ID() string { return p.file.id }
+
+// Type gives the type of the source.
+func (p *Tracker) Type() string { return p.file.typ }
+
+// Frontier gives how far a key is emitted, and its note.
+func (p *Tracker) Frontier(key string) (pos uint64, note []byte, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := p.keys[key]
@@ -71,14 +96,15 @@ func (p *positions) Frontier(key string) (pos uint64, note []byte, ok bool) {
 }
 
 // Settled says whether nothing of a key is in flight and nothing of it was abandoned.
-func (p *positions) Settled(key string) bool {
+func (p *Tracker) Settled(key string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := p.keys[key]
 	return k == nil || len(k.inFlight) == 0 && !k.lost
 }
 
-func (p *positions) Keys() []string {
+// Keys lists the keys, sorted.
+func (p *Tracker) Keys() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	names := make([]string, 0, len(p.keys))
@@ -91,7 +117,8 @@ func (p *positions) Keys() []string {
 	return names
 }
 
-func (p *positions) Note(key string, note []byte) {
+// Note keeps a note of the source with a key.
+func (p *Tracker) Note(key string, note []byte) {
 	p.mu.Lock()
 	k := p.key(key)
 	k.note, k.leaving = slices.Clone(note), false
@@ -99,7 +126,8 @@ func (p *positions) Note(key string, note []byte) {
 	p.mu.Unlock()
 }
 
-func (p *positions) Forget(key string) {
+// Forget drops a key, once nothing of it is in flight.
+func (p *Tracker) Forget(key string) {
 	p.mu.Lock()
 	if k := p.keys[key]; k != nil {
 		k.leaving = true
@@ -109,7 +137,7 @@ func (p *positions) Forget(key string) {
 }
 
 // leave removes a key that leaves and has nothing in flight. The caller holds the lock.
-func (p *positions) leave(name string, k *keyState) {
+func (p *Tracker) leave(name string, k *keyState) {
 	if k.leaving && len(k.inFlight) == 0 {
 		delete(p.keys, name)
 		p.gone = append(p.gone, name)
@@ -118,7 +146,7 @@ func (p *positions) leave(name string, k *keyState) {
 }
 
 // key gives a key's state. The caller holds the lock.
-func (p *positions) key(name string) *keyState {
+func (p *Tracker) key(name string) *keyState {
 	k := p.keys[name]
 	if k == nil {
 		k = &keyState{}
@@ -128,13 +156,13 @@ func (p *positions) key(name string) *keyState {
 }
 
 // touch says that there is something to save. The caller holds the lock.
-func (p *positions) touch() {
+func (p *Tracker) touch() {
 	p.changed = true
 	p.dirty.Set()
 }
 
-// begin notes a run that is about to be stored. It counts as emitted only with emitted.
-func (p *positions) begin(key string, from, to uint64) *flight {
+// Begin notes a run that is about to be stored. It counts as emitted only with Stored.
+func (p *Tracker) Begin(key string, from, to uint64) *Flight {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := p.key(key)
@@ -142,7 +170,7 @@ func (p *positions) begin(key string, from, to uint64) *flight {
 	if !k.known {
 		k.known, k.acked, k.emitted = true, from, from
 	}
-	f := &flight{key: k, name: key, from: from, to: to}
+	f := &Flight{key: k, name: key, from: from, to: to}
 	if k.lost && from > k.emitted {
 		f.void = true
 		return f
@@ -152,8 +180,8 @@ func (p *positions) begin(key string, from, to uint64) *flight {
 	return f
 }
 
-// stored says that all required channels have taken the runs.
-func (p *positions) stored(flights []*flight) {
+// Stored says that all required channels have taken the runs.
+func (p *Tracker) Stored(flights []*Flight) {
 	p.mu.Lock()
 	for _, f := range flights {
 		if !f.void {
@@ -163,9 +191,9 @@ func (p *positions) stored(flights []*flight) {
 	p.mu.Unlock()
 }
 
-// settle ends runs. The acknowledged frontier moves over all that is done without a gap; abandoned runs, and what was emitted
+// Settle ends runs. The acknowledged frontier moves over all that is done without a gap; abandoned runs, and what was emitted
 // after them, will be emitted again.
-func (p *positions) settle(flights []*flight, abandoned bool) {
+func (p *Tracker) Settle(flights []*Flight, abandoned bool) {
 	if p.settled(flights, abandoned) || p.violated == nil {
 		return
 	}
@@ -173,7 +201,7 @@ func (p *positions) settle(flights []*flight, abandoned bool) {
 }
 
 // settled says whether all positions are as they must be.
-func (p *positions) settled(flights []*flight, abandoned bool) (right bool) {
+func (p *Tracker) settled(flights []*Flight, abandoned bool) (right bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	right = true
@@ -195,7 +223,7 @@ func (p *positions) settled(flights []*flight, abandoned bool) (right bool) {
 	return right
 }
 
-func (k *keyState) abandon(f *flight) {
+func (k *keyState) abandon(f *Flight) {
 	at := slices.Index(k.inFlight, f)
 	if at < 0 {
 		return
@@ -218,7 +246,7 @@ func (k *keyState) advance() (moved bool) {
 }
 
 // Save writes the acknowledged frontier and the notes.
-func (p *positions) Save(ctx context.Context) error {
+func (p *Tracker) Save(ctx context.Context) error {
 	if err := p.saving.Lock(ctx); err != nil {
 		return err
 	}
@@ -235,20 +263,20 @@ func (p *positions) Save(ctx context.Context) error {
 		return err
 	}
 	if len(gone) > 0 {
-		p.forget(gone)
+		p.onGone(gone)
 	}
 	return nil
 }
 
 // take copies what is to be saved; ok is false when nothing changed.
-func (p *positions) take() (state storedPositions, gone []string, ok bool) {
+func (p *Tracker) take() (state stored, gone []string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.changed {
 		return state, nil, false
 	}
 	p.changed = false
-	state = storedPositions{Routing: p.routed, Keys: make(map[string]storedKey, len(p.keys))}
+	state = stored{Routing: p.routed, Keys: make(map[string]storedKey, len(p.keys))}
 	for name, k := range p.keys {
 		state.Keys[name] = storedKey{Pos: k.acked, Known: k.known, Note: k.note}
 	}
@@ -256,8 +284,13 @@ func (p *positions) take() (state storedPositions, gone []string, ok bool) {
 	return state, gone, true
 }
 
-// save keeps the file up to date until ctx ends: at most once a second, and never when nothing changed.
-func (p *positions) save(ctx context.Context, report func(error)) {
+// Start keeps the file up to date until ctx ends or Close: at most once a second, and never when nothing changed.
+func (p *Tracker) Start(ctx context.Context, report func(error)) {
+	ctx, p.stop = context.WithCancel(ctx)
+	p.keeper.Go(func() { p.keep(ctx, report) })
+}
+
+func (p *Tracker) keep(ctx context.Context, report func(error)) {
 	for p.dirty.Wait(ctx, 0) {
 		if wait.Sleep(ctx, saveInterval) != nil {
 			return
@@ -268,15 +301,22 @@ func (p *positions) save(ctx context.Context, report func(error)) {
 	}
 }
 
-// all gives the local keys that channels may know, sorted.
-func (p *positions) all() []string {
+// All gives the local keys that channels may know, sorted.
+func (p *Tracker) All() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Sorted(maps.Keys(p.keys))
 }
 
-// routing notes with which interceptors and routes the keys are emitted from now on, and gives those before if they were others.
-func (p *positions) routing(now string) (before string) {
+// Routed gives with which interceptors and routes the keys are emitted.
+func (p *Tracker) Routed() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.routed
+}
+
+// Routing notes with which interceptors and routes the keys are emitted from now on, and gives those before if they were others.
+func (p *Tracker) Routing(now string) (before string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before = p.routed
@@ -286,4 +326,23 @@ func (p *positions) routing(now string) (before string) {
 	p.routed = now
 	p.touch()
 	return before
+}
+
+// Idle says whether nothing is in flight and nothing was abandoned.
+func (p *Tracker) Idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, k := range p.keys {
+		if len(k.inFlight) > 0 || k.lost || k.acked != k.emitted {
+			return false
+		}
+	}
+	return true
+}
+
+// Close ends what Start began and closes the directory. It does not save.
+func (p *Tracker) Close() error {
+	p.stop()
+	p.keeper.Wait()
+	return p.file.dir.Close()
 }
