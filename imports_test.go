@@ -23,7 +23,7 @@ var layers = []struct {
 	may      []string
 }{
 	{"testdata/**", []string{"**"}},
-	{"", []string{"planner/cli", "planner/agents", "planner/render", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline"}},
+	{"", []string{"planner/cli", "planner/agents", "planner/render", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline/registry"}},
 
 	{"hclspec/schema", nil},
 	{"hclspec/internal/**", []string{"hclspec/schema"}},
@@ -43,13 +43,13 @@ var layers = []struct {
 	{"runtime/supervisor/api", []string{"hclspec/schema"}},
 	{"runtime/**", []string{"hclspec/schema", "hclspec/expr", "runtime/**"}},
 
-	{"providers", []string{"providers/**", "runtime/pipeline", "runtime/channel/**", "hclspec/schema", "runtime/flow"}},
-	{"providers/providertest", []string{"hclspec/schema", "hclspec/expr", "runtime/flow", "runtime/flow/host", "runtime/pipeline", "runtime/channel/**"}},
+	{"providers", []string{"providers/**", "runtime/pipeline/registry", "runtime/channel/**", "hclspec/schema", "runtime/flow"}},
+	{"providers/providertest", []string{"hclspec/schema", "hclspec/expr", "runtime/flow", "runtime/flow/host", "runtime/channel/**"}},
 	{"providers/**", []string{"runtime/flow", "runtime/transport", "planner/resource", "hclspec/schema", "hclspec/expr", "providers/internal/**"}},
 }
 
 // testsMay is allowed to the tests of every package besides: the real machine, the suites and the servers.
-var testsMay = []string{"runtime/flow/host", "runtime/flow", "runtime/sim", "runtime/pipeline", "runtime/channel/**", "providers/providertest", "providers", "providers/**", "hclspec/schema", "hclspec", "hclspec/expr", "testdata/servertest", "planner/resource", "runtime/supervisor/api"}
+var testsMay = []string{"runtime/flow/host", "runtime/flow", "runtime/sim", "runtime/pipeline", "runtime/pipeline/registry", "runtime/channel/**", "providers/providertest", "providers", "providers/**", "hclspec/schema", "hclspec", "hclspec/expr", "testdata/servertest", "planner/resource", "runtime/supervisor/api"}
 
 func TestImportsFollowTheLayers(t *testing.T) {
 	eachFile(t, func(file string, f *ast.File, _ *token.FileSet) {

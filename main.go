@@ -18,7 +18,7 @@ import (
 	"collect/providers/devbroker"
 	"collect/providers/topic"
 	"collect/runtime/agent"
-	"collect/runtime/pipeline"
+	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor"
 	"collect/runtime/supervisor/api"
 )
@@ -47,7 +47,7 @@ func main() {
 }
 
 // kinds gives the kinds of objects that are planned.
-func kinds(reg *pipeline.Registry, env cli.KindEnv) []resource.Kind {
+func kinds(reg *registry.Registry, env cli.KindEnv) []resource.Kind {
 	all := agents.Kinds(agents.Options{
 		Layout: env.Layout, Types: env.Types, Wait: env.Wait, Survey: agent.Data{Layout: env.Layout, Registry: reg}.Survey,
 		Ensure: func(ctx context.Context) (*api.Client, error) {
@@ -75,7 +75,7 @@ func resolver(layout api.Layout) func(token string) (string, error) {
 	}
 }
 
-func runAgent(reg *pipeline.Registry) func(context.Context, cli.AgentProcess) error {
+func runAgent(reg *registry.Registry) func(context.Context, cli.AgentProcess) error {
 	return func(ctx context.Context, p cli.AgentProcess) error {
 		return agent.Run(ctx, agent.Options{
 			Layout: p.Layout, ID: p.ID, Registry: reg, Log: p.Log, Build: version, Alone: true, Out: p.Out, Abort: p.Abort,

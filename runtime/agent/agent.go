@@ -23,6 +23,7 @@ import (
 	"collect/runtime/flow"
 	"collect/runtime/flow/host"
 	"collect/runtime/pipeline"
+	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor/api"
 )
 
@@ -30,7 +31,7 @@ import (
 type Options struct {
 	Layout   api.Layout
 	ID       string
-	Registry *pipeline.Registry
+	Registry *registry.Registry
 	Log      *slog.Logger
 	Build    string // of this program, for status
 	// Alone says that this process is nothing but the agent: then its memory limit and its umask are the process's.

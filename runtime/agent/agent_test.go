@@ -19,7 +19,7 @@ import (
 	"collect/hclspec/schema"
 	"collect/runtime/channel/memory"
 	"collect/runtime/flow"
-	"collect/runtime/pipeline"
+	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor/api"
 )
 
@@ -76,13 +76,13 @@ func (c counter) Write(_ context.Context, b *flow.Batch) error {
 func (c counter) Flush(context.Context) error { return nil }
 func (c counter) Close(context.Context) error { return nil }
 
-func (r *rig) registry() *pipeline.Registry {
+func (r *rig) registry() *registry.Registry {
 	about := schema.About{Doc: "for tests"}
 	none := func() noConfig { return noConfig{} }
-	return pipeline.NewRegistry(
-		pipeline.Source("ticker", none, about, func(_ noConfig, env flow.Env) (flow.Source, error) { return ticker{env}, nil }),
-		pipeline.Channel("memory", memory.Defaults, memory.About, memory.New),
-		pipeline.Sink("counter", none, about, func(noConfig, flow.Env) (flow.Sink, error) { return counter{r}, nil }),
+	return registry.New(
+		registry.Source("ticker", none, about, func(_ noConfig, env flow.Env) (flow.Source, error) { return ticker{env}, nil }),
+		registry.Channel("memory", memory.Defaults, memory.About, memory.New),
+		registry.Sink("counter", none, about, func(noConfig, flow.Env) (flow.Sink, error) { return counter{r}, nil }),
 	)
 }
 

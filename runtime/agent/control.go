@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"collect/runtime/pipeline"
+	"collect/runtime/pipeline/orphan"
 	"collect/runtime/supervisor/api"
 	"collect/runtime/telemetry"
 )
@@ -92,9 +92,9 @@ func (a *agent) become(ctx context.Context, req api.ReloadRequest) error {
 	if req.Secrets == nil {
 		req.Secrets = map[string]string{}
 	}
-	var lose []pipeline.Loss
+	var lose []orphan.Loss
 	for channel, events := range req.Lose {
-		lose = append(lose, pipeline.Loss{Channel: channel, Events: events})
+		lose = append(lose, orphan.Loss{Channel: channel, Events: events})
 	}
 	if err := a.pipe.Reload(ctx, &req.Spec, req.Secrets, lose...); err != nil {
 		return errors.Join(err, a.metrics.listen(ctx, a.settings.Metrics))
@@ -110,7 +110,7 @@ func (a *agent) discard(w http.ResponseWriter, r *http.Request) {
 		api.WriteError(w, http.StatusBadRequest, err)
 		return
 	}
-	if err := a.pipe.Discard(r.Context(), pipeline.Loss{Channel: req.Channel, Events: req.Events}); err != nil {
+	if err := a.pipe.Discard(r.Context(), orphan.Loss{Channel: req.Channel, Events: req.Events}); err != nil {
 		api.WriteError(w, http.StatusConflict, err)
 		return
 	}

@@ -11,14 +11,15 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow/host"
-	"collect/runtime/pipeline"
+	"collect/runtime/pipeline/orphan"
+	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor/api"
 )
 
 // Data reads what agents hold on disk that do not run. An agent that runs answers for itself.
 type Data struct {
 	Layout   api.Layout
-	Registry *pipeline.Registry
+	Registry *registry.Registry
 }
 
 // surveyWidth is how many agents' data are read at the same time.
@@ -54,7 +55,7 @@ func (d Data) Survey(ctx context.Context) (api.Installation, error) {
 
 // Stored tells what the channels of an agent hold on disk, declared or not.
 func (d Data) Stored(id string) ([]api.Orphan, error) {
-	return d.Registry.Stored(host.FS(), d.dir(id))
+	return orphan.Stored(d.Registry, host.FS(), d.dir(id), nil)
 }
 
 // Discard removes an orphan of an agent that does not run.
@@ -71,7 +72,7 @@ func (d Data) Discard(id string, r api.DiscardRequest) (err error) {
 	if d.owns(spec, r.Channel) != nil {
 		return fmt.Errorf("channel %s is declared", r.Channel)
 	}
-	return d.Registry.Discard(host.FS(), d.dir(id), pipeline.Loss{Channel: r.Channel, Events: r.Events})
+	return orphan.Discard(d.Registry, host.FS(), d.dir(id), orphan.Loss{Channel: r.Channel, Events: r.Events})
 }
 
 func (d Data) dir(id string) string { return filepath.Join(d.Layout.AgentDir(id), "data") }
@@ -125,7 +126,7 @@ func (d Data) fill(a *api.Agent) error {
 			continue
 		}
 		if o.Why == "" {
-			o.Why = pipeline.WhyOrphan
+			o.Why = orphan.Why
 		}
 		a.Orphans = append(a.Orphans, o)
 	}

@@ -12,7 +12,8 @@ import (
 	"collect/hclspec/schema"
 	"collect/runtime/channel/memory"
 	"collect/runtime/flow"
-	"collect/runtime/pipeline"
+	"collect/runtime/pipeline/orphan"
+	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor/api"
 )
 
@@ -25,9 +26,9 @@ func kept(t *testing.T, state string, channels map[string]int) Data {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	d := Data{Layout: api.Layout{Data: filepath.Join(base, "d"), Run: filepath.Join(base, "r")}}
-	d.Registry = pipeline.NewRegistry(
-		pipeline.Channel("memory", memory.Defaults, memory.About, memory.New),
-		pipeline.Channel("disk", func() noConfig { return noConfig{} }, schema.About{Doc: "for tests", Durable: true}, func(noConfig, flow.Env) (flow.Channel, error) {
+	d.Registry = registry.New(
+		registry.Channel("memory", memory.Defaults, memory.About, memory.New),
+		registry.Channel("disk", func() noConfig { return noConfig{} }, schema.About{Doc: "for tests", Durable: true}, func(noConfig, flow.Env) (flow.Channel, error) {
 			return nil, errors.New("it is not opened")
 		}).Storing(func(dir flow.Dir) (int64, int64, error) {
 			info, err := dir.Stat("events")
@@ -85,9 +86,9 @@ func TestTheDiskAnswersForAnAgentThatDoesNotRun(t *testing.T) {
 		}
 		want := []api.Orphan{
 			{Channel: "bad", Events: api.UnknownEvents, Why: "damaged"},
-			{Channel: "old", Events: 3, Bytes: 30, Why: pipeline.WhyOrphan},
+			{Channel: "old", Events: 3, Bytes: 30, Why: orphan.Why},
 			{Channel: "own", Events: 5, Bytes: 50, Why: "the drain did not end"}, // today's figure
-			{Channel: "volatile", Events: 2, Bytes: 20, Why: pipeline.WhyOrphan}, // what is declared stores nothing
+			{Channel: "volatile", Events: 2, Bytes: 20, Why: orphan.Why},         // what is declared stores nothing
 		}
 		if len(a.Orphans) != len(want) {
 			t.Fatalf("orphans: %+v", a.Orphans)

@@ -9,6 +9,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/registry"
 )
 
 // deafSink never takes anything.
@@ -41,11 +42,9 @@ func TestAStuckSinkHoldsUpNobodyElse(t *testing.T) {
 					s.Channels = append(s.Channels, schema.ChannelSpec{Type: channel, Name: "d", Config: schema.Config{"max_size": "8MiB"}})
 					s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "deaf", Name: "deaf", Channel: "d"})
 				})
-				reg := w.registry()
-				deaf := Sink("deaf", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests"},
+				deaf := registry.Sink("deaf", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests"},
 					func(fakeConfig, flow.Env) (flow.Sink, error) { return deafSink{}, nil })
-				reg.entries[typeKey{schema.Sink, "deaf"}] = &deaf
-				p, err := New(s, nil, reg, w.base())
+				p, err := New(s, nil, w.registry(deaf), w.base())
 				if err != nil {
 					t.Fatal(err)
 				}

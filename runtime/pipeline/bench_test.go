@@ -8,6 +8,7 @@ import (
 	"collect/hclspec/schema"
 	"collect/runtime/channel/memory"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/registry"
 )
 
 // BenchmarkPipeline moves batches of 4,096 lines of 175 bytes from a source through a memory channel to a sink that counts.
@@ -17,12 +18,12 @@ func BenchmarkPipeline(b *testing.B) {
 	done := make(chan struct{})
 	about := schema.About{Doc: "for tests"}
 	none := func() fakeConfig { return fakeConfig{} }
-	reg := NewRegistry(
-		Source("block", none, about, func(_ fakeConfig, env flow.Env) (flow.Source, error) {
+	reg := registry.New(
+		registry.Source("block", none, about, func(_ fakeConfig, env flow.Env) (flow.Source, error) {
 			return blockSource{env: env, block: block, batches: b.N}, nil
 		}),
-		Channel("memory", memory.Defaults, memory.About, memory.New),
-		Sink("count", none, about, func(fakeConfig, flow.Env) (flow.Sink, error) {
+		registry.Channel("memory", memory.Defaults, memory.About, memory.New),
+		registry.Sink("count", none, about, func(fakeConfig, flow.Env) (flow.Sink, error) {
 			return &countSink{want: b.N, done: done}, nil
 		}),
 	)

@@ -9,7 +9,6 @@ import (
 
 	"collect/runtime/flow"
 	"collect/runtime/pipeline/internal/datadir"
-	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/position"
 	"collect/runtime/pipeline/internal/wait"
 )
@@ -40,10 +39,7 @@ func (p *Pipeline) buildChannel(d *design, w *channelWant) (*channelNode, error)
 		env := p.env(d, address, id, path.Join(full, "data"))
 		err = p.base.FS.MkdirAll(env.Dir, 0o700)
 		if err == nil {
-			err = guard.Call(func() error {
-				n.ch, err = w.entry.channel(w.config, d.secrets, env)
-				return err
-			})
+			n.ch, err = w.entry.NewChannel(w.config, d.secrets, env)
 		}
 	}
 	if err != nil {
@@ -116,13 +112,7 @@ func (p *Pipeline) buildMember(d *design, w *runnerWant, m memberWant) (*member,
 		retry: &wait.Backoff{Initial: m.settings.Retry.Initial, Max: m.settings.Retry.Max, Rand: p.base.Rand},
 		edge:  p.stats.Edge("channel."+w.channel, address, "take"),
 	}
-	mm.make = func() (sink flow.Sink, err error) {
-		err = guard.Call(func() error {
-			sink, err = m.entry.sink(m.spec.Config, d.secrets, env)
-			return err
-		})
-		return sink, err
-	}
+	mm.make = func() (flow.Sink, error) { return m.entry.NewSink(m.spec.Config, d.secrets, env) }
 	if mm.sink, err = mm.make(); err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
@@ -199,14 +189,10 @@ func (p *Pipeline) buildSource(d *design, w *sourceWant) (*sourceNode, error) {
 	}
 	e.hard, s.stopHard = context.WithCancel(p.hard)
 	e.run, s.stopRun = context.WithCancel(e.hard)
-	s.make = func(ready func()) (src flow.Source, err error) {
+	s.make = func(ready func()) (flow.Source, error) {
 		env := env
 		env.Ready = ready
-		err = guard.Call(func() error {
-			src, err = w.entry.source(w.spec.Config, d.secrets, env)
-			return err
-		})
-		return src, err
+		return w.entry.NewSource(w.spec.Config, d.secrets, env)
 	}
 	s.limit(w)
 	p.newRouting(w, pos)
@@ -222,15 +208,11 @@ func (p *Pipeline) buildStages(d *design, w *sourceWant, env flow.Env) ([]*stage
 		env.Component = stageAddress(w.spec.Name, name)
 		env.Stats = p.stats.Of(env.Component)
 		env.Log = p.base.Log.With("agent", env.Agent, "component", env.Component)
-		st := &stage{name: name, stats: env.Stats}
-		err := guard.Call(func() (err error) {
-			st.ic, err = w.interceptors[i].interceptor(ic.Config, d.secrets, env)
-			return err
-		})
+		made, err := w.interceptors[i].NewInterceptor(ic.Config, d.secrets, env)
 		if err != nil {
 			return nil, fmt.Errorf("interceptor %d (%s): %w", i+1, ic.Type, err)
 		}
-		stages = append(stages, st)
+		stages = append(stages, &stage{name: name, ic: made, stats: env.Stats})
 	}
 	return stages, nil
 }

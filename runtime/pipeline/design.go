@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"collect/hclspec/schema"
+	"collect/runtime/pipeline/registry"
 )
 
 // design is what a spec asks for: each component with all that it is made of, in a form that can be compared with what runs.
@@ -23,7 +24,7 @@ type design struct {
 
 type channelWant struct {
 	spec    schema.ChannelSpec
-	entry   *Entry
+	entry   *registry.Entry
 	config  schema.Config // with a derived capacity
 	readers []string      // names of runners, sorted
 	sig     string
@@ -41,15 +42,15 @@ type runnerWant struct {
 
 type memberWant struct {
 	spec     schema.SinkSpec
-	entry    *Entry
+	entry    *registry.Entry
 	settings schema.SinkSettings
 }
 
 type sourceWant struct {
 	spec         schema.SourceSpec
-	entry        *Entry
+	entry        *registry.Entry
 	settings     schema.SourceSettings
-	interceptors []*Entry
+	interceptors []*registry.Entry
 	dead         string
 	routing      string // hash of interceptors and routes
 	sig          string
@@ -84,21 +85,8 @@ func (p *Pipeline) design(spec *schema.AgentSpec, secrets schema.Secrets) (*desi
 	return d, nil
 }
 
-func (r *Registry) entry(kind schema.Kind, name string, c schema.Config, secrets schema.Secrets) (*Entry, error) {
-	e := r.entries[typeKey{kind, name}]
-	if e == nil {
-		return nil, fmt.Errorf("there is no %s type %q", kind, name)
-	}
-	if e.Check != nil {
-		if err := e.Check(c); err != nil {
-			return nil, err
-		}
-	}
-	return e, nil
-}
-
-func (d *design) channel(reg *Registry, s schema.ChannelSpec) error {
-	e, err := reg.entry(schema.Channel, s.Type, s.Config, d.secrets)
+func (d *design) channel(reg *registry.Registry, s schema.ChannelSpec) error {
+	e, err := reg.Entry(schema.Channel, s.Type, s.Config)
 	if err != nil {
 		return err
 	}
@@ -109,8 +97,8 @@ func (d *design) channel(reg *Registry, s schema.ChannelSpec) error {
 	return nil
 }
 
-func (d *design) source(reg *Registry, s schema.SourceSpec, host string) error {
-	e, err := reg.entry(schema.Source, s.Type, s.Config, d.secrets)
+func (d *design) source(reg *registry.Registry, s schema.SourceSpec, host string) error {
+	e, err := reg.Entry(schema.Source, s.Type, s.Config)
 	if err != nil {
 		return err
 	}
@@ -122,7 +110,7 @@ func (d *design) source(reg *Registry, s schema.SourceSpec, host string) error {
 		return err
 	}
 	for i, ic := range s.Interceptors {
-		ie, err := reg.entry(schema.Interceptor, ic.Type, ic.Config, d.secrets)
+		ie, err := reg.Entry(schema.Interceptor, ic.Type, ic.Config)
 		if err != nil {
 			return fmt.Errorf("interceptor %d (%s): %w", i+1, ic.Type, err)
 		}
@@ -168,10 +156,10 @@ func (d *design) deadLetter(own schema.Ref) (string, error) {
 }
 
 // sinks makes one runner for each sink that no group owns, and for each group; replicate makes one for each member.
-func (d *design) sinks(reg *Registry) error {
+func (d *design) sinks(reg *registry.Registry) error {
 	members := map[string]memberWant{}
 	for _, s := range d.spec.Sinks {
-		e, err := reg.entry(schema.Sink, s.Type, s.Config, d.secrets)
+		e, err := reg.Entry(schema.Sink, s.Type, s.Config)
 		if err != nil {
 			return fmt.Errorf("sink %s: %w", s.Name, err)
 		}

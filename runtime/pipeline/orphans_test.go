@@ -13,6 +13,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow/host"
+	"collect/runtime/pipeline/orphan"
 	"collect/runtime/supervisor/api"
 )
 
@@ -54,7 +55,7 @@ func TestANewProcessKnowsTheOrphansOfEarlierOnes(t *testing.T) {
 		w := newWorld(t)
 		var away atomic.Bool
 		before, now := orphanage(t, w, &away)
-		stored, err := w.registry().Stored(host.FS(), w.base().Dir)
+		stored, err := orphan.Stored(w.registry(), host.FS(), w.base().Dir, nil)
 		if err != nil || len(stored) != 1 || stored[0].Events != 50 {
 			t.Errorf("on disk: %+v %v", stored, err)
 		}
@@ -113,12 +114,12 @@ func TestAnOrphanIsGivenUpOnlyToTheConfirmedFigure(t *testing.T) {
 		var away atomic.Bool
 		before, now := orphanage(t, w, &away)
 		p := w.start(now)
-		if err := p.Discard(t.Context(), Loss{"c", 49}); err == nil {
+		if err := p.Discard(t.Context(), orphan.Loss{Channel: "c", Events: 49}); err == nil {
 			t.Error("more was given up than was confirmed")
 		}
 		oneOrphan(t, p.Snapshot().Orphans, 50)
 		for range 2 { // again, after an answer that was lost
-			if err := p.Discard(t.Context(), Loss{"c", 50}); err != nil {
+			if err := p.Discard(t.Context(), orphan.Loss{Channel: "c", Events: 50}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -136,7 +137,7 @@ func TestAnOrphanIsGivenUpOnlyToTheConfirmedFigure(t *testing.T) {
 		if n := p.channel("c").ch.Stats().Events; n != 0 {
 			t.Errorf("the channel begins with %d events", n)
 		}
-		if err := p.Discard(t.Context(), Loss{"c", 1000}); err == nil {
+		if err := p.Discard(t.Context(), orphan.Loss{Channel: "c", Events: 1000}); err == nil {
 			t.Error("a declared channel is no orphan")
 		}
 		w.drain(p, time.Second)
@@ -172,7 +173,7 @@ func TestALeavingChannelIsGivenUpOnlyToTheConfirmedFigure(t *testing.T) {
 			var away atomic.Bool
 			before, now := orphanage(t, w, &away)
 			p := w.start(before)
-			if err := reload(t, p, now, Loss{"c", confirmed}); err != nil {
+			if err := reload(t, p, now, orphan.Loss{Channel: "c", Events: confirmed}); err != nil {
 				t.Fatal(err)
 			}
 			if o := p.Snapshot().Orphans; len(o) != left {

@@ -14,6 +14,7 @@ import (
 	"collect/runtime/flow"
 	"collect/runtime/pipeline/internal/counters"
 	"collect/runtime/pipeline/internal/wait"
+	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor/api"
 )
 
@@ -32,7 +33,7 @@ type Base struct {
 
 // Pipeline runs the components of one agent.
 type Pipeline struct {
-	reg  *Registry
+	reg  *registry.Registry
 	base Base
 	life wait.Gate // start, reload and drain exclude each other
 
@@ -65,7 +66,7 @@ const (
 )
 
 // New checks a spec and prepares a pipeline for it. It does no I/O.
-func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *Registry, env Base) (*Pipeline, error) {
+func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *registry.Registry, env Base) (*Pipeline, error) {
 	p := &Pipeline{
 		reg: reg, base: env, life: wait.NewGate(), stats: counters.New(),
 		spec: spec, secrets: secrets,

@@ -9,7 +9,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/pipeline/internal/datadir"
-	"collect/runtime/pipeline/internal/guard"
+	"collect/runtime/pipeline/orphan"
 	"collect/runtime/supervisor/api"
 )
 
@@ -17,7 +17,7 @@ import (
 // When anything of the new spec cannot be built, opened or bound, the old one goes on and the error says why. What is replaced or
 // removed may drain as long as the new spec's drain says; ctx bounds that and how long new sources may take to be ready. drop names
 // channels whose content may be lost when they leave, and how much of it.
-func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets schema.Secrets, drop ...Loss) error {
+func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets schema.Secrets, drop ...orphan.Loss) error {
 	if err := p.life.Lock(ctx); err != nil {
 		return err
 	}
@@ -77,11 +77,7 @@ func (p *Pipeline) rehearse(d *design) error {
 		w := d.sources[name]
 		env := p.env(d, "source."+name, "", "")
 		for i, ic := range w.spec.Interceptors {
-			err := guard.Call(func() error {
-				_, err := w.interceptors[i].interceptor(ic.Config, d.secrets, env)
-				return err
-			})
-			if err != nil {
+			if _, err := w.interceptors[i].NewInterceptor(ic.Config, d.secrets, env); err != nil {
 				return fmt.Errorf("source %s: interceptor %d (%s): %w", name, i+1, ic.Type, err)
 			}
 		}
@@ -100,7 +96,7 @@ func (p *Pipeline) waitReady(ctx context.Context) error {
 
 // converge makes what runs equal to a design: it stops what is not wanted or wanted otherwise, from the sources on, and starts
 // what is missing, from the sinks back.
-func (p *Pipeline) converge(ctx context.Context, d *design, drop []Loss) error {
+func (p *Pipeline) converge(ctx context.Context, d *design, drop []orphan.Loss) error {
 	draining, cancel := context.WithTimeout(ctx, d.agent.Drain)
 	defer cancel()
 	if err := p.stopOld(draining, d, p.keep(d), drop); err != nil {
@@ -144,7 +140,7 @@ func (p *Pipeline) keep(d *design) kept {
 }
 
 // stopOld stops what does not stay. A channel that leaves, or whose content would not survive, drains through its sinks first.
-func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []Loss) error {
+func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []orphan.Loss) error {
 	var sources []*sourceNode
 	for _, s := range p.sourceList() {
 		if !keep.sources[s.name] {
@@ -215,11 +211,11 @@ func (s *sourceNode) acked(ctx context.Context) {
 }
 
 // mayLose says that what the channel holds now is no more than what may be lost of it.
-func (n *channelNode) mayLose(drop []Loss) bool {
-	return slices.ContainsFunc(drop, func(l Loss) bool { return l.Channel == n.name && n.ch.Stats().Events <= l.Events })
+func (n *channelNode) mayLose(drop []orphan.Loss) bool {
+	return slices.ContainsFunc(drop, func(l orphan.Loss) bool { return l.Channel == n.name && n.ch.Stats().Events <= l.Events })
 }
 
-func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*channelNode, drop []Loss) error {
+func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*channelNode, drop []orphan.Loss) error {
 	var errs error
 	for _, n := range leaving {
 		left, lose := n.ch.Stats(), n.mayLose(drop)

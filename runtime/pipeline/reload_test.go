@@ -12,9 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"collect/hclspec/schema"
+	"collect/runtime/pipeline/orphan"
 )
 
-func reload(t *testing.T, p *Pipeline, s *schema.AgentSpec, drop ...Loss) error {
+func reload(t *testing.T, p *Pipeline, s *schema.AgentSpec, drop ...orphan.Loss) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -18,6 +18,7 @@ import (
 	"collect/runtime/channel/memory"
 	"collect/runtime/flow"
 	"collect/runtime/flow/host"
+	"collect/runtime/pipeline/registry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -75,25 +76,25 @@ func (w *world) count(m map[string]int, key string) int {
 	return m[key]
 }
 
-func (w *world) registry() *Registry {
+func (w *world) registry(more ...registry.Entry) *registry.Registry {
 	about := schema.About{Doc: "for tests"}
-	return NewRegistry(
-		Source("fake", func() fakeConfig { return fakeConfig{} }, about, func(_ fakeConfig, env flow.Env) (flow.Source, error) {
+	return registry.New(append(more,
+		registry.Source("fake", func() fakeConfig { return fakeConfig{} }, about, func(_ fakeConfig, env flow.Env) (flow.Source, error) {
 			w.note(w.made, env.Component)
 			return &fakeSource{feed: w.feed(strings.TrimPrefix(env.Component, "source.")), env: env}, nil
 		}),
-		Interceptor("fake", func() fakeStage { return fakeStage{} }, about, func(c fakeStage, _ flow.Env) (flow.Interceptor, error) {
+		registry.Interceptor("fake", func() fakeStage { return fakeStage{} }, about, func(c fakeStage, _ flow.Env) (flow.Interceptor, error) {
 			return stageFunc(c), nil
 		}),
-		Interceptor("given", func() fakeConfig { return fakeConfig{} }, about, func(fakeConfig, flow.Env) (flow.Interceptor, error) {
+		registry.Interceptor("given", func() fakeConfig { return fakeConfig{} }, about, func(fakeConfig, flow.Env) (flow.Interceptor, error) {
 			return w.stage, nil
 		}),
-		Channel("disk", disk.Defaults, disk.About, disk.New).Storing(disk.Stored),
-		Channel("memory", memory.Defaults, memory.About, memory.New),
-		Channel("journal", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests", Durable: true}, w.journal),
-		Sink("fake", func() fakeConfig { return fakeConfig{} }, about, w.sink),
-		Sink("rolling", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests", Rolls: true}, w.sink),
-	)
+		registry.Channel("disk", disk.Defaults, disk.About, disk.New).Storing(disk.Stored),
+		registry.Channel("memory", memory.Defaults, memory.About, memory.New),
+		registry.Channel("journal", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests", Durable: true}, w.journal),
+		registry.Sink("fake", func() fakeConfig { return fakeConfig{} }, about, w.sink),
+		registry.Sink("rolling", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests", Rolls: true}, w.sink),
+	)...)
 }
 
 func (w *world) sink(c fakeConfig, env flow.Env) (flow.Sink, error) {

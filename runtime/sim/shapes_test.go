@@ -11,7 +11,7 @@ import (
 	"collect/runtime/channel/disk"
 	"collect/runtime/channel/memory"
 	"collect/runtime/flow"
-	"collect/runtime/pipeline"
+	"collect/runtime/pipeline/registry"
 )
 
 // shape is what the agent of a run is made of.
@@ -196,7 +196,7 @@ type noConfig struct{}
 
 func noDefaults() noConfig { return noConfig{} }
 
-func (w *world) registry() *pipeline.Registry {
+func (w *world) registry() *registry.Registry {
 	about := schema.About{Doc: "for tests"}
 	channel := func(make func(flow.Env) (flow.Channel, error), env flow.Env) (flow.Channel, error) {
 		ch, err := make(env)
@@ -211,24 +211,24 @@ func (w *world) registry() *pipeline.Registry {
 		}
 		return s, err
 	}
-	return pipeline.NewRegistry(
-		pipeline.Source("numbers", noDefaults, about, func(_ noConfig, env flow.Env) (flow.Source, error) {
+	return registry.New(
+		registry.Source("numbers", noDefaults, about, func(_ noConfig, env flow.Env) (flow.Source, error) {
 			return &source{w: w, env: env, rand: rand.New(rand.NewPCG(w.seed, env.Rand.Uint64()))}, nil
 		}),
-		pipeline.Source("tail", tail.Defaults, tail.About(), tail.New),
-		pipeline.Source("spooldir", spooldir.Defaults, spooldir.About(), spooldir.New),
-		pipeline.Interceptor("picky", noDefaults, about, func(noConfig, flow.Env) (flow.Interceptor, error) { return picky{}, nil }),
-		pipeline.Channel("disk", disk.Defaults, disk.About, func(c disk.Config, env flow.Env) (flow.Channel, error) {
+		registry.Source("tail", tail.Defaults, tail.About(), tail.New),
+		registry.Source("spooldir", spooldir.Defaults, spooldir.About(), spooldir.New),
+		registry.Interceptor("picky", noDefaults, about, func(noConfig, flow.Env) (flow.Interceptor, error) { return picky{}, nil }),
+		registry.Channel("disk", disk.Defaults, disk.About, func(c disk.Config, env flow.Env) (flow.Channel, error) {
 			return channel(func(env flow.Env) (flow.Channel, error) { return disk.New(c, env) }, env)
 		}),
-		pipeline.Channel("memory", memory.Defaults, memory.About, func(c memory.Config, env flow.Env) (flow.Channel, error) {
+		registry.Channel("memory", memory.Defaults, memory.About, func(c memory.Config, env flow.Env) (flow.Channel, error) {
 			return channel(func(env flow.Env) (flow.Channel, error) { return memory.New(c, env) }, env)
 		}),
-		pipeline.Sink("file", file.Defaults, file.About(), func(c file.Config, env flow.Env) (flow.Sink, error) {
+		registry.Sink("file", file.Defaults, file.About(), func(c file.Config, env flow.Env) (flow.Sink, error) {
 			s, err := file.New(c, env)
 			return sink(s, env, err)
 		}),
-		pipeline.Sink("buyer", noDefaults, about, func(_ noConfig, env flow.Env) (flow.Sink, error) {
+		registry.Sink("buyer", noDefaults, about, func(_ noConfig, env flow.Env) (flow.Sink, error) {
 			return sink(newBuyer(w.shops[env.Component[len("sink."):]]), env, nil)
 		}),
 	)

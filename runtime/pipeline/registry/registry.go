@@ -1,14 +1,17 @@
-package pipeline
+// Package registry lists the component types of a program: what they are called, what their configuration is, and how one is made.
+package registry
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/guard"
 )
 
-// Registry knows the component types that exist, how to make them, and what they tell of themselves. It implements
+// Registry knows the component types that exist. It implements
 // schema.Types.
 type Registry struct {
 	entries map[typeKey]*Entry
@@ -30,6 +33,35 @@ type Entry struct {
 	stored      func(flow.Dir) (events, bytes int64, err error)
 }
 
+// NewSource makes a source.
+func (e *Entry) NewSource(c schema.Config, secrets schema.Secrets, env flow.Env) (flow.Source, error) {
+	return construct(e.source, c, secrets, env)
+}
+
+// NewInterceptor makes an interceptor.
+func (e *Entry) NewInterceptor(c schema.Config, secrets schema.Secrets, env flow.Env) (flow.Interceptor, error) {
+	return construct(e.interceptor, c, secrets, env)
+}
+
+// NewChannel makes a channel.
+func (e *Entry) NewChannel(c schema.Config, secrets schema.Secrets, env flow.Env) (flow.Channel, error) {
+	return construct(e.channel, c, secrets, env)
+}
+
+// NewSink makes a sink.
+func (e *Entry) NewSink(c schema.Config, secrets schema.Secrets, env flow.Env) (flow.Sink, error) {
+	return construct(e.sink, c, secrets, env)
+}
+
+// construct calls a constructor. A panic of it is an error.
+func construct[T any](make func(schema.Config, schema.Secrets, flow.Env) (T, error), c schema.Config, secrets schema.Secrets, env flow.Env) (made T, err error) {
+	err = guard.Call(func() (err error) {
+		made, err = make(c, secrets, env)
+		return err
+	})
+	return made, err
+}
+
 // Storing adds, to a channel whose data outlive the process, what tells how much of them lies undelivered in the channel's directory.
 // It must change nothing, and give 0 events for a directory of another type.
 func (e Entry) Storing(stored func(flow.Dir) (events, bytes int64, err error)) Entry {
@@ -37,13 +69,13 @@ func (e Entry) Storing(stored func(flow.Dir) (events, bytes int64, err error)) E
 	return e
 }
 
-// NewRegistry makes a registry. Two entries of one name are a bug and panic.
-func NewRegistry(entries ...Entry) *Registry {
+// New makes a registry. Two entries of one name are a bug and panic.
+func New(entries ...Entry) *Registry {
 	r := &Registry{entries: map[typeKey]*Entry{}}
 	for _, e := range entries {
 		k := typeKey{e.Kind, e.Name}
 		if r.entries[k] != nil {
-			panic("pipeline: two " + string(e.Kind) + " types are named " + e.Name)
+			panic("registry: two " + string(e.Kind) + " types are named " + e.Name)
 		}
 		r.entries[k] = &e
 		if e.stored != nil {
@@ -61,6 +93,34 @@ func (r *Registry) Lookup(kind schema.Kind, name string) (*schema.Type, bool) {
 		return nil, false
 	}
 	return &e.Type, true
+}
+
+// Entry finds the type for a component of this configuration.
+func (r *Registry) Entry(kind schema.Kind, name string, c schema.Config) (*Entry, error) {
+	e := r.entries[typeKey{kind, name}]
+	if e == nil {
+		return nil, fmt.Errorf("there is no %s type %q", kind, name)
+	}
+	if e.Check != nil {
+		if err := e.Check(c); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// Stored asks the types of channels, one after the other, what a channel's data directory holds undelivered.
+func (r *Registry) Stored(dir flow.Dir) (events, bytes int64, err error) {
+	for _, e := range r.storing {
+		err := guard.Call(func() (err error) {
+			events, bytes, err = e.stored(dir)
+			return err
+		})
+		if err != nil || events > 0 {
+			return events, bytes, err
+		}
+	}
+	return 0, 0, nil
 }
 
 // Names lists the types of a kind, sorted.
