@@ -2,6 +2,7 @@ package kafkaclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,8 +13,12 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// callTimeout bounds one admin call.
-const callTimeout = 10 * time.Second
+const (
+	// callTimeout bounds one admin call to brokers that may still answer.
+	callTimeout = 10 * time.Second
+	// refusedTimeout bounds one where all brokers refuse connections: enough for several attempts, on each of a host's addresses.
+	refusedTimeout = 1500 * time.Millisecond
+)
 
 // Topic is a topic as the brokers describe it.
 type Topic struct {
@@ -69,11 +74,33 @@ func (a *Admin) Close() {
 func (a *Admin) call(ctx context.Context, doing string, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := f(ctx); err != nil {
-		return a.cause.Wrap(a.brokers, doing, err)
+	refused := false
+	var watch sync.WaitGroup
+	watch.Go(func() { refused = a.refused(ctx); cancel() })
+	err := f(ctx)
+	cancel()
+	watch.Wait()
+	switch {
+	case err == nil:
+		a.cause.Clear()
+	case refused && errors.Is(err, context.Canceled):
+		err = context.DeadlineExceeded
 	}
-	a.cause.Clear()
-	return nil
+	return a.cause.Wrap(a.brokers, doing, err)
+}
+
+// refused waits until it is no use to wait any longer, because all brokers go on refusing connections, or until ctx ends.
+func (a *Admin) refused(ctx context.Context) bool {
+	for wait := refusedTimeout; ; wait = refusedTimeout / 10 {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return false
+		}
+		if a.cause.allRefuse(a.brokers) {
+			return true
+		}
+	}
 }
 
 // ClusterID gives the cluster's id. It is the cheapest way to find out whether brokers answer.

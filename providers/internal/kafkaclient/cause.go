@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,19 +14,24 @@ import (
 
 // Cause remembers why brokers could not be reached. The library's calls only say that the time is up; the reason stands in its log.
 type Cause struct {
-	mu   sync.Mutex // guards last
-	last string
+	mu      sync.Mutex // guards both below
+	last    string
+	refused map[string]bool // brokers that refuse connections, or whose host does not exist
 }
 
-var logLine = regexp.MustCompile(`^\[thrd:[^\]]*\]: (?:([^\s/]+)(?:/\S+)?: )?(.*?)(?: \(after \d+ms in state [A-Z_]+.*\))?$`)
+var logLine = regexp.MustCompile(`^\[thrd:.*?\]: (?:(?:[a-z_]+://)?([^\s/]+)(?:/\S+)?: )?(.*?)(?: \(after \d+ms in state [A-Z_]+.*\))?$`)
 
 var connectFailed = regexp.MustCompile(`^Connect to \S+ failed: (.*)$`)
+
+// refusal is how the library tells that there is nothing to wait for; a broker that does not answer ends otherwise.
+var refusal = regexp.MustCompile(`(?:Connection refused|Name or service not known|Name does not resolve|No address associated with hostname)$`)
 
 // Follow reads the library's log until it is closed. Other lines than failures go to keep, which may be nil.
 func (c *Cause) Follow(logs <-chan kafka.LogEvent, keep func(kafka.LogEvent)) {
 	for e := range logs {
 		if (e.Tag == "FAIL" || e.Tag == "ERROR" || e.Level <= 3) && !strings.HasSuffix(e.Message, "brokers are down") { // which says less
 			c.Set(Explain(e.Message))
+			c.note(e.Message)
 		}
 		if keep != nil {
 			keep(e)
@@ -49,6 +55,27 @@ func Explain(line string) string {
 	return m[1] + ": " + text
 }
 
+// note keeps which broker refused. The library tells the same failure again only after a while, so one counts until Clear.
+func (c *Cause) note(line string) {
+	m := logLine.FindStringSubmatch(line)
+	if m == nil || m[1] == "" || !refusal.MatchString(m[2]) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused == nil {
+		c.refused = map[string]bool{}
+	}
+	c.refused[m[1]] = true
+}
+
+// allRefuse says whether each of the brokers refused since the last success.
+func (c *Cause) allRefuse(brokers []string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !slices.ContainsFunc(brokers, func(b string) bool { return !c.refused[b] })
+}
+
 // Set stores a reason.
 func (c *Cause) Set(text string) {
 	c.mu.Lock()
@@ -57,7 +84,11 @@ func (c *Cause) Set(text string) {
 }
 
 // Clear forgets, after something succeeded.
-func (c *Cause) Clear() { c.Set("") }
+func (c *Cause) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.refused = "", nil
+}
 
 // Last gives the newest reason, or "".
 func (c *Cause) Last() string {

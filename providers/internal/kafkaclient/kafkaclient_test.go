@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -88,9 +89,7 @@ func TestAnUnreachableBrokerIsNamedWithItsCause(t *testing.T) {
 	addr := l.Addr().String()
 	l.Close()
 	a := admin(t, []string{addr})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	_, err = a.Describe(ctx, []string{"x"})
+	_, err = a.Describe(t.Context(), []string{"x"})
 	var u *UnreachableError
 	if !errors.As(err, &u) || !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v", err)
@@ -99,8 +98,10 @@ func TestAnUnreachableBrokerIsNamedWithItsCause(t *testing.T) {
 
 func TestLogLinesBecomeCauses(t *testing.T) {
 	for line, want := range map[string]string{
-		"[thrd:127.0.0.1:9/bootstrap]: 127.0.0.1:9/bootstrap: Connect to ipv4#127.0.0.1:9 failed: Connection refused (after 0ms in state CONNECT)":                             "127.0.0.1:9: connection refused",
-		"[thrd:nohost:9/bootstrap]: nohost:9/bootstrap: Failed to resolve 'nohost:9': Name or service not known (after 3ms in state CONNECT, 1 identical error(s) suppressed)": "nohost:9: Failed to resolve 'nohost:9': Name or service not known",
+		"[thrd:127.0.0.1:9/bootstrap]: 127.0.0.1:9/bootstrap: Connect to ipv4#127.0.0.1:9 failed: Connection refused (after 0ms in state CONNECT)":                                    "127.0.0.1:9: connection refused",
+		"[thrd:nohost:9/bootstrap]: nohost:9/bootstrap: Failed to resolve 'nohost:9': Name or service not known (after 3ms in state CONNECT, 1 identical error(s) suppressed)":        "nohost:9: Failed to resolve 'nohost:9': Name or service not known",
+		"[thrd:sasl_ssl://h:9/bootstrap]: sasl_ssl://h:9/bootstrap: Connect to ipv6#[::1]:9 failed: Connection refused (after 0ms in state CONNECT, 1 identical error(s) suppressed)": "h:9: connection refused",
+		"[thrd:[::1]:9/bootstrap]: [::1]:9/bootstrap: Connect to ipv6#[::1]:9 failed: Connection refused (after 0ms in state CONNECT)":                                                "[::1]:9: connection refused",
 		"something else": "something else",
 	} {
 		if got := Explain(line); got != want {
@@ -181,6 +182,46 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	}
 	if err := (Config{Brokers: []string{DevelopmentBroker, "[::1]:9092"}}).Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A call ends early only when each of the brokers refuses: one that is silent may still answer.
+func TestBrokersThatAllRefuseAreNotWaitedFor(t *testing.T) {
+	line := func(b, why string) string {
+		return "[thrd:" + b + "/bootstrap]: " + b + "/bootstrap: " + why + " (after 0ms in state CONNECT)"
+	}
+	down := line("a:1", "Connect to ipv4#127.0.0.1:1 failed: Connection refused")
+	silent := line("b:2", "Connection setup timed out in state CONNECT")
+	noHost := line("b:2", "Failed to resolve 'b:2': Name or service not known")
+	for name, c := range map[string]struct {
+		lines []string
+		want  time.Duration
+		cause string
+	}{
+		"all refuse, or have no host": {[]string{down, noHost}, refusedTimeout, "b:2: Failed to resolve"},
+		"one refuses":                 {[]string{down}, callTimeout, "a:1: connection refused"},
+		"one refuses, one is silent":  {[]string{down, silent}, callTimeout, "timed out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := &Admin{brokers: []string{"a:1", "b:2"}, cause: &Cause{}}
+				logs := make(chan kafka.LogEvent, len(c.lines))
+				for _, l := range c.lines {
+					logs <- kafka.LogEvent{Tag: "FAIL", Level: 3, Message: l}
+				}
+				close(logs)
+				a.cause.Follow(logs, nil)
+				begin := time.Now()
+				err := a.call(t.Context(), "ask", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+				var u *UnreachableError
+				if took := time.Since(begin); took != c.want || !errors.As(err, &u) || !strings.Contains(u.Cause, c.cause) {
+					t.Errorf("after %v, want %v: %v", took, c.want, err)
+				}
+				if err := a.call(t.Context(), "ask", func(context.Context) error { return nil }); err != nil || a.cause.allRefuse(a.brokers) {
+					t.Errorf("after an answer: %v", err)
+				}
+			})
+		})
 	}
 }
 
