@@ -69,9 +69,10 @@ type KindEnv struct {
 
 // AgentProcess says which agent to run in this process.
 type AgentProcess struct {
-	Layout api.Layout
-	ID     string
-	Log    *slog.Logger
-	Out    io.Writer       // where sinks show events to people; nil: only in the log
-	Abort  <-chan struct{} // closed by the second signal: the drain ends at once
+	Layout    api.Layout
+	ID        string
+	NoSources bool // only deliver what the channels hold
+	Log       *slog.Logger
+	Out       io.Writer       // where sinks show events to people; nil: only in the log
+	Abort     <-chan struct{} // closed by the second signal: the drain ends at once
 }

@@ -39,6 +39,7 @@ func (c *command) agentCommand() *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name: "run", Usage: "run one agent of an installation", Flags: []cli.Flag{
 				dataDirFlag(), &cli.StringFlag{Name: "id", Usage: "name of its directory"},
+				&cli.BoolFlag{Name: "no-sources", Usage: "only deliver what the channels hold"},
 				&cli.BoolFlag{Name: "foreground", Usage: "as a child of run: drain when file 3 ends"},
 			},
 			Action: func(ctx *cli.Context) error {
@@ -48,12 +49,12 @@ func (c *command) agentCommand() *cli.Command {
 				}
 				foreground := ctx.Bool("foreground")
 				logOf := func(l api.Layout) string { return filepath.Join(l.AgentDir(id), "agent.log") }
-				return c.process(ctx, logOf, func(ctx context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
-					a := AgentProcess{Layout: l, ID: id, Log: log, Abort: abort}
+				return c.process(ctx, logOf, func(run context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
+					a := AgentProcess{Layout: l, ID: id, Log: log, Abort: abort, NoSources: ctx.Bool("no-sources")}
 					if foreground {
-						ctx, a.Out = c.attached(ctx, log)
+						run, a.Out = c.attached(run, log)
 					}
-					return c.deps.RunAgent(ctx, a)
+					return c.deps.RunAgent(run, a)
 				})
 			},
 		}},

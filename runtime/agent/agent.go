@@ -36,6 +36,8 @@ type Options struct {
 	Build    string // of this program, for status
 	// Alone says that this process is nothing but the agent: then its memory limit and its umask are the process's.
 	Alone bool
+	// NoSources leaves the sources out: the agent was started only to deliver what its channels hold.
+	NoSources bool
 	// Out is where sinks show events to people; nil: only in the log.
 	Out io.Writer
 	// Abort ends a drain at once: the second signal. It may be nil.
@@ -203,6 +205,9 @@ func (a *agent) read() (schema.AgentSpec, schema.Secrets, error) {
 	}
 	if secrets == nil {
 		secrets = schema.Secrets{}
+	}
+	if a.opt.NoSources {
+		spec.Sources = nil
 	}
 	return spec, secrets, err
 }

@@ -29,7 +29,11 @@ func (s *supervisor) agentUnit(id, address string) *unit {
 			return command{}, err
 		}
 		env, err := agentEnv(dir)
-		return command{path: s.binary, args: api.AgentArgs(s.layout, id), env: env, log: filepath.Join(dir, "agent.log")}, err
+		args := api.AgentArgs(s.layout, id)
+		if u.empties() {
+			args = api.EmptyingArgs(s.layout, id)
+		}
+		return command{path: s.binary, args: args, env: env, log: filepath.Join(dir, "agent.log")}, err
 	}
 	return u
 }
@@ -271,7 +275,8 @@ func (s *supervisor) discard(ctx context.Context, id string, r api.DiscardReques
 	return fmt.Errorf("%s does not run", u.address)
 }
 
-// drain ends the process of an agent. With Empty it must deliver what it holds first; one that does not run is started for that.
+// drain ends the process of an agent. With Empty it must deliver what it holds first; one that does not run is started for that, without
+// its sources: what they would bring is not part of what was asked for, nor of a loss that was confirmed.
 func (s *supervisor) drain(ctx context.Context, u *unit, r api.StopRequest) (api.StopReply, error) {
 	limit := time.Duration(r.Drain) + endGrace
 	if r.Drain == 0 {
@@ -280,6 +285,8 @@ func (s *supervisor) drain(ctx context.Context, u *unit, r api.StopRequest) (api
 	c := api.Dial(s.layout.AgentSocket(u.id))
 	if r.Empty {
 		before := u.wanted()
+		u.set(func() { u.emptying = true })
+		defer u.set(func() { u.emptying = false })
 		u.setWant(true)
 		if err := s.answers(ctx, u, c); err != nil {
 			if !within(s.holds(u, err.Error()), r.Lose) {

@@ -33,6 +33,7 @@ type unit struct {
 
 	mu       sync.Mutex // guards all below
 	want     bool
+	emptying bool // a process that is started now only delivers what the channels hold
 	proc     *process
 	restarts int
 	quick    int // ends soon after a start, in a row
@@ -206,6 +207,13 @@ func (u *unit) set(f func()) {
 	f()
 	close(u.changed)
 	u.changed = make(chan struct{})
+}
+
+// empties says whether a new process shall only deliver what the channels hold.
+func (u *unit) empties() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.emptying
 }
 
 // take begins to look for the process if it is wanted.

@@ -209,6 +209,9 @@ func AgentArgs(l Layout, id string) []string {
 	return []string{"agent", "run", "--data-dir", l.Data, "--id", id}
 }
 
+// EmptyingArgs start an agent only to deliver what its channels hold: its sources do not run.
+func EmptyingArgs(l Layout, id string) []string { return append(AgentArgs(l, id), "--no-sources") }
+
 // ForegroundArgs start an agent as a child of run: its file 3 ends with its parent, and its events for people go to its standard output.
 func ForegroundArgs(l Layout, id string) []string { return append(AgentArgs(l, id), "--foreground") }
 
