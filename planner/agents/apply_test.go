@@ -32,6 +32,7 @@ type world struct {
 	ensure int
 	modes  []api.ShutdownMode
 	given  []api.DiscardRequest // orphans to give up
+	asked  int                  // snapshots of the agent
 }
 
 func newWorld(t *testing.T) (*world, *agentKind) {
@@ -127,6 +128,7 @@ func (w *world) answer() {
 	mux.HandleFunc("GET /snapshot", func(rw http.ResponseWriter, _ *http.Request) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		w.asked++
 		api.WriteJSON(rw, w.agent)
 	})
 	w.serve(w.l.AgentSocket("x"), mux)
@@ -176,6 +178,23 @@ func TestApplyWaitsUntilReadyAndWarnsOfSinks(t *testing.T) {
 	}
 	if len(out.warns) != 1 || !strings.Contains(out.warns[0], "kafka.stream is retrying: 127.0.0.1:9: connection refused") {
 		t.Errorf("warnings %q", out.warns)
+	}
+}
+
+func TestWithoutAWaitSinksAreLookedAtOnce(t *testing.T) {
+	w, k := newWorld(t)
+	o := k.Options
+	o.Wait = 0
+	k = Kinds(o)[1].(*agentKind)
+	w.agent = api.Agent{Ready: true, Components: []api.Component{{Kind: schema.Sink, Type: "kafka", Name: "stream", Health: "retrying", LastError: "refused"}}}
+	w.answer()
+	object, c := w.object()
+	var out told
+	if _, err := k.Apply(t.Context(), c, object, out.options()); err != nil {
+		t.Fatal(err)
+	}
+	if w.asked != 1 || len(out.warns) != 1 {
+		t.Errorf("asked %d times, warnings %q", w.asked, out.warns)
 	}
 }
 

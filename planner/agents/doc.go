@@ -21,7 +21,7 @@ type Options struct {
 	Ensure func(ctx context.Context) (*api.Client, error)
 	// Survey describes what runs, and what agents hold that do not; nil: api.Survey, which knows nothing of the latter.
 	Survey func(ctx context.Context) (api.Installation, error)
-	// Wait is how long sinks may take to connect before that is a warning; 0: 10 s.
+	// Wait is how long sinks may take to connect before that is a warning; 0: they are looked at once.
 	Wait time.Duration
 	// Ready is how long an agent may take to become ready; 0: 60 s.
 	Ready time.Duration
@@ -29,9 +29,6 @@ type Options struct {
 
 // Kinds gives the kinds "kafka" and "agent".
 func Kinds(o Options) []resource.Kind {
-	if o.Wait == 0 {
-		o.Wait = 10 * time.Second
-	}
 	if o.Ready == 0 {
 		o.Ready = time.Minute
 	}
