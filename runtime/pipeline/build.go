@@ -4,42 +4,45 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"slices"
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/channel"
 	"collect/runtime/pipeline/internal/datadir"
+	"collect/runtime/pipeline/internal/deliver"
+	"collect/runtime/pipeline/internal/design"
+	"collect/runtime/pipeline/internal/emit"
 	"collect/runtime/pipeline/internal/position"
+	"collect/runtime/pipeline/internal/route"
 	"collect/runtime/pipeline/internal/wait"
 )
 
 // env gives a component what it needs. dir is its own directory.
-func (p *Pipeline) env(d *design, address, id, dir string) flow.Env {
+func (p *Pipeline) env(d *design.Design, address, id, dir string) flow.Env {
 	return flow.Env{
-		Agent: d.spec.Address, Component: address, ID: id, Dir: dir, Host: p.base.Host,
-		Log: p.base.Log.With("agent", d.spec.Address, "component", address),
+		Agent: d.Spec.Address, Component: address, ID: id, Dir: dir, Host: p.base.Host,
+		Log: p.base.Log.With("agent", d.Spec.Address, "component", address),
 		FS:  p.base.FS, Net: p.base.Net, Rand: p.base.Rand, Pool: p.base.Pool, Stats: p.stats.Of(address),
 		Ready: func() {}, Resolve: p.base.Resolve, Out: p.base.Out,
 	}
 }
 
 // buildChannel makes a channel; it is not open yet.
-func (p *Pipeline) buildChannel(d *design, w *channelWant) (*channelNode, error) {
-	address := "channel." + w.spec.Name
+func (p *Pipeline) buildChannel(d *design.Design, w *design.Channel) (*channel.Node, error) {
+	address := "channel." + w.Spec.Name
 	dir, full, err := datadir.Open(p.base.FS, p.base.Dir, address)
 	if err != nil {
 		return nil, err
 	}
-	n := &channelNode{
-		name: w.spec.Name, typ: w.spec.Type, sig: w.sig, durable: w.entry.About.Durable, stats: p.stats.Of(address), dir: dir,
-		consumers: map[string]flow.Consumer{},
+	n := &channel.Node{
+		Name: w.Spec.Name, Type: w.Spec.Type, Signature: w.Signature, Durable: w.Entry.About.Durable, Stats: p.stats.Of(address), Dir: dir,
 	}
 	id, err := datadir.Identity(dir, p.base.Rand)
 	if err == nil {
 		env := p.env(d, address, id, path.Join(full, "data"))
 		err = p.base.FS.MkdirAll(env.Dir, 0o700)
 		if err == nil {
-			n.ch, err = w.entry.NewChannel(w.config, d.secrets, env)
+			n.Channel, err = w.Entry.NewChannel(w.Config, d.Secrets, env)
 		}
 	}
 	if err != nil {
@@ -50,50 +53,43 @@ func (p *Pipeline) buildChannel(d *design, w *channelWant) (*channelNode, error)
 }
 
 // buildRunner makes a runner with its members; nothing is started.
-func (p *Pipeline) buildRunner(d *design, w *runnerWant) (*runner, error) {
-	n := p.channels[w.channel]
-	r := &runner{
-		name: w.name, sig: w.sig, node: n, consumer: n.consumers[w.name], log: p.base.Log, pool: p.base.Pool, rand: p.base.Rand,
-		wake: wait.NewSignal(), edges: deadEdges{},
-		balance: balance{strategy: w.settings.Strategy, random: w.settings.Policy == "random", sticky: w.settings.Sticky},
-		limits:  w.limits(),
+func (p *Pipeline) buildRunner(d *design.Design, w *design.Runner) (*runner, error) {
+	c := deliver.Config{
+		Name: w.Name, Channel: p.channels[w.Channel], Pool: p.base.Pool, Rand: p.base.Rand, Limits: limits(w),
+		Balance: deliver.Balance{Strategy: w.Settings.Strategy, Random: w.Settings.Policy == "random", Sticky: w.Settings.Sticky},
 	}
-	r.counts.Store(d.channels[w.channel].readers[0] == w.name)
-	if w.group != nil {
-		r.group = p.stats.Of("sink_group." + w.group.Name)
+	if w.Group != nil {
+		c.Group = p.stats.Of("sink_group." + w.Group.Name)
 	}
-	if w.dead != "" {
-		r.dead = p.channels[w.dead]
+	if w.Dead != "" {
+		c.Dead = p.channels[w.Dead]
 	}
-	for _, m := range w.members {
+	for _, m := range w.Members {
 		mm, err := p.buildMember(d, w, m)
 		if err != nil {
 			return nil, err
 		}
-		mm.wake = r.wake.Set
-		r.members = append(r.members, mm)
-		if w.dead != "" {
-			r.edges[mm] = p.stats.Edge("sink."+mm.name, "channel."+w.dead, "dead_letter")
-		}
+		c.Members = append(c.Members, mm)
 	}
-	r.context, r.cancel = context.WithCancel(p.hard)
+	r := &runner{Runner: deliver.New(p.hard, c), sig: w.Signature}
+	r.Counts(d.Channels[w.Channel].Readers[0] == w.Name)
 	return r, nil
 }
 
 // limits gives the largest part that the sinks want at once. Sinks that roll get whole batches: parts have no identity, so a crash would
 // double them, and they would keep the batch in memory until the file ends.
-func (w *runnerWant) limits() partLimits {
-	for _, m := range w.members {
-		if m.rolls() {
-			return partLimits{}
+func limits(w *design.Runner) deliver.Limits {
+	for _, m := range w.Members {
+		if m.Rolls() {
+			return deliver.Limits{}
 		}
 	}
-	b := w.members[0].settings.Batch
-	return partLimits{events: b.MaxEvents, bytes: int64(b.MaxBytes)}
+	b := w.Members[0].Settings.Batch
+	return deliver.Limits{Events: b.MaxEvents, Bytes: int64(b.MaxBytes)}
 }
 
-func (p *Pipeline) buildMember(d *design, w *runnerWant, m memberWant) (*member, error) {
-	address := "sink." + m.spec.Name
+func (p *Pipeline) buildMember(d *design.Design, w *design.Runner, m design.Member) (*deliver.Member, error) {
+	address := "sink." + m.Spec.Name
 	dir, full, err := datadir.Open(p.base.FS, p.base.Dir, address)
 	if err != nil {
 		return nil, err
@@ -107,26 +103,30 @@ func (p *Pipeline) buildMember(d *design, w *runnerWant, m memberWant) (*member,
 	if err := p.base.FS.MkdirAll(env.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
-	mm := &member{
-		name: m.spec.Name, stats: env.Stats, log: env.Log,
-		retry: &wait.Backoff{Initial: m.settings.Retry.Initial, Max: m.settings.Retry.Max, Rand: p.base.Rand},
-		edge:  p.stats.Edge("channel."+w.channel, address, "take"),
+	c := deliver.MemberConfig{
+		Name: m.Spec.Name, Stats: env.Stats, Log: env.Log,
+		Make:  func() (flow.Sink, error) { return m.Entry.NewSink(m.Spec.Config, d.Secrets, env) },
+		Retry: &wait.Backoff{Initial: m.Settings.Retry.Initial, Max: m.Settings.Retry.Max, Rand: p.base.Rand},
+		Edge:  p.stats.Edge("channel."+w.Channel, address, "take"),
 	}
-	mm.make = func() (flow.Sink, error) { return m.entry.NewSink(m.spec.Config, d.secrets, env) }
-	if mm.sink, err = mm.make(); err != nil {
+	if w.Dead != "" {
+		c.Dead = p.stats.Edge(address, "channel."+w.Dead, "dead_letter")
+	}
+	mm, err := deliver.NewMember(c)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
 	return mm, nil
 }
 
 // position gives the tracker of a source address, which outlives the source.
-func (p *Pipeline) position(w *sourceWant) (*track, string, error) {
-	address := "source." + w.spec.Name
+func (p *Pipeline) position(w *design.Source) (*track, string, error) {
+	address := "source." + w.Spec.Name
 	full := path.Join(p.base.Dir, address)
 	p.mu.Lock()
-	pos := p.pos[w.spec.Name]
+	pos := p.pos[w.Spec.Name]
 	p.mu.Unlock()
-	if pos != nil && pos.Type() == w.spec.Type {
+	if pos != nil && pos.Type() == w.Spec.Type {
 		return pos, full, nil
 	}
 	if pos != nil { // another type now: its positions mean something else
@@ -138,8 +138,8 @@ func (p *Pipeline) position(w *sourceWant) (*track, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	name := w.spec.Name
-	tracker, err := position.Open(dir, w.spec.Type, p.base.Rand, func(keys []string) { p.forget(name, keys) }, p.base.Pool.Violated)
+	name := w.Spec.Name
+	tracker, err := position.Open(dir, w.Spec.Type, p.base.Rand, func(keys []string) { p.forget(name, keys) }, p.base.Pool.Violated)
 	if err != nil {
 		_ = dir.Close() // a handle for reading
 		return nil, "", fmt.Errorf("%s: %w", address, err)
@@ -154,93 +154,77 @@ func (p *Pipeline) position(w *sourceWant) (*track, string, error) {
 }
 
 // buildSource makes the node of a source and all that its batches pass.
-func (p *Pipeline) buildSource(d *design, w *sourceWant) (*sourceNode, error) {
+func (p *Pipeline) buildSource(d *design.Design, w *design.Source) (*sourceNode, error) {
 	pos, dir, err := p.position(w)
 	if err != nil {
 		return nil, err
 	}
-	address := "source." + w.spec.Name
+	address := "source." + w.Spec.Name
 	env := p.env(d, address, pos.ID(), path.Join(dir, "data"))
 	if err := p.base.FS.MkdirAll(env.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
-	env.AckWait = w.settings.AckTimeout
+	env.AckWait = w.Settings.AckTimeout
 	env.Batch = flow.BatchLimits{
-		MaxEvents: w.settings.Batch.MaxEvents, MaxBytes: int(w.settings.Batch.MaxBytes), MaxWait: w.settings.Batch.MaxWait,
+		MaxEvents: w.Settings.Batch.MaxEvents, MaxBytes: int(w.Settings.Batch.MaxBytes), MaxWait: w.Settings.Batch.MaxWait,
 	}
 	env.Positions = pos.Tracker
-	e := &emitter{
-		name: w.spec.Name, prefix: pos.ID() + "/" + w.routing + "/", stats: env.Stats, log: env.Log, pool: p.base.Pool,
-		rand: p.base.Rand, pos: pos.Tracker, window: newWindow(), gate: wait.NewGate(), keys: map[string]string{},
-	}
-	node := func(name string) *channelNode { return p.channels[name] }
-	if e.router, err = newRouter(w.spec.Name, w.spec.Routes, p.base.Host, node, p.stats); err != nil {
+	router, err := route.New(w.Spec.Routes, p.base.Host)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
-	if w.dead != "" {
-		e.dead = p.channels[w.dead]
-	}
-	if e.stages, err = p.buildStages(d, w, env); err != nil {
+	interceptors, err := p.buildInterceptors(d, w, env)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
 	s := &sourceNode{
-		name: w.spec.Name, sig: w.sig, emitter: e, pos: pos, stats: env.Stats, log: env.Log, rand: p.base.Rand,
+		name: w.Spec.Name, sig: w.Signature, pos: pos, stats: env.Stats, log: env.Log, rand: p.base.Rand,
 		retry: [2]time.Duration{100 * time.Millisecond, 30 * time.Second}, changed: wait.NewSignal(),
 	}
-	e.hard, s.stopHard = context.WithCancel(p.hard)
-	e.run, s.stopRun = context.WithCancel(e.hard)
+	var hard context.Context
+	hard, s.stopHard = context.WithCancel(p.hard)
+	s.run, s.stopRun = context.WithCancel(hard)
+	s.emitter = emit.New(emit.Config{
+		Source: w.Spec.Name, Prefix: emit.Prefix(pos.ID(), w.Routing), Stats: env.Stats, Log: env.Log, Pool: p.base.Pool,
+		Rand: p.base.Rand, Run: s.run, Hard: hard, Positions: pos.Tracker, Interceptors: interceptors, Router: router,
+		Channels: func(name string) *channel.Node { return p.channels[name] }, Edges: p.stats, Dead: p.channels[w.Dead],
+	})
 	s.make = func(ready func()) (flow.Source, error) {
 		env := env
 		env.Ready = ready
-		return w.entry.NewSource(w.spec.Config, d.secrets, env)
+		return w.Entry.NewSource(w.Spec.Config, d.Secrets, env)
 	}
 	s.limit(w)
 	p.newRouting(w, pos)
-	pos.stages = len(e.stages)
+	pos.interceptors = len(interceptors)
 	return s, nil
 }
 
-func (p *Pipeline) buildStages(d *design, w *sourceWant, env flow.Env) ([]*stage, error) {
-	var stages []*stage
-	for i, ic := range w.spec.Interceptors {
-		name := fmt.Sprintf("%s[%d]", ic.Type, i)
+func (p *Pipeline) buildInterceptors(d *design.Design, w *design.Source, env flow.Env) ([]emit.Interceptor, error) {
+	var list []emit.Interceptor
+	for i, ic := range w.Spec.Interceptors {
 		env := env
-		env.Component = stageAddress(w.spec.Name, name)
+		env.Component = design.InterceptorAddress(w.Spec.Name, ic.Type, i)
 		env.Stats = p.stats.Of(env.Component)
 		env.Log = p.base.Log.With("agent", env.Agent, "component", env.Component)
-		made, err := w.interceptors[i].NewInterceptor(ic.Config, d.secrets, env)
+		made, err := w.Interceptors[i].NewInterceptor(ic.Config, d.Secrets, env)
 		if err != nil {
 			return nil, fmt.Errorf("interceptor %d (%s): %w", i+1, ic.Type, err)
 		}
-		stages = append(stages, &stage{name: name, ic: made, stats: env.Stats})
+		list = append(list, emit.Interceptor{Interceptor: made, Name: fmt.Sprintf("%s[%d]", ic.Type, i), Stats: env.Stats})
 	}
-	return stages, nil
+	return list, nil
 }
 
-func stageAddress(source, stage string) string { return "interceptor." + source + "." + stage }
-
-// limit applies the in_flight limits. Behind a volatile channel its size is the limit instead.
-func (s *sourceNode) limit(w *sourceWant) {
-	for _, o := range s.emitter.router.outs {
-		if !o.optional && !o.node.durable {
-			s.emitter.window.limit(0, 0)
-			return
-		}
-	}
-	s.emitter.window.limit(w.settings.InFlight.MaxBatches, int64(w.settings.InFlight.MaxBytes))
+// limit applies the in_flight limits.
+func (s *sourceNode) limit(w *design.Source) {
+	s.emitter.Limit(w.Settings.InFlight.MaxBatches, int64(w.Settings.InFlight.MaxBytes))
 }
 
 // newRouting makes durable channels forget the keys of the routing that was before: nothing comes with them any more.
-func (p *Pipeline) newRouting(w *sourceWant, pos *track) {
-	old := pos.Routing(w.routing)
-	if old == "" {
-		return
-	}
-	prefix := pos.ID() + "/" + old + "/"
-	for _, key := range pos.All() {
-		for _, n := range p.channelList() {
-			n.ch.Forget(prefix + key)
-		}
+func (p *Pipeline) newRouting(w *design.Source, pos *track) {
+	if old := pos.Routing(w.Routing); old != "" {
+		emit.ForgetKeys(p.channelList(), emit.Prefix(pos.ID(), old), pos.All(), pos.interceptors)
 	}
 }
 
@@ -249,23 +233,7 @@ func (p *Pipeline) forget(source string, keys []string) {
 	p.mu.Lock()
 	s := p.sources[source]
 	p.mu.Unlock()
-	if s == nil {
-		return
-	}
-	s.emitter.forget(keys)
-	nodes := make([]*channelNode, 0, len(s.emitter.router.outs)+1)
-	for _, o := range s.emitter.router.outs {
-		nodes = append(nodes, o.node)
-	}
-	if d := s.emitter.dead; d != nil && !slices.Contains(nodes, d) {
-		nodes = append(nodes, d)
-	}
-	for _, n := range nodes {
-		for _, k := range keys {
-			n.ch.Forget(s.emitter.prefix + k)
-			for i := range s.emitter.stages {
-				n.ch.Forget(fmt.Sprintf("%s%s/dead/%d", s.emitter.prefix, k, i))
-			}
-		}
+	if s != nil {
+		s.emitter.Forget(keys)
 	}
 }

@@ -21,6 +21,21 @@ type journal struct {
 	name    string
 	closed  bool
 	putErr  func() error
+	late    bool          // it acknowledges nothing
+	unacked []*flow.Batch // what it did not acknowledge
+}
+
+// holdAcks begins or ends to acknowledge nothing.
+func (j *journal) holdAcks(late bool) {
+	j.mu.Lock()
+	j.late = late
+	due := j.unacked
+	j.unacked = nil
+	j.mu.Unlock()
+	for _, b := range due {
+		b.Ack(flow.Durable)
+		b.Release()
+	}
 }
 
 func (w *world) journal(_ fakeConfig, env flow.Env) (flow.Channel, error) {
@@ -103,6 +118,11 @@ func (s journalSlot) Put(b *flow.Batch) error {
 			close(j.wait)
 			j.wait = make(chan struct{})
 		}
+	}
+	if j.late {
+		j.unacked = append(j.unacked, b)
+		j.mu.Unlock()
+		return nil
 	}
 	j.mu.Unlock()
 	b.Ack(flow.Durable)

@@ -22,7 +22,7 @@ func (p *Pipeline) orphaned(name string, events, bytes int64) {
 // owned says that a channel is declared and durable: what its directory holds is its own.
 func (p *Pipeline) owned(name string) bool {
 	n := p.channel(name)
-	return n != nil && n.durable
+	return n != nil && n.Durable
 }
 
 func (p *Pipeline) isOrphan(name string) bool {

@@ -35,7 +35,7 @@ func orphanage(t *testing.T, w *world, away *atomic.Bool) (before, now *schema.A
 		s.Sinks[0].Name, s.Sinks[0].Channel = "next", "d"
 	})
 	p := w.start(before)
-	eventually(t, "all is stored", func() bool { return p.channel("c").ch.Stats().Events == 50 })
+	eventually(t, "all is stored", func() bool { return p.channel("c").Channel.Stats().Events == 50 })
 	if err := reload(t, p, now); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestAnOrphanIsGivenUpOnlyToTheConfirmedFigure(t *testing.T) {
 		if err := reload(t, p, before); err != nil {
 			t.Fatal(err)
 		}
-		if n := p.channel("c").ch.Stats().Events; n != 0 {
+		if n := p.channel("c").Channel.Stats().Events; n != 0 {
 			t.Errorf("the channel begins with %d events", n)
 		}
 		if err := p.Discard(t.Context(), orphan.Loss{Channel: "c", Events: 1000}); err == nil {

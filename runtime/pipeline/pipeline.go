@@ -1,18 +1,23 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/channel"
 	"collect/runtime/pipeline/internal/counters"
+	"collect/runtime/pipeline/internal/deliver"
+	"collect/runtime/pipeline/internal/design"
+	"collect/runtime/pipeline/internal/emit"
 	"collect/runtime/pipeline/internal/wait"
 	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor/api"
@@ -46,14 +51,20 @@ type Pipeline struct {
 	phase    phase
 	spec     *schema.AgentSpec
 	secrets  schema.Secrets
-	channels map[string]*channelNode
+	channels map[string]*channel.Node
 	runners  map[string]*runner
 	sources  map[string]*sourceNode
 	pos      map[string]*track
 	orphans  []api.Orphan
-	retired  []*window // of sources that were replaced and may have something in flight
-	gone     int64     // events abandoned
+	retired  []*emit.Window // of sources that were replaced and may have something in flight
+	gone     int64          // events abandoned
 	remains  []api.Orphan
+}
+
+// runner delivers from a channel.
+type runner struct {
+	*deliver.Runner
+	sig string // what it was made of
 }
 
 type phase uint8
@@ -70,7 +81,7 @@ func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *registry.Registry,
 	p := &Pipeline{
 		reg: reg, base: env, life: wait.NewGate(), stats: counters.New(),
 		spec: spec, secrets: secrets,
-		channels: map[string]*channelNode{}, runners: map[string]*runner{}, sources: map[string]*sourceNode{},
+		channels: map[string]*channel.Node{}, runners: map[string]*runner{}, sources: map[string]*sourceNode{},
 		pos: map[string]*track{},
 	}
 	if p.base.Log == nil {
@@ -86,7 +97,7 @@ func New(spec *schema.AgentSpec, secrets schema.Secrets, reg *registry.Registry,
 		p.base.Resolve = func(token string) (string, error) { return "", fmt.Errorf("the token %q is not known", token) }
 	}
 	p.hard, p.kill = context.WithCancel(context.Background()) // the pipeline's life, ended by Drain
-	if _, err := p.design(spec, secrets); err != nil {
+	if _, err := design.New(p.reg, spec, secrets); err != nil {
 		p.kill()
 		return nil, err
 	}
@@ -103,7 +114,7 @@ func (p *Pipeline) Start(ctx context.Context) error {
 	if p.phaseIs() != built {
 		return errors.New("the pipeline was started before")
 	}
-	want, err := p.design(p.spec, p.secrets)
+	want, err := design.New(p.reg, p.spec, p.secrets)
 	if err != nil {
 		return err
 	}
@@ -140,7 +151,7 @@ func (p *Pipeline) Ready() (ok bool, why string) {
 	case stopped:
 		return false, "stopped"
 	}
-	for _, name := range sortedKeys(p.sources) {
+	for _, name := range slices.Sorted(maps.Keys(p.sources)) {
 		if s := p.sources[name]; !s.ready.Load() {
 			return false, "source." + name
 		}
@@ -191,24 +202,12 @@ func (p *Pipeline) Drain(ctx context.Context, empty bool) (abandoned int64, err 
 // emptyChannels waits until volatile channels, or all, have nothing left and nothing is in flight.
 func (p *Pipeline) emptyChannels(ctx context.Context, all bool) {
 	for _, n := range p.channelList() {
-		if !n.durable || all {
-			n.empty(ctx)
+		if !n.Durable || all {
+			n.Empty(ctx)
 		}
 	}
 	for _, s := range p.sourceList() {
 		s.settled(ctx)
-	}
-}
-
-// settled waits until nothing that the source emitted is in flight.
-func (s *sourceNode) settled(ctx context.Context) {
-	for pause := time.Millisecond; ; pause = min(pause*2, 50*time.Millisecond) {
-		if n, _, _, _ := s.emitter.window.load(); n == 0 {
-			return
-		}
-		if wait.Sleep(ctx, pause) != nil {
-			return
-		}
 	}
 }
 
@@ -217,27 +216,27 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 	err = errors.Join(p.stopSources(ctx, p.sourceList()), p.stopRunners(ctx, p.runnerList()))
 	for _, n := range p.channelList() {
 		p.leftIn(n)
-		err = errors.Join(err, n.close(ctx))
+		err = errors.Join(err, n.Close(ctx))
 	}
 	p.mu.Lock()
 	windows := p.retired
-	for _, s := range sortedValues(p.sources) {
-		windows = append(windows, s.emitter.window)
+	for _, s := range sorted(p.sources) {
+		windows = append(windows, s.emitter.Window())
 	}
 	pos := p.pos
 	p.mu.Unlock()
 	for _, w := range windows {
-		w.abandonAll() // what no channel answered for
-		_, _, _, n := w.load()
+		w.AbandonAll() // what no channel answered for
+		_, _, _, n := w.Load()
 		abandoned += n
 	}
-	for _, name := range sortedKeys(pos) {
+	for _, name := range slices.Sorted(maps.Keys(pos)) {
 		saving, cancel := wait.ToClose(ctx) // the last save happens after the deadline too
 		err = errors.Join(err, pos[name].Save(saving))
 		cancel()
 	}
 	p.kill()
-	for _, name := range sortedKeys(pos) {
+	for _, name := range slices.Sorted(maps.Keys(pos)) {
 		err = errors.Join(err, pos[name].Close())
 	}
 	p.mu.Lock()
@@ -249,13 +248,13 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 }
 
 // leftIn notes what a durable channel keeps for the next start.
-func (p *Pipeline) leftIn(n *channelNode) {
-	s := n.ch.Stats()
-	if s.Events == 0 || !n.durable {
+func (p *Pipeline) leftIn(n *channel.Node) {
+	s := n.Channel.Stats()
+	if s.Events == 0 || !n.Durable {
 		return
 	}
 	p.mu.Lock()
-	p.remains = append(p.remains, api.Orphan{Channel: n.name, Events: s.Events, Bytes: s.Bytes, Why: "not delivered when the agent stopped"})
+	p.remains = append(p.remains, api.Orphan{Channel: n.Name, Events: s.Events, Bytes: s.Bytes, Why: "not delivered when the agent stopped"})
 	p.mu.Unlock()
 }
 
@@ -280,7 +279,7 @@ func (p *Pipeline) stopSources(ctx context.Context, list []*sourceNode) error {
 func (p *Pipeline) stopRunners(ctx context.Context, list []*runner) error {
 	var first, then []*runner
 	for _, r := range list {
-		if r.dead != nil && !r.dead.durable {
+		if r.Dead() != nil && !r.Dead().Durable {
 			first = append(first, r)
 		} else {
 			then = append(then, r)
@@ -294,8 +293,8 @@ func (p *Pipeline) stopTogether(ctx context.Context, list []*runner) error {
 	errs := make([]error, len(list))
 	for i, r := range list {
 		all.Go(func() {
-			errs[i] = r.stop(ctx)
-			r.node.detach(r)
+			errs[i] = r.Stop(ctx)
+			r.Channel().Detach(r)
 		})
 	}
 	all.Wait()
@@ -305,26 +304,26 @@ func (p *Pipeline) stopTogether(ctx context.Context, list []*runner) error {
 func (p *Pipeline) sourceList() []*sourceNode {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return sortedValues(p.sources)
+	return sorted(p.sources)
 }
 
 func (p *Pipeline) runnerList() []*runner {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return sortedValues(p.runners)
+	return sorted(p.runners)
 }
 
-func (p *Pipeline) channelList() []*channelNode {
+func (p *Pipeline) channelList() []*channel.Node {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return sortedValues(p.channels)
+	return sorted(p.channels)
 }
 
-func sortedWorks(m map[*work]struct{}) []*work {
-	list := make([]*work, 0, len(m))
-	for w := range m {
-		list = append(list, w)
+// sorted gives the values of a map in the order of its keys.
+func sorted[K cmp.Ordered, V any](m map[K]V) []V {
+	list := make([]V, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, m[k])
 	}
-	slices.SortFunc(list, func(a, b *work) int { return int(int64(a.seq) - int64(b.seq)) })
 	return list
 }

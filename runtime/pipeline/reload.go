@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"time"
 
 	"collect/hclspec/schema"
+	"collect/runtime/pipeline/internal/channel"
 	"collect/runtime/pipeline/internal/datadir"
+	"collect/runtime/pipeline/internal/design"
+	"collect/runtime/pipeline/internal/emit"
 	"collect/runtime/pipeline/orphan"
 	"collect/runtime/supervisor/api"
 )
@@ -25,14 +28,14 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 	if p.phaseIs() != running {
 		return errors.New("the pipeline is not running")
 	}
-	old, err := p.design(p.spec, p.secrets)
+	old, err := design.New(p.reg, p.spec, p.secrets)
 	if err != nil {
 		return fmt.Errorf("the running spec: %w", err)
 	}
-	if old.spec.Address != spec.Address {
-		return fmt.Errorf("the spec is of %s, this is %s", spec.Address, old.spec.Address)
+	if old.Spec.Address != spec.Address {
+		return fmt.Errorf("the spec is of %s, this is %s", spec.Address, old.Spec.Address)
 	}
-	want, err := p.design(spec, secrets)
+	want, err := design.New(p.reg, spec, secrets)
 	if err != nil {
 		return err
 	}
@@ -44,7 +47,7 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 		err = p.waitReady(ctx)
 	}
 	if err != nil {
-		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), old.agent.Drain) // the way back must not end half way
+		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), old.Agent.Drain) // the way back must not end half way
 		defer cancel()
 		again := p.converge(back, old, nil)
 		if again == nil {
@@ -62,22 +65,18 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 	p.mu.Lock()
 	p.spec, p.secrets = spec, secrets
 	p.mu.Unlock()
-	p.stats.Drop(want.alive)
+	alive := want.Addresses()
+	p.stats.Drop(func(address string) bool { return slices.Contains(alive, address) })
 	return nil
 }
 
-// alive says whether a component is part of the design.
-func (d *design) alive(address string) bool {
-	return slices.Contains(d.addresses(), address)
-}
-
 // rehearse makes every new component once, without opening it, so that most errors show before anything is stopped.
-func (p *Pipeline) rehearse(d *design) error {
-	for _, name := range sortedKeys(d.sources) {
-		w := d.sources[name]
+func (p *Pipeline) rehearse(d *design.Design) error {
+	for _, name := range slices.Sorted(maps.Keys(d.Sources)) {
+		w := d.Sources[name]
 		env := p.env(d, "source."+name, "", "")
-		for i, ic := range w.spec.Interceptors {
-			if _, err := w.interceptors[i].NewInterceptor(ic.Config, d.secrets, env); err != nil {
+		for i, ic := range w.Spec.Interceptors {
+			if _, err := w.Interceptors[i].NewInterceptor(ic.Config, d.Secrets, env); err != nil {
 				return fmt.Errorf("source %s: interceptor %d (%s): %w", name, i+1, ic.Type, err)
 			}
 		}
@@ -96,8 +95,8 @@ func (p *Pipeline) waitReady(ctx context.Context) error {
 
 // converge makes what runs equal to a design: it stops what is not wanted or wanted otherwise, from the sources on, and starts
 // what is missing, from the sinks back.
-func (p *Pipeline) converge(ctx context.Context, d *design, drop []orphan.Loss) error {
-	draining, cancel := context.WithTimeout(ctx, d.agent.Drain)
+func (p *Pipeline) converge(ctx context.Context, d *design.Design, drop []orphan.Loss) error {
+	draining, cancel := context.WithTimeout(ctx, d.Agent.Drain)
 	defer cancel()
 	if err := p.stopOld(draining, d, p.keep(d), drop); err != nil {
 		return err
@@ -114,24 +113,24 @@ type kept struct {
 	channels, runners, sources map[string]bool
 }
 
-func (p *Pipeline) keep(d *design) kept {
+func (p *Pipeline) keep(d *design.Design) kept {
 	k := kept{channels: map[string]bool{}, runners: map[string]bool{}, sources: map[string]bool{}}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for name, n := range p.channels {
-		w := d.channels[name]
-		k.channels[name] = w != nil && w.sig == n.sig
+		w := d.Channels[name]
+		k.channels[name] = w != nil && w.Signature == n.Signature
 	}
 	for name, r := range p.runners {
-		w := d.runners[name]
-		k.runners[name] = w != nil && w.sig == r.sig && k.channels[w.channel] && (w.dead == "" || k.channels[w.dead])
+		w := d.Runners[name]
+		k.runners[name] = w != nil && w.Signature == r.sig && k.channels[w.Channel] && (w.Dead == "" || k.channels[w.Dead])
 	}
 	for name, s := range p.sources {
-		w := d.sources[name]
-		ok := w != nil && w.sig == s.sig && (w.dead == "" || k.channels[w.dead])
+		w := d.Sources[name]
+		ok := w != nil && w.Signature == s.sig
 		if ok {
-			for _, o := range s.emitter.router.outs {
-				ok = ok && k.channels[o.node.name]
+			for _, n := range s.emitter.Channels() {
+				ok = ok && k.channels[n.Name]
 			}
 		}
 		k.sources[name] = ok
@@ -140,7 +139,7 @@ func (p *Pipeline) keep(d *design) kept {
 }
 
 // stopOld stops what does not stay. A channel that leaves, or whose content would not survive, drains through its sinks first.
-func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []orphan.Loss) error {
+func (p *Pipeline) stopOld(ctx context.Context, d *design.Design, keep kept, drop []orphan.Loss) error {
 	var sources []*sourceNode
 	for _, s := range p.sourceList() {
 		if !keep.sources[s.name] {
@@ -149,40 +148,40 @@ func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []orp
 	}
 	stopErr := p.stopSources(ctx, sources)
 	p.mu.Lock()
-	p.retired = slices.DeleteFunc(p.retired, func(w *window) bool { n, _, _, gone := w.load(); return n == 0 && gone == 0 })
+	p.retired = slices.DeleteFunc(p.retired, func(w *emit.Window) bool { n, _, _, gone := w.Load(); return n == 0 && gone == 0 })
 	for _, s := range sources {
 		delete(p.sources, s.name)
-		p.retired = append(p.retired, s.emitter.window) // what is in flight is acknowledged by the channels that stay
+		p.retired = append(p.retired, s.emitter.Window()) // what is in flight is acknowledged by the channels that stay
 	}
 	p.mu.Unlock()
 	if stopErr != nil {
 		return stopErr
 	}
-	var leaving []*channelNode
+	var leaving []*channel.Node
 	for _, n := range p.channelList() {
-		if keep.channels[n.name] {
+		if keep.channels[n.Name] {
 			continue
 		}
 		leaving = append(leaving, n)
-		w := d.channels[n.name]
-		stays := w != nil && w.spec.Type == n.typ && n.durable
-		if !stays && !n.mayLose(drop) {
-			n.empty(ctx)
+		w := d.Channels[n.Name]
+		stays := w != nil && w.Spec.Type == n.Type && n.Durable
+		if !stays && !mayLose(n, drop) {
+			n.Empty(ctx)
 		}
 	}
 	var runners []*runner
 	for _, r := range p.runnerList() {
-		if !keep.runners[r.name] {
+		if !keep.runners[r.Name()] {
 			runners = append(runners, r)
 		}
 	}
 	for _, r := range p.exhausts(d, keep, runners) {
-		r.exhaust(ctx)
+		r.Exhaust(ctx)
 	}
 	stopErr = p.stopRunners(ctx, runners)
 	p.mu.Lock()
 	for _, r := range runners {
-		delete(p.runners, r.name)
+		delete(p.runners, r.Name())
 	}
 	p.mu.Unlock()
 	if stopErr != nil {
@@ -194,56 +193,60 @@ func (p *Pipeline) stopOld(ctx context.Context, d *design, keep kept, drop []orp
 	return p.closeChannels(ctx, d, leaving, drop)
 }
 
-// ackWait bounds how long a replaced source waits for durable channels to acknowledge what is in flight.
-const ackWait = 2 * time.Second
+// exhausts gives the runners that leave a channel which stays, when nobody comes who begins with what they leave.
+func (p *Pipeline) exhausts(d *design.Design, keep kept, stopping []*runner) []*runner {
+	return slices.DeleteFunc(slices.Clone(stopping), func(r *runner) bool {
+		n := r.Channel()
+		w, again := d.Channels[n.Name], d.Runners[r.Name()]
+		stays := w != nil && (keep.channels[n.Name] || n.Durable && w.Spec.Type == n.Type)
+		return !stays || again != nil && again.Channel == n.Name || n.Succeeds(w.Readers)
+	})
+}
 
-// acked waits until durable channels have acknowledged what the source emitted, so that the next source of the address goes
-// on behind it also after a crash.
-func (s *sourceNode) acked(ctx context.Context) {
-	for _, o := range s.emitter.router.outs {
-		if !o.optional && !o.node.durable {
-			return // acknowledged when delivered, which may take long
+// forgone ends the consumers that no reader of the design has.
+func (p *Pipeline) forgone(d *design.Design) error {
+	for _, n := range p.channelList() {
+		if err := n.Leave(d.Channels[n.Name].Readers); err != nil {
+			return err
 		}
 	}
-	short, cancel := context.WithTimeout(ctx, ackWait)
-	defer cancel()
-	s.settled(short)
+	return nil
 }
 
 // mayLose says that what the channel holds now is no more than what may be lost of it.
-func (n *channelNode) mayLose(drop []orphan.Loss) bool {
-	return slices.ContainsFunc(drop, func(l orphan.Loss) bool { return l.Channel == n.name && n.ch.Stats().Events <= l.Events })
+func mayLose(n *channel.Node, drop []orphan.Loss) bool {
+	return slices.ContainsFunc(drop, func(l orphan.Loss) bool { return l.Channel == n.Name && n.Channel.Stats().Events <= l.Events })
 }
 
-func (p *Pipeline) closeChannels(ctx context.Context, d *design, leaving []*channelNode, drop []orphan.Loss) error {
+func (p *Pipeline) closeChannels(ctx context.Context, d *design.Design, leaving []*channel.Node, drop []orphan.Loss) error {
 	var errs error
 	for _, n := range leaving {
-		left, lose := n.ch.Stats(), n.mayLose(drop)
-		errs = errors.Join(errs, n.close(ctx))
+		left, lose := n.Channel.Stats(), mayLose(n, drop)
+		errs = errors.Join(errs, n.Close(ctx))
 		p.mu.Lock()
-		delete(p.channels, n.name)
+		delete(p.channels, n.Name)
 		p.mu.Unlock()
-		if w := d.channels[n.name]; w != nil && w.spec.Type == n.typ {
+		if w := d.Channels[n.Name]; w != nil && w.Spec.Type == n.Type {
 			continue
 		}
-		if left.Events > 0 && n.durable && !lose {
-			p.orphaned(n.name, left.Events, left.Bytes)
+		if left.Events > 0 && n.Durable && !lose {
+			p.orphaned(n.Name, left.Events, left.Bytes)
 			continue
 		}
-		if !n.durable && p.isOrphan(n.name) {
+		if !n.Durable && p.isOrphan(n.Name) {
 			continue // the directory holds what a durable channel of this name left
 		}
-		errs = errors.Join(errs, datadir.Remove(p.base.FS, p.base.Dir, "channel."+n.name))
+		errs = errors.Join(errs, datadir.Remove(p.base.FS, p.base.Dir, "channel."+n.Name))
 	}
 	return errs
 }
 
 // startNew opens channels, then starts runners, then sources. Sources of the old design that stay go on all the time.
-func (p *Pipeline) startNew(ctx context.Context, d *design) error {
-	for _, name := range sortedKeys(d.channels) {
-		w := d.channels[name]
+func (p *Pipeline) startNew(ctx context.Context, d *design.Design) error {
+	for _, name := range slices.Sorted(maps.Keys(d.Channels)) {
+		w := d.Channels[name]
 		if n := p.channel(name); n != nil {
-			if err := n.join(w.readers); err != nil {
+			if err := n.Join(w.Readers); err != nil {
 				return err
 			}
 			continue
@@ -252,29 +255,29 @@ func (p *Pipeline) startNew(ctx context.Context, d *design) error {
 		if err != nil {
 			return err
 		}
-		if err := n.open(ctx); err != nil {
-			return errors.Join(err, n.dir.Close())
+		if err := n.Open(ctx); err != nil {
+			return errors.Join(err, n.Dir.Close())
 		}
-		if err := n.join(w.readers); err != nil {
-			return errors.Join(err, n.close(ctx))
+		if err := n.Join(w.Readers); err != nil {
+			return errors.Join(err, n.Close(ctx))
 		}
 		p.mu.Lock()
 		p.channels[name] = n
-		if n.durable { // what an orphan of this name holds is its own again
+		if n.Durable { // what an orphan of this name holds is its own again
 			p.orphans = slices.DeleteFunc(p.orphans, func(o api.Orphan) bool { return o.Channel == name })
 		}
 		p.mu.Unlock()
 	}
-	for _, name := range sortedKeys(d.runners) {
+	for _, name := range slices.Sorted(maps.Keys(d.Runners)) {
 		if p.runners[name] != nil {
 			continue
 		}
-		r, err := p.buildRunner(d, d.runners[name])
+		r, err := p.buildRunner(d, d.Runners[name])
 		if err != nil {
 			return err
 		}
-		r.start()
-		r.node.attach(r)
+		r.Start()
+		r.Channel().Attach(r)
 		p.mu.Lock()
 		p.runners[name] = r
 		p.mu.Unlock()
@@ -282,13 +285,13 @@ func (p *Pipeline) startNew(ctx context.Context, d *design) error {
 	return p.startSources(d)
 }
 
-func (p *Pipeline) startSources(d *design) error {
+func (p *Pipeline) startSources(d *design.Design) error {
 	var fresh []*sourceNode
-	for _, name := range sortedKeys(d.sources) {
+	for _, name := range slices.Sorted(maps.Keys(d.Sources)) {
 		if p.sources[name] != nil {
 			continue
 		}
-		s, err := p.buildSource(d, d.sources[name])
+		s, err := p.buildSource(d, d.Sources[name])
 		if err != nil {
 			return err
 		}
@@ -305,21 +308,21 @@ func (p *Pipeline) startSources(d *design) error {
 	return nil
 }
 
-func (p *Pipeline) channel(name string) *channelNode {
+func (p *Pipeline) channel(name string) *channel.Node {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.channels[name]
 }
 
 // adjust applies what can change without making anything anew.
-func (p *Pipeline) adjust(d *design) {
+func (p *Pipeline) adjust(d *design.Design) {
 	for _, s := range p.sourceList() {
-		s.limit(d.sources[s.name])
+		s.limit(d.Sources[s.name])
 	}
 	for _, r := range p.runnerList() {
-		r.counts.Store(d.channels[r.node.name].readers[0] == r.name)
-		for i, m := range d.runners[r.name].members {
-			r.members[i].limits(m.settings.Retry.Initial, m.settings.Retry.Max)
+		r.Counts(d.Channels[r.Channel().Name].Readers[0] == r.Name())
+		for i, m := range d.Runners[r.Name()].Members {
+			r.Members()[i].SetRetry(m.Settings.Retry.Initial, m.Settings.Retry.Max)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,7 +40,7 @@ func TestReloadLeavesAloneWhatDidNotChange(t *testing.T) {
 		w.feed("in2").lines.Store(30)
 		p := w.start(spec(channel, two))
 		grow(t, w, "out", 50)
-		before := map[string]any{"source": p.sources["in2"], "channel": p.channels["d"], "sink": p.runners["sink.out2"].members[0].sink}
+		before := map[string]any{"source": p.sources["in2"], "channel": p.channels["d"], "sink": p.runners["sink.out2"]}
 		err := reload(t, p, spec(channel, func(s *schema.AgentSpec) {
 			two(s)
 			s.Sinks[0].Config = schema.Config{"arg": "other"}
@@ -50,7 +51,7 @@ func TestReloadLeavesAloneWhatDidNotChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		after := map[string]any{"source": p.sources["in2"], "channel": p.channels["d"], "sink": p.runners["sink.out2"].members[0].sink}
+		after := map[string]any{"source": p.sources["in2"], "channel": p.channels["d"], "sink": p.runners["sink.out2"]}
 		for name := range before {
 			if before[name] != after[name] {
 				t.Errorf("the untouched %s was made anew", name)
@@ -62,17 +63,57 @@ func TestReloadLeavesAloneWhatDidNotChange(t *testing.T) {
 		if n := w.count(w.made, "source.in"); n != 1 {
 			t.Errorf("the source was made %d times for another in_flight", n)
 		}
-		if got := p.runners["sink.out2"].members[0].retry.Max; got != 77*time.Second {
-			t.Errorf("retry.Max is %v", got)
-		}
-		if got := p.sources["in"].emitter.window.maxBatches; channel == "journal" && got != 7 {
-			t.Errorf("max_batches is %d", got)
+		if n := w.count(w.made, "sink.out2"); n != 1 {
+			t.Errorf("the sink was made %d times for another retry", n)
 		}
 		grow(t, w, "out", 100)
 		w.drain(p, time.Second)
 		if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
 			t.Errorf("delivered (-want +got):\n%s", d)
 		}
+	})
+}
+
+func TestWhatAReloadChangesOfTheLivingHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var tries []time.Time
+		var away atomic.Bool
+		w.target("out").write = func([]string) error {
+			if !away.Load() {
+				return nil
+			}
+			tries = append(tries, time.Now())
+			return errors.New("away")
+		}
+		p := w.start(spec("journal", nil))
+		grow(t, w, "out", 10)
+		err := reload(t, p, spec("journal", func(s *schema.AgentSpec) {
+			s.Sources[0].Settings = schema.Config{"in_flight": map[string]any{"max_batches": 7.0}}
+			s.Sinks[0].Settings = schema.Config{"retry": map[string]any{"max": "1h"}}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		away.Store(true)
+		j := w.journals["channel.c"]
+		j.holdAcks(true)
+		w.feed("in").lines.Store(200)
+		time.Sleep(10 * time.Hour)
+		if n := p.Snapshot().Components[0].InFlight; n != 70 {
+			t.Errorf("%d events in flight, want 7 batches of 10", n)
+		}
+		longest := time.Duration(0)
+		for i := 1; i < len(tries); i++ {
+			longest = max(longest, tries[i].Sub(tries[i-1]))
+		}
+		if longest < 5*time.Minute || longest > time.Hour {
+			t.Errorf("the longest pause between tries was %v", longest)
+		}
+		away.Store(false)
+		j.holdAcks(false)
+		eventually(t, "all is delivered", func() bool { return len(w.target("out").lines()) == 200 })
+		w.drain(p, time.Second)
 	})
 }
 

@@ -2,8 +2,11 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
+	"maps"
+	"slices"
 
+	"collect/runtime/pipeline/internal/design"
+	"collect/runtime/pipeline/internal/emit"
 	"collect/runtime/pipeline/internal/position"
 	"collect/runtime/pipeline/internal/wait"
 )
@@ -11,16 +14,16 @@ import (
 // track is how far a source address is. It outlives the source.
 type track struct {
 	*position.Tracker
-	stages int // interceptors of the source, each with dead-letter keys of its own
+	interceptors int // interceptors of the source, each with dead-letter keys of its own
 }
 
 // retirePositions lets go what the process and the channels hold for sources that left, once all they emitted is settled. Their files
 // stay: a source that is declared again goes on there.
-func (p *Pipeline) retirePositions(ctx context.Context, d *design) {
+func (p *Pipeline) retirePositions(ctx context.Context, d *design.Design) {
 	p.mu.Lock()
 	var gone []string
-	for _, name := range sortedKeys(p.pos) {
-		if d.sources[name] == nil {
+	for _, name := range slices.Sorted(maps.Keys(p.pos)) {
+		if d.Sources[name] == nil {
 			gone = append(gone, name)
 		}
 	}
@@ -50,13 +53,5 @@ func (p *Pipeline) retirePositions(ctx context.Context, d *design) {
 
 // forgetSource tells all channels that no batch of the source comes again behind its frontier, which is durable.
 func (p *Pipeline) forgetSource(pos *track) {
-	prefix := pos.ID() + "/" + pos.Routed() + "/"
-	for _, key := range pos.All() {
-		for _, n := range p.channelList() {
-			n.ch.Forget(prefix + key)
-			for i := range pos.stages {
-				n.ch.Forget(fmt.Sprintf("%s%s/dead/%d", prefix, key, i))
-			}
-		}
-	}
+	emit.ForgetKeys(p.channelList(), emit.Prefix(pos.ID(), pos.Routed()), pos.All(), pos.interceptors)
 }

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,7 +41,7 @@ func TestASourceThatLeftCostsNothingAndGoesOnWhenItComesBack(t *testing.T) {
 			}
 		}
 		if p.pos["in"] != nil || p.pos["other"] == nil {
-			t.Errorf("positions in memory: %v", sortedKeys(p.pos))
+			t.Errorf("positions in memory: %v", slices.Sorted(maps.Keys(p.pos)))
 		}
 		if j := w.journals["channel.c"]; channel == "journal" && len(j.decided) != 0 {
 			t.Errorf("the channel keeps %v", j.decided)

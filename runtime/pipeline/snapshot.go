@@ -9,6 +9,8 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/channel"
+	"collect/runtime/pipeline/internal/design"
 	"collect/runtime/supervisor/api"
 )
 
@@ -51,9 +53,9 @@ func (p *Pipeline) components(a *api.Agent, spec *schema.AgentSpec) {
 	for _, s := range spec.Sources {
 		c := p.component(schema.Source, s.Type, s.Name, "source."+s.Name, s.At)
 		if n := sources[s.Name]; n != nil {
-			_, events, bytes, _ := n.emitter.window.load()
+			_, events, bytes, _ := n.emitter.Window().Load()
 			c.InFlight, c.InFlightBytes = int64(events), bytes
-			if bad := n.emitter.router.eventErrors.Load(); bad > 0 {
+			if bad := n.emitter.ConditionErrors(); bad > 0 {
 				c.Facts = append(c.Facts, api.Fact{Label: "condition errors", Value: strconv.FormatInt(bad, 10), Unit: "events"})
 			}
 			if !n.ready.Load() && c.Health == string(flow.OK) {
@@ -64,28 +66,28 @@ func (p *Pipeline) components(a *api.Agent, spec *schema.AgentSpec) {
 		for i, ic := range s.Interceptors {
 			name := fmt.Sprintf("%s[%d]", ic.Type, i)
 			a.Components = append(a.Components,
-				p.component(schema.Interceptor, ic.Type, s.Name+"."+name, stageAddress(s.Name, name), ic.At))
+				p.component(schema.Interceptor, ic.Type, s.Name+"."+name, design.InterceptorAddress(s.Name, ic.Type, i), ic.At))
 		}
 	}
 	for _, s := range spec.Channels {
 		c := p.component(schema.Channel, s.Type, s.Name, "channel."+s.Name, s.At)
 		if n := channels[s.Name]; n != nil {
-			n.fill(&c)
+			fill(&c, n)
 		}
 		a.Components = append(a.Components, c)
 	}
-	list := sortedValues(runners)
+	list := sorted(runners)
 	p.mu.Unlock()
 	for _, s := range spec.Sinks {
 		c := p.component(schema.Sink, s.Type, s.Name, "sink."+s.Name, s.At)
-		load(&c, list, func(r *runner) bool { return len(r.members) == 1 && r.members[0].name == s.Name })
+		load(&c, list, func(r *runner) bool { return len(r.Members()) == 1 && r.Members()[0].Name() == s.Name })
 		a.Components = append(a.Components, c)
 	}
 	for _, g := range spec.Groups {
 		strategy, _ := g.Settings["strategy"].(string)
 		c := p.component(schema.SinkGroup, strategy, g.Name, "sink_group."+g.Name, g.At)
 		address := "sink_group." + g.Name
-		load(&c, list, func(r *runner) bool { return r.name == address || strings.HasPrefix(r.name, address+"/") })
+		load(&c, list, func(r *runner) bool { return r.Name() == address || strings.HasPrefix(r.Name(), address+"/") })
 		a.Components = append(a.Components, c)
 	}
 }
@@ -94,12 +96,11 @@ func (p *Pipeline) components(a *api.Agent, spec *schema.AgentSpec) {
 func load(c *api.Component, list []*runner, of func(*runner) bool) {
 	for _, r := range list {
 		if of(r) {
-			r.mu.Lock()
-			c.InFlight += r.inFlight
-			c.InFlightBytes += r.inBytes
-			r.mu.Unlock()
-			if r.node.shared() {
-				c.BacklogEvents = max(c.BacklogEvents, r.consumer.Waiting())
+			events, bytes := r.InFlight()
+			c.InFlight += events
+			c.InFlightBytes += bytes
+			if r.Channel().Shared() {
+				c.BacklogEvents = max(c.BacklogEvents, r.Waiting())
 			}
 		}
 	}
@@ -123,8 +124,8 @@ func (p *Pipeline) component(kind schema.Kind, typ, name, address string, at sch
 }
 
 // fill adds how full the channel is.
-func (n *channelNode) fill(c *api.Component) {
-	s := n.ch.Stats()
+func fill(c *api.Component, n *channel.Node) {
+	s := n.Channel.Stats()
 	c.BacklogEvents, c.BacklogBytes, c.Capacity = s.Events, s.Bytes, s.Capacity
 	if !s.Oldest.IsZero() {
 		c.Oldest = time.Since(s.Oldest).Seconds()
@@ -142,25 +143,4 @@ func (n *channelNode) fill(c *api.Component) {
 	case s.Full:
 		c.Health, c.Why = string(flow.Waiting), "full"
 	}
-}
-
-// addresses lists all components of a design.
-func (d *design) addresses() []string {
-	var list []string
-	for name, w := range d.sources {
-		list = append(list, "source."+name)
-		for i, ic := range w.spec.Interceptors {
-			list = append(list, stageAddress(name, fmt.Sprintf("%s[%d]", ic.Type, i)))
-		}
-	}
-	for name := range d.channels {
-		list = append(list, "channel."+name)
-	}
-	for _, s := range d.spec.Sinks {
-		list = append(list, "sink."+s.Name)
-	}
-	for _, g := range d.spec.Groups {
-		list = append(list, "sink_group."+g.Name)
-	}
-	return list
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/emit"
 	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
 )
@@ -18,13 +19,14 @@ type sourceNode struct {
 	name    string
 	sig     string
 	make    func(ready func()) (flow.Source, error)
-	emitter *emitter
+	emitter *emit.Emitter
 	pos     *track
 	stats   *flow.Stats
 	log     *slog.Logger
 	rand    flow.Rand
 	retry   [2]time.Duration
 
+	run               context.Context // ends when it shall stop
 	stopRun, stopHard context.CancelFunc
 	running           sync.WaitGroup
 
@@ -42,7 +44,7 @@ func (s *sourceNode) start() {
 
 // loop keeps the source running: one that fails or panics is made anew after a pause.
 func (s *sourceNode) loop() {
-	run := s.emitter.run
+	run := s.run
 	retry := &wait.Backoff{Initial: s.retry[0], Max: s.retry[1], Rand: s.rand}
 	for run.Err() == nil {
 		began := time.Now()
@@ -127,4 +129,30 @@ func (s *sourceNode) stop(ctx context.Context) error {
 		return fmt.Errorf("source %s does not stop", s.name)
 	}
 	return nil
+}
+
+// settled waits until nothing that the source emitted is in flight.
+func (s *sourceNode) settled(ctx context.Context) {
+	for pause := time.Millisecond; ; pause = min(pause*2, 50*time.Millisecond) {
+		if n, _, _, _ := s.emitter.Window().Load(); n == 0 {
+			return
+		}
+		if wait.Sleep(ctx, pause) != nil {
+			return
+		}
+	}
+}
+
+// ackWait bounds how long a replaced source waits for durable channels to acknowledge what is in flight.
+const ackWait = 2 * time.Second
+
+// acked waits until durable channels have acknowledged what the source emitted, so that the next source of the address goes
+// on behind it also after a crash.
+func (s *sourceNode) acked(ctx context.Context) {
+	if !s.emitter.Durable() {
+		return // acknowledged when delivered, which may take long
+	}
+	short, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	s.settled(short)
 }

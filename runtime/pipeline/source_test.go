@@ -14,7 +14,6 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
-	"collect/runtime/pipeline/internal/guard"
 )
 
 func TestASourceThatFailsIsStartedAgain(t *testing.T) {
@@ -84,32 +83,6 @@ func TestANewProcessGoesOnAtTheAcknowledgedFrontier(t *testing.T) {
 		w.drain(p, time.Second)
 		if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
 			t.Errorf("delivered (-want +got):\n%s", d)
-		}
-	})
-}
-
-func TestInFlightLimitsWhatIsNotAcknowledged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWindow()
-		w.limit(3, 100)
-		in := []*join{{bytes: 40}, {bytes: 40}}
-		for _, j := range in {
-			if !w.tryEnter(j) {
-				t.Fatal("no room")
-			}
-		}
-		if w.tryEnter(&join{bytes: 40}) {
-			t.Error("more bytes than allowed")
-		}
-		if !w.tryEnter(&join{bytes: 20}) || w.tryEnter(&join{}) {
-			t.Error("the limit of batches does not hold")
-		}
-		entered := make(chan error)
-		go func() { entered <- w.enter(t.Context(), &join{bytes: 500, events: 5}, nil) }()
-		synctest.Wait()
-		w.limit(0, 0)
-		if err := <-entered; err != nil {
-			t.Error(err)
 		}
 	})
 }
@@ -352,32 +325,5 @@ func TestAPanicOnTheWayToTheChannelsClosesNothing(t *testing.T) {
 		if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
 			t.Errorf("delivered (-want +got):\n%s", d)
 		}
-	})
-}
-
-func TestAPanicOfARouteIsAnErrorOfItsBatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		p := w.start(spec("memory", nil))
-		e := p.sources["in"].emitter
-		outs := e.router.outs
-		e.router.outs = nil // the router's tables do not fit any more
-		emit := func() (*atomic.Int32, error) {
-			out := &atomic.Int32{}
-			b := w.pool.Get()
-			b.Begin("other", 0, &flow.Meta{Counted: true})
-			b.AddBody([]byte("x"), 1)
-			b.OnAck(func(o flow.Outcome) { out.Store(int32(o)) })
-			err := guard.Call(func() error { return e.Emit(t.Context(), b) })
-			return out, err
-		}
-		if out, err := emit(); err == nil || flow.Outcome(out.Load()) != flow.Abandoned {
-			t.Errorf("outcome %v, error %v", out.Load(), err)
-		}
-		e.router.outs = outs
-		if _, err := emit(); err != nil {
-			t.Errorf("the next batch: %v", err)
-		}
-		w.drain(p, time.Second)
 	})
 }

@@ -1,17 +1,18 @@
-package pipeline
+package emit
 
 import (
 	"context"
 	"errors"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/channel"
 	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
 )
 
 // put stores the reserved parts and gives up the caller's hold. Each part is tried again alone until it is stored: the others
 // have theirs already.
-func (e *emitter) put(ctx context.Context, takers []*outlet, b *flow.Batch, j *join) error {
+func (e *Emitter) put(ctx context.Context, takers []*outlet, b *flow.Batch, j *join) error {
 	retry := e.backoff()
 	if err := e.putDead(ctx, j, retry); err != nil {
 		return err
@@ -26,7 +27,7 @@ func (e *emitter) put(ctx context.Context, takers []*outlet, b *flow.Batch, j *j
 			continue
 		}
 		o.batch.OnAck(nil)
-		if !o.optional {
+		if !o.Optional {
 			j.add()
 			o.batch.OnAck(j.settle)
 		}
@@ -46,7 +47,7 @@ func (e *emitter) put(ctx context.Context, takers []*outlet, b *flow.Batch, j *j
 	return nil
 }
 
-func (e *emitter) putDead(ctx context.Context, j *join, retry *wait.Backoff) error {
+func (e *Emitter) putDead(ctx context.Context, j *join, retry *wait.Backoff) error {
 	if e.dying == nil {
 		return nil
 	}
@@ -61,26 +62,26 @@ func (e *emitter) putDead(ctx context.Context, j *join, retry *wait.Backoff) err
 	return nil
 }
 
-func (e *emitter) store(ctx context.Context, n *channelNode, slot flow.Slot, b *flow.Batch, retry *wait.Backoff) error {
+func (e *Emitter) store(ctx context.Context, n *channel.Node, slot flow.Slot, b *flow.Batch, retry *wait.Backoff) error {
 	events, bytes := int64(b.Len()), b.Bytes()
 	for failed := false; ; failed = true {
 		err := guard.Call(func() error { return slot.Put(b) })
 		if err == nil {
-			n.stats.EventsIn.Add(events)
-			n.stats.BytesIn.Add(bytes)
+			n.Stats.EventsIn.Add(events)
+			n.Stats.BytesIn.Add(bytes)
 			if failed {
 				e.stats.SetHealth(flow.OK, "")
-				n.stats.SetHealth(flow.OK, "")
+				n.Stats.SetHealth(flow.OK, "")
 			}
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		n.stats.Error(err)
-		n.stats.SetHealth(flow.Retrying, err.Error())
+		n.Stats.Error(err)
+		n.Stats.SetHealth(flow.Retrying, err.Error())
 		e.stats.Retries.Add(1)
-		e.stats.SetHealth(flow.Waiting, "channel "+n.name+": "+err.Error())
+		e.stats.SetHealth(flow.Waiting, "channel "+n.Name+": "+err.Error())
 		if errors.Is(err, flow.ErrClosed) {
 			return err
 		}

@@ -1,4 +1,4 @@
-package pipeline
+package emit
 
 import (
 	"sync"
@@ -10,7 +10,7 @@ import (
 // join gathers the acknowledgements of one emitted batch: its source hears of it when every required channel, and the
 // dead-letter channel when it got some of the events, has settled.
 type join struct {
-	emitter *emitter
+	emitter *Emitter
 	source  func(flow.Outcome)
 	flights []*position.Flight
 	events  int

@@ -1,9 +1,8 @@
-package pipeline
+package emit
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"collect/runtime/flow"
@@ -14,11 +13,9 @@ import (
 
 // stage is one interceptor of a source.
 type stage struct {
-	name  string // its type
-	ic    flow.Interceptor
-	stats *flow.Stats
-	keep  flow.Keep
-	mark  flow.Mark // of the run at hand
+	Interceptor
+	keep flow.Keep
+	mark flow.Mark // of the run at hand
 
 	// what the batch at hand adds to the counters once it is stored
 	in, out int
@@ -33,11 +30,11 @@ type dropCount struct {
 
 // count adds the figures of a batch that is stored to the counters.
 func (s *stage) count() {
-	s.stats.EventsIn.Add(int64(s.in))
-	s.stats.EventsOut.Add(int64(s.out))
-	s.stats.DeadLettered.Add(int64(s.dead))
+	s.Stats.EventsIn.Add(int64(s.in))
+	s.Stats.EventsOut.Add(int64(s.out))
+	s.Stats.DeadLettered.Add(int64(s.dead))
 	for _, d := range s.drops {
-		s.stats.Drop(d.reason, d.n)
+		s.Stats.Drop(d.reason, d.n)
 	}
 }
 
@@ -50,7 +47,7 @@ func (s *stage) drop(reason string, n int) {
 }
 
 // pass takes a batch through the interceptors.
-func (e *emitter) pass(ctx context.Context, b *flow.Batch) error {
+func (e *Emitter) pass(ctx context.Context, b *flow.Batch) error {
 	e.puts = e.puts[:0]
 	var dead *deadletter.Batch
 	for n, st := range e.stages {
@@ -73,7 +70,7 @@ func (e *emitter) pass(ctx context.Context, b *flow.Batch) error {
 }
 
 // intercept calls an interceptor for each run. An error of it is not about an event, so the run is tried again, as it was before.
-func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error {
+func (e *Emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error {
 	for i := range b.Runs() {
 		run := b.Runs()[i]
 		if run.N == 0 {
@@ -82,7 +79,7 @@ func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error
 		st.mark.Mark(b, i, &st.keep)
 		var retry *wait.Backoff
 		for {
-			err := guard.Call(func() error { return st.ic.Intercept(b, run.First, run.First+run.N, &st.keep) })
+			err := guard.Call(func() error { return st.Intercept(b, run.First, run.First+run.N, &st.keep) })
 			if err == nil {
 				break
 			}
@@ -90,22 +87,22 @@ func (e *emitter) intercept(ctx context.Context, st *stage, b *flow.Batch) error
 			if retry == nil {
 				retry = e.backoff()
 			}
-			st.stats.Error(err)
-			st.stats.Retries.Add(1)
-			st.stats.SetHealth(flow.Retrying, err.Error())
-			e.logPanic(st.name, err)
+			st.Stats.Error(err)
+			st.Stats.Retries.Add(1)
+			st.Stats.SetHealth(flow.Retrying, err.Error())
+			e.logPanic(st.Name, err)
 			if err := wait.Sleep(ctx, retry.Next()); err != nil {
 				return err
 			}
 		}
 		if retry != nil {
-			st.stats.SetHealth(flow.OK, "")
+			st.Stats.SetHealth(flow.OK, "")
 		}
 	}
 	return nil
 }
 
-func (e *emitter) logPanic(component string, err error) {
+func (e *Emitter) logPanic(component string, err error) {
 	if stack := guard.Stack(err); stack != "" {
 		e.log.Error("component panicked", "at", component, "err", err, "stack", stack)
 	}
@@ -113,7 +110,7 @@ func (e *emitter) logPanic(component string, err error) {
 
 // deadLetters copies the events that an interceptor gave up. Without a channel for them the source is blocked, until its
 // configuration changes.
-func (e *emitter) deadLetters(dead **deadletter.Batch, n int, b *flow.Batch) error {
+func (e *Emitter) deadLetters(dead **deadletter.Batch, n int, b *flow.Batch) error {
 	st := e.stages[n]
 	if !st.keep.Any() {
 		return nil
@@ -132,19 +129,19 @@ func (e *emitter) deadLetters(dead **deadletter.Batch, n int, b *flow.Batch) err
 		run := b.RunOf(i)
 		after := run.From + uint64(b.Recs()[i].After)
 		(*dead).Add(b, i, deadletter.Event{
-			Key: fmt.Sprintf("%s/dead/%d", run.Key, n), From: after - 1, After: after, Reason: reason,
-			Component: "source." + e.name + "." + st.name, At: time.Now(),
+			Key: deadKey(run.Key, n), From: after - 1, After: after, Reason: reason,
+			Component: "source." + e.name + "." + st.Name, At: time.Now(),
 		})
 		st.dead++
 	}
 	return nil
 }
 
-func (e *emitter) blocked(st *stage, reason string) error {
+func (e *Emitter) blocked(st *stage, reason string) error {
 	why := "cannot handle an event and no dead_letter channel is declared: " + reason
 	err := errors.New(why)
-	st.stats.Error(err)
-	st.stats.SetHealth(flow.Blocked, why)
+	st.Stats.Error(err)
+	st.Stats.SetHealth(flow.Blocked, why)
 	e.stats.SetHealth(flow.Blocked, why)
 	<-e.run.Done()
 	return err

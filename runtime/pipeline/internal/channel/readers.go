@@ -1,15 +1,13 @@
-package pipeline
+package channel
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
+	"collect/runtime/flow"
 	"collect/runtime/pipeline/internal/datadir"
-	"collect/runtime/pipeline/internal/wait"
 )
 
 // seats says which consumer of a channel each reader has, by the name of its runner. A channel keeps progress by consumer, so a reader
@@ -23,7 +21,7 @@ const consumersName = "consumers"
 
 func (s seats) encode() []byte {
 	var b strings.Builder
-	for _, reader := range sortedKeys(s) {
+	for _, reader := range slices.Sorted(maps.Keys(s)) {
 		fmt.Fprintln(&b, s[reader], reader)
 	}
 	return []byte(b.String())
@@ -78,43 +76,49 @@ func (s seats) taken(consumer string) bool {
 	return false
 }
 
-// join makes the consumers of these readers. Those of others stay until leave.
-func (n *channelNode) join(readers []string) error {
+// Join makes the consumers of these readers. Those of others stay until Leave.
+func (n *Node) Join(readers []string) error {
 	all := n.seats.with(readers)
 	if err := n.seat(all); err != nil {
 		return err
 	}
 	for _, r := range readers {
 		if n.consumers[r] == nil {
+			if n.consumers == nil {
+				n.consumers = map[string]flow.Consumer{}
+			}
 			n.joined = true
-			n.consumers[r] = n.ch.Consumer(all[r])
+			n.consumers[r] = n.Channel.Consumer(all[r])
 		}
 	}
 	return nil
 }
 
+// Consumer gives the consumer of a reader that joined.
+func (n *Node) Consumer(reader string) flow.Consumer { return n.consumers[reader] }
+
 // seat notes who has which consumer, before it is so.
-func (n *channelNode) seat(all seats) error {
+func (n *Node) seat(all seats) error {
 	if maps.Equal(all, n.seats) {
 		return nil
 	}
-	if n.durable {
-		if err := datadir.Write(n.dir, consumersName, all.encode()); err != nil {
-			return fmt.Errorf("channel %s: %w", n.name, err)
+	if n.Durable {
+		if err := datadir.Write(n.Dir, consumersName, all.encode()); err != nil {
+			return fmt.Errorf("channel %s: %w", n.Name, err)
 		}
 	}
 	n.seats = all
 	return nil
 }
 
-// leave forgoes all consumers but those of these readers. What a reader leaves behind that no other begins with is lost to its
+// Leave forgoes all consumers but those of these readers. What a reader leaves behind that no other begins with is lost to its
 // destination, and counted; the readers that stay get theirs.
-func (n *channelNode) leave(readers []string) error {
+func (n *Node) Leave(readers []string) error {
 	stay := seats{}
 	for _, r := range readers {
 		stay[r] = n.seats[r]
 	}
-	for _, r := range sortedKeys(n.seats) {
+	for _, r := range slices.Sorted(maps.Keys(n.seats)) {
 		name := n.seats[r]
 		if stay.taken(name) {
 			if stay[r] == "" {
@@ -124,56 +128,22 @@ func (n *channelNode) leave(readers []string) error {
 		}
 		k := n.consumers[r]
 		if k == nil {
-			k = n.ch.Consumer(name) // of an earlier run
+			k = n.Channel.Consumer(name) // of an earlier run
 		}
 		waiting := k.Waiting()
-		if err := n.ch.Forgo(name); err != nil {
-			return fmt.Errorf("channel %s: forgo consumer %s: %w", n.name, name, err)
+		if err := n.Channel.Forgo(name); err != nil {
+			return fmt.Errorf("channel %s: forgo consumer %s: %w", n.Name, name, err)
 		}
 		delete(n.consumers, r)
 		if waiting > 0 && !n.joined {
-			n.stats.Drop("reader_left", int(waiting))
+			n.Stats.Drop("reader_left", int(waiting))
 		}
 	}
 	n.joined = false
 	return n.seat(stay)
 }
 
-// succeeds says whether any of these readers is new: it begins with what leaving ones have not delivered.
-func (n *channelNode) succeeds(readers []string) bool {
+// Succeeds says whether any of these readers is new: it begins with what leaving ones have not delivered.
+func (n *Node) Succeeds(readers []string) bool {
 	return slices.ContainsFunc(readers, func(r string) bool { return n.seats[r] == "" })
-}
-
-// exhaust lets a runner deliver what waits for it now, until ctx ends: nobody does it after it has left.
-func (r *runner) exhaust(ctx context.Context) {
-	waiting, begin := r.consumer.Waiting(), r.out.Load()
-	pressed := time.Time{}
-	for pause := time.Millisecond; r.consumer.Waiting() > 0 && r.out.Load()-begin < waiting; pause = min(2*pause, 100*time.Millisecond) {
-		if time.Since(pressed) > time.Second { // what a sink holds back must come out
-			r.pressure()
-			pressed = time.Now()
-		}
-		if wait.Sleep(ctx, pause) != nil {
-			return
-		}
-	}
-}
-
-// exhausts gives the runners that leave a channel which stays, when nobody comes who begins with what they leave.
-func (p *Pipeline) exhausts(d *design, keep kept, stopping []*runner) []*runner {
-	return slices.DeleteFunc(slices.Clone(stopping), func(r *runner) bool {
-		w, again := d.channels[r.node.name], d.runners[r.name]
-		stays := w != nil && (keep.channels[r.node.name] || r.node.durable && w.spec.Type == r.node.typ)
-		return !stays || again != nil && again.channel == r.node.name || r.node.succeeds(w.readers)
-	})
-}
-
-// forgone ends the consumers that no reader of the design has.
-func (p *Pipeline) forgone(d *design) error {
-	for _, n := range p.channelList() {
-		if err := n.leave(d.channels[n.name].readers); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package pipeline
+package emit
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/channel"
 	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
 )
@@ -14,11 +15,11 @@ import (
 const optionalWait = time.Millisecond
 
 // place stores the batch in the channels that take its events. Room is taken in all of them before any is written.
-func (e *emitter) place(ctx context.Context, b *flow.Batch, j *join) error {
+func (e *Emitter) place(ctx context.Context, b *flow.Batch, j *join) error {
 	var dropped, unrouted int
 	e.takers = e.takers[:0]
 	err := guard.Call(func() error {
-		dropped, unrouted = e.router.route(b)
+		dropped, unrouted = e.router.Route(b)
 		e.views(b)
 		e.notTaken(b)
 		if err := e.reserve(ctx, e.takers); err != nil {
@@ -41,7 +42,7 @@ func (e *emitter) place(ctx context.Context, b *flow.Batch, j *join) error {
 	return nil
 }
 
-func (e *emitter) count(dropped, unrouted int) {
+func (e *Emitter) count(dropped, unrouted int) {
 	if dropped > 0 {
 		e.stats.Drop("route", dropped)
 	}
@@ -54,30 +55,30 @@ func (e *emitter) count(dropped, unrouted int) {
 }
 
 // views gives each taking channel its part of the batch: the batch itself when one channel takes it all and no other takes any.
-func (e *emitter) views(b *flow.Batch) {
+func (e *Emitter) views(b *flow.Batch) {
 	takers := e.takers[:0]
-	for _, o := range e.router.outs {
+	for _, o := range e.outs {
 		o.batch, o.slot = nil, nil
-		if o.all || len(o.events) > 0 {
+		if o.Takes() {
 			takers = append(takers, o)
 		}
 	}
 	e.takers = takers
-	if len(takers) == 1 && takers[0].all {
+	if len(takers) == 1 && takers[0].All {
 		takers[0].batch = b
 		return
 	}
 	for _, o := range takers {
-		if o.all {
+		if o.All {
 			o.batch = b.Share()
 		} else {
-			o.batch = b.Select(o.events)
+			o.batch = b.Select(o.Events)
 		}
 	}
 }
 
 // undo releases what was prepared for channels that have not taken it. The batch itself stays the caller's.
-func (e *emitter) undo(takers []*outlet, b *flow.Batch) {
+func (e *Emitter) undo(takers []*outlet, b *flow.Batch) {
 	for _, o := range takers {
 		if o.slot != nil {
 			o.slot.Release()
@@ -100,14 +101,14 @@ func (e *emitter) undo(takers []*outlet, b *flow.Batch) {
 
 // reserve takes room in all channels that take events, in ascending order of their names, so that two sources never wait for
 // each other. Optional channels come last and are left out when they are full.
-func (e *emitter) reserve(ctx context.Context, takers []*outlet) error {
+func (e *Emitter) reserve(ctx context.Context, takers []*outlet) error {
 	retry := e.backoff()
 	dead := e.dying != nil
 	for _, o := range takers {
-		if o.optional {
+		if o.Optional {
 			continue
 		}
-		if dead && e.dead.name < o.node.name {
+		if dead && e.dead.Name < o.node.Name {
 			if err := e.reserveDead(ctx, retry); err != nil {
 				return err
 			}
@@ -125,22 +126,22 @@ func (e *emitter) reserve(ctx context.Context, takers []*outlet) error {
 		}
 	}
 	for _, o := range takers {
-		if o.optional {
+		if o.Optional {
 			e.reserveOptional(ctx, o)
 		}
 	}
 	return nil
 }
 
-func (e *emitter) backoff() *wait.Backoff {
+func (e *Emitter) backoff() *wait.Backoff {
 	return &wait.Backoff{Initial: 50 * time.Millisecond, Max: 5 * time.Second, Rand: e.rand}
 }
 
 // room reserves in one channel and tries for ever. A channel that refuses, such as one on a full disk, makes the source wait.
-func (e *emitter) room(ctx context.Context, n *channelNode, size flow.Size, retry *wait.Backoff) (flow.Slot, error) {
+func (e *Emitter) room(ctx context.Context, n *channel.Node, size flow.Size, retry *wait.Backoff) (flow.Slot, error) {
 	waited := false
 	for {
-		slot, err := reserveOne(ctx, n, size)
+		slot, err := n.Reserve(ctx, size)
 		if err == nil {
 			if waited {
 				e.stats.SetHealth(flow.OK, "")
@@ -159,9 +160,9 @@ func (e *emitter) room(ctx context.Context, n *channelNode, size flow.Size, retr
 			health, pause = flow.Blocked, retry.Slowest()
 		}
 		waited = true
-		n.stats.Error(err)
+		n.Stats.Error(err)
 		e.stats.Retries.Add(1)
-		e.stats.SetHealth(health, "channel "+n.name+": "+err.Error())
+		e.stats.SetHealth(health, "channel "+n.Name+": "+err.Error())
 		if health == flow.Blocked {
 			ctx = e.run // no room will ever be enough: a stop need not wait
 		}
@@ -171,21 +172,13 @@ func (e *emitter) room(ctx context.Context, n *channelNode, size flow.Size, retr
 	}
 }
 
-func reserveOne(ctx context.Context, n *channelNode, size flow.Size) (slot flow.Slot, err error) {
-	err = guard.Call(func() (err error) {
-		slot, err = n.ch.Reserve(ctx, size)
-		return err
-	})
-	return slot, err
-}
-
-func (e *emitter) reserveDead(ctx context.Context, retry *wait.Backoff) error {
+func (e *Emitter) reserveDead(ctx context.Context, retry *wait.Backoff) error {
 	slot, err := e.room(ctx, e.dead, e.dying.Size(), retry)
 	e.deadOut = slot
 	return err
 }
 
-func (e *emitter) reserveOptional(ctx context.Context, o *outlet) {
+func (e *Emitter) reserveOptional(ctx context.Context, o *outlet) {
 	if slot, ok := tryReserve(ctx, o.node, o.batch.Size()); ok {
 		o.slot = slot
 		return
@@ -194,12 +187,12 @@ func (e *emitter) reserveOptional(ctx context.Context, o *outlet) {
 }
 
 // tryReserve reserves without waiting for others to make room.
-func tryReserve(ctx context.Context, n *channelNode, size flow.Size) (flow.Slot, bool) {
-	if n.ch.Stats().Full {
+func tryReserve(ctx context.Context, n *channel.Node, size flow.Size) (flow.Slot, bool) {
+	if n.Channel.Stats().Full {
 		return nil, false
 	}
 	short, cancel := context.WithTimeout(ctx, optionalWait)
 	defer cancel()
-	slot, err := reserveOne(short, n, size)
+	slot, err := n.Reserve(short, size)
 	return slot, err == nil
 }

@@ -1,44 +1,47 @@
-package pipeline
+// Package deliver takes batches from a channel to its sinks, and settles their fate: what failed is tried again for ever unless its error
+// is permanent, what can never be delivered is in the dead-letter channel before its origin is committed, and a batch is committed when
+// all of it is delivered or dead.
+//
+//	channel ── take ─▶ Runner ─▶ member ─▶ sink
+//	   ◀── commit ──── settle ◀── done ──────┤
+//	   ◀── return ──── recover ◀── failed ───┘ ─▶ dead letters
+package deliver
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/channel"
 	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
 )
 
-// runner takes batches from a channel and delivers them through one sink, or through the members of a group. Many may be in
+// Runner takes batches from a channel and delivers them through one sink, or through the members of a group. Many may be in
 // flight, as many as the sinks accept. After a failure it waits for the others, tries what failed again in order, and only then
 // goes on, so that nothing newer of a key is sent before it.
-type runner struct {
-	name     string // "sink.NAME", "sink_group.NAME"
-	sig      string // what it was made of
-	node     *channelNode
+type Runner struct {
+	name     string
+	node     *channel.Node
 	consumer flow.Consumer
-	members  []*member
-	group    *flow.Stats // counters of the group; nil for a single sink
+	members  []*Member
+	group    *flow.Stats
 	balance  balance
-	dead     *channelNode
-	edges    deadEdges
-	log      *slog.Logger
+	dead     *channel.Node
 	pool     *flow.Pool
 	rand     flow.Rand
+	limits   Limits
 	counts   atomic.Bool  // this reader's progress is what the channel counts as out
 	out      atomic.Int64 // events of leases that are committed
 
 	wake    wait.Signal // something changed that the loop may wait for
 	done    func(*flow.Batch, flow.Result)
-	loops   sync.WaitGroup // the loop and member openers
+	loops   sync.WaitGroup
 	context context.Context
 	cancel  context.CancelFunc
-
-	limits partLimits
 
 	mu          sync.Mutex // guards all below
 	turn        context.Context
@@ -56,47 +59,61 @@ type runner struct {
 	inBytes     int64
 }
 
-// work is one lease.
-type work struct {
-	seq      uint64
-	lease    flow.Lease
-	batch    *flow.Batch
-	id       flow.ID
-	events   int
-	bytes    int64
-	left     int // parts not settled
-	settled  int // events delivered or dead-lettered
-	deadKeys []string
-	ended    bool
-	returned bool // ended by going back to the channel
+// Config is what a runner is made of.
+type Config struct {
+	Name    string // "sink.NAME", "sink_group.NAME": the reader of the channel, which it has joined
+	Channel *channel.Node
+	Members []*Member
+	Group   *flow.Stats   // counters of the group; nil for a single sink
+	Dead    *channel.Node // for what can never be delivered; nil: none
+	Balance Balance
+	Limits  Limits
+	Pool    *flow.Pool
+	Rand    flow.Rand
 }
 
-// part is what is written to a sink at once: a lease's batch, or some of its events.
-type part struct {
-	work   *work
-	order  int
-	events []int // of the work's batch; nil: all
-	n      int
-	bytes  int64
-	batch  *flow.Batch // what the sink got; nil: not made yet
-	member *member
-	result *flow.Result // nil: it was not tried, or interrupted before it was accepted
-	memo   memo
-}
-
-// memo is what must not be forgotten when a lease is returned and taken again.
-type memo struct {
-	stick  *member // whose answer is unknown
-	until  time.Time
-	poison map[int]error // events that can never be delivered
-}
-
-// start begins to open the members and to deliver.
-func (r *runner) start() {
-	r.works = map[*work]struct{}{}
-	r.outstanding = map[*flow.Batch]*part{}
-	r.memos = map[flow.ID]*memo{}
+// New makes a runner, which does nothing until Start. ctx is its life.
+func New(ctx context.Context, c Config) *Runner {
+	r := &Runner{
+		name: c.Name, node: c.Channel, consumer: c.Channel.Consumer(c.Name), members: c.Members, group: c.Group,
+		balance: balance{Balance: c.Balance}, dead: c.Dead, pool: c.Pool, rand: c.Rand, limits: c.Limits, wake: wait.NewSignal(),
+		works: map[*work]struct{}{}, outstanding: map[*flow.Batch]*part{}, memos: map[flow.ID]*memo{},
+	}
 	r.done = r.onDone
+	r.context, r.cancel = context.WithCancel(ctx)
+	for _, m := range r.members {
+		m.wake = r.wake.Set
+	}
+	return r
+}
+
+// Name gives the reader's name.
+func (r *Runner) Name() string { return r.name }
+
+// Channel gives the channel that it reads.
+func (r *Runner) Channel() *channel.Node { return r.node }
+
+// Members gives its sinks.
+func (r *Runner) Members() []*Member { return r.members }
+
+// Dead gives its dead-letter channel; nil: it has none.
+func (r *Runner) Dead() *channel.Node { return r.dead }
+
+// Counts says whether this reader's progress is what the channel counts as out.
+func (r *Runner) Counts(yes bool) { r.counts.Store(yes) }
+
+// InFlight gives what is taken and not settled.
+func (r *Runner) InFlight() (events, bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inFlight, r.inBytes
+}
+
+// Waiting gives the number of events that are not delivered yet.
+func (r *Runner) Waiting() int64 { return r.consumer.Waiting() }
+
+// Start begins to open the members and to deliver.
+func (r *Runner) Start() {
 	for _, m := range r.members {
 		m.start(r.context)
 	}
@@ -104,7 +121,7 @@ func (r *runner) start() {
 }
 
 // loop is the runner's only goroutine besides those of the sinks.
-func (r *runner) loop() {
+func (r *Runner) loop() {
 	retry := &wait.Backoff{Initial: 50 * time.Millisecond, Max: 5 * time.Second, Rand: r.rand}
 	for r.context.Err() == nil {
 		turn := r.newTurn()
@@ -128,10 +145,10 @@ func (r *runner) loop() {
 			case errors.Is(err, flow.ErrClosed):
 				return
 			default:
-				r.node.stats.Error(err)
-				r.node.stats.SetHealth(flow.Retrying, err.Error())
+				r.node.Stats.Error(err)
+				r.node.Stats.SetHealth(flow.Retrying, err.Error())
 				if wait.Sleep(turn, retry.Next()) == nil {
-					r.node.stats.SetHealth(flow.OK, "")
+					r.node.Stats.SetHealth(flow.OK, "")
 				}
 			}
 		}
@@ -149,7 +166,7 @@ const (
 )
 
 // next says what the loop must do.
-func (r *runner) next() step {
+func (r *Runner) next() step {
 	usable := r.anyOpen()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,7 +174,7 @@ func (r *runner) next() step {
 	case r.flushNow:
 		r.flushNow = false
 		return doFlush
-	case r.stopping && r.node.durable && len(r.failed) > 0 && len(r.outstanding) == 0:
+	case r.stopping && r.node.Durable && len(r.failed) > 0 && len(r.outstanding) == 0:
 		return doStop // the channel keeps what failed
 	case len(r.failed) > 0:
 		return doRecover
@@ -169,7 +186,7 @@ func (r *runner) next() step {
 	return doTake
 }
 
-func (r *runner) anyOpen() bool {
+func (r *Runner) anyOpen() bool {
 	for _, m := range r.members {
 		m.mu.Lock()
 		open := m.open && !m.broken
@@ -182,7 +199,7 @@ func (r *runner) anyOpen() bool {
 }
 
 // newTurn gives the context of the next wait. Whoever has something for the loop ends it.
-func (r *runner) newTurn() context.Context {
+func (r *Runner) newTurn() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.turn == nil || r.turn.Err() != nil {
@@ -192,7 +209,7 @@ func (r *runner) newTurn() context.Context {
 }
 
 // interrupt makes the loop look what there is to do. change runs under the lock.
-func (r *runner) interrupt(change func()) {
+func (r *Runner) interrupt(change func()) {
 	r.mu.Lock()
 	change()
 	if r.endTurn != nil {
@@ -202,14 +219,14 @@ func (r *runner) interrupt(change func()) {
 	r.wake.Set()
 }
 
-// pressure asks for what is held back to be delivered soon: the channel is full of what this runner has leased.
-func (r *runner) pressure() { r.interrupt(func() { r.flushNow = true }) }
+// Pressure asks for what is held back to be delivered soon: the channel is full of what this runner has leased.
+func (r *Runner) Pressure() { r.interrupt(func() { r.flushNow = true }) }
 
 // quiesce lets the runner end once what it has taken is settled.
-func (r *runner) quiesce() { r.interrupt(func() { r.stopping, r.flushNow = true, true }) }
+func (r *Runner) quiesce() { r.interrupt(func() { r.stopping, r.flushNow = true, true }) }
 
 // begin notes a lease.
-func (r *runner) begin(lease flow.Lease) *work {
+func (r *Runner) begin(lease flow.Lease) *work {
 	b := lease.Batch()
 	w := &work{lease: lease, batch: b, id: b.ID(), events: b.Len(), bytes: b.Bytes()}
 	r.mu.Lock()
@@ -223,7 +240,7 @@ func (r *runner) begin(lease flow.Lease) *work {
 }
 
 // deliver writes a lease, in parts when it is larger than the sink wants.
-func (r *runner) deliver(turn context.Context, w *work) {
+func (r *Runner) deliver(turn context.Context, w *work) {
 	parts := r.split(w)
 	w.left = len(parts)
 	if w.left == 0 {
@@ -235,7 +252,7 @@ func (r *runner) deliver(turn context.Context, w *work) {
 }
 
 // writeAll writes parts in order. When it is interrupted, the rest is put where what failed is tried again, in order.
-func (r *runner) writeAll(turn context.Context, parts []*part) {
+func (r *Runner) writeAll(turn context.Context, parts []*part) {
 	for i, p := range parts {
 		if p.result == nil && turn.Err() == nil && r.write(turn, p) {
 			continue
@@ -246,7 +263,7 @@ func (r *runner) writeAll(turn context.Context, parts []*part) {
 }
 
 // write hands one part to a member; false: it was not accepted.
-func (r *runner) write(turn context.Context, p *part) bool {
+func (r *Runner) write(turn context.Context, p *part) bool {
 	m, err := r.choose(turn, p)
 	if err != nil {
 		p.result = nil
@@ -279,7 +296,7 @@ func (r *runner) write(turn context.Context, p *part) bool {
 }
 
 // onDone is called by sinks, from any goroutine.
-func (r *runner) onDone(b *flow.Batch, res flow.Result) {
+func (r *Runner) onDone(b *flow.Batch, res flow.Result) {
 	r.mu.Lock()
 	p := r.outstanding[b]
 	delete(r.outstanding, b)
@@ -298,7 +315,7 @@ func (r *runner) onDone(b *flow.Batch, res flow.Result) {
 	r.wake.Set()
 }
 
-func (r *runner) delivered(p *part, n int, bytes int64) {
+func (r *Runner) delivered(p *part, n int, bytes int64) {
 	m := p.member
 	m.stats.EventsIn.Add(int64(n))
 	m.stats.BytesIn.Add(bytes)

@@ -1,4 +1,4 @@
-package pipeline
+package deliver
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"collect/runtime/flow"
-	"collect/runtime/pipeline/internal/counters"
 	"collect/runtime/pipeline/internal/deadletter"
 	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
@@ -19,12 +18,9 @@ const deadChunk = 256
 // deadHeaders is room for the headers of a dead letter. Without it the batch would grow into a large block, for few events.
 const deadHeaders = 1 << 10
 
-// deadEdges counts what members send to the dead-letter channel.
-type deadEdges map[*member]*counters.Edge
-
 // deadLetter copies events of a failed part into the dead-letter channel. The lease is committed only when that channel has
 // acknowledged them; until then it has one more part.
-func (r *runner) deadLetter(ctx context.Context, p *part, dead []flow.EventResult) error {
+func (r *Runner) deadLetter(ctx context.Context, p *part, dead []flow.EventResult) error {
 	w := p.work
 	for chunk := range slices.Chunk(dead, deadChunk) {
 		size := 0
@@ -47,18 +43,18 @@ func (r *runner) deadLetter(ctx context.Context, p *part, dead []flow.EventResul
 	return nil
 }
 
-func (r *runner) component(p *part) string {
+func (r *Runner) component(p *part) string {
 	if p.member != nil {
 		return "sink." + p.member.name
 	}
 	return r.name
 }
 
-func (r *runner) putDead(ctx context.Context, p *part, b *flow.Batch, keys []string) error {
+func (r *Runner) putDead(ctx context.Context, p *part, b *flow.Batch, keys []string) error {
 	w, n := p.work, b.Len()
 	var slot flow.Slot
 	err := r.insist(ctx, func() (err error) {
-		slot, err = reserveOne(ctx, r.dead, b.Size())
+		slot, err = r.dead.Reserve(ctx, b.Size())
 		return err
 	})
 	if err != nil {
@@ -88,20 +84,20 @@ func (r *runner) putDead(ctx context.Context, p *part, b *flow.Batch, keys []str
 		r.mu.Unlock()
 		return err
 	}
-	r.dead.stats.EventsIn.Add(events)
-	r.dead.stats.BytesIn.Add(bytes)
+	r.dead.Stats.EventsIn.Add(events)
+	r.dead.Stats.BytesIn.Add(bytes)
 	for _, s := range r.statsOf(p) {
 		s.DeadLettered.Add(events)
 		s.EventsIn.Add(events)
 	}
-	if e := r.edges[p.member]; e != nil {
-		e.Events.Add(events)
-		e.Bytes.Add(bytes)
+	if p.member != nil && p.member.dead != nil {
+		p.member.dead.Events.Add(events)
+		p.member.dead.Bytes.Add(bytes)
 	}
 	return nil
 }
 
-func (r *runner) statsOf(p *part) []*flow.Stats {
+func (r *Runner) statsOf(p *part) []*flow.Stats {
 	var all []*flow.Stats
 	if p.member != nil {
 		all = append(all, p.member.stats)
@@ -113,47 +109,50 @@ func (r *runner) statsOf(p *part) []*flow.Stats {
 }
 
 // insist tries until it works or ctx ends. A dead-letter channel that refuses blocks the sink, loudly.
-func (r *runner) insist(ctx context.Context, f func() error) error {
+func (r *Runner) insist(ctx context.Context, f func() error) error {
 	retry := &wait.Backoff{Initial: 50 * time.Millisecond, Max: 5 * time.Second, Rand: r.rand}
 	for {
 		err := f()
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		r.dead.stats.Error(err)
-		r.dead.stats.SetHealth(flow.Retrying, err.Error())
+		r.dead.Stats.Error(err)
+		r.dead.Stats.SetHealth(flow.Retrying, err.Error())
 		if err := wait.Sleep(ctx, retry.Next()); err != nil {
 			return err
 		}
-		r.dead.stats.SetHealth(flow.OK, "")
+		r.dead.Stats.SetHealth(flow.OK, "")
 	}
 }
 
 // mourns says whether leases wait for events in a volatile dead-letter channel, which end only when they are delivered from there. Its
 // sink may hold them back until a file is full.
-func (r *runner) mourns() bool {
+func (r *Runner) mourns() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.dying > 0 && !r.dead.durable
+	return r.dying > 0 && !r.dead.Durable
 }
+
+// pressAgain is how often the dead-letter channel is asked to let go what it holds back.
+const pressAgain = time.Second
 
 // patience is how long the loop may wait, 0 for ever. While leases wait for dead letters, and others for those leases, it asks again
 // and again that the dead be delivered.
-func (r *runner) patience() time.Duration {
+func (r *Runner) patience() time.Duration {
 	if !r.mourns() {
 		return 0
 	}
 	r.mu.Lock()
 	stopping := r.stopping
 	r.mu.Unlock()
-	if stopping || r.node.ch.Stats().Full {
-		r.dead.pressure()
+	if stopping || r.node.Channel.Stats().Full {
+		r.dead.Pressure()
 	}
 	return pressAgain
 }
 
 // take takes a lease, and gives up for a look around when the patience is over.
-func (r *runner) take(turn context.Context) (flow.Lease, error) {
+func (r *Runner) take(turn context.Context) (flow.Lease, error) {
 	if d := r.patience(); d > 0 {
 		short, cancel := context.WithTimeout(turn, d)
 		defer cancel()

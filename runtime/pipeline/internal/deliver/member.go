@@ -1,4 +1,4 @@
-package pipeline
+package deliver
 
 import (
 	"context"
@@ -12,27 +12,50 @@ import (
 	"collect/runtime/pipeline/internal/wait"
 )
 
-// member is one sink of a runner: the only one, or one of a group.
-type member struct {
-	name  string // of the sink
+// Member is one sink of a runner: the only one, or one of a group.
+type Member struct {
+	name  string
 	make  func() (flow.Sink, error)
 	stats *flow.Stats
 	log   *slog.Logger
-	retry *wait.Backoff
 	edge  *counters.Edge
+	dead  *counters.Edge
 	wake  func() // tells the runner that the member may be usable now
 
 	opening sync.WaitGroup
 
 	mu     sync.Mutex // guards all below
+	retry  *wait.Backoff
 	sink   flow.Sink
 	open   bool
 	broken bool      // it panicked and must be made anew
 	until  time.Time // not before
 }
 
+// MemberConfig is what a member is made of.
+type MemberConfig struct {
+	Name  string // of the sink
+	Make  func() (flow.Sink, error)
+	Stats *flow.Stats
+	Log   *slog.Logger
+	Retry *wait.Backoff
+	Edge  *counters.Edge // what it delivers
+	Dead  *counters.Edge // what it sends to the dead-letter channel; nil: there is none
+}
+
+// NewMember makes a member, and its sink for the first time.
+func NewMember(c MemberConfig) (*Member, error) {
+	m := &Member{name: c.Name, make: c.Make, stats: c.Stats, log: c.Log, retry: c.Retry, edge: c.Edge, dead: c.Dead}
+	var err error
+	m.sink, err = m.make()
+	return m, err
+}
+
+// Name gives the name of the sink.
+func (m *Member) Name() string { return m.name }
+
 // start opens the sink, again and again until it succeeds or ctx ends.
-func (m *member) start(ctx context.Context) {
+func (m *Member) start(ctx context.Context) {
 	m.opening.Go(func() {
 		for ctx.Err() == nil {
 			err := m.tryOpen(ctx)
@@ -51,7 +74,7 @@ func (m *member) start(ctx context.Context) {
 	})
 }
 
-func (m *member) tryOpen(ctx context.Context) error {
+func (m *Member) tryOpen(ctx context.Context) error {
 	m.mu.Lock()
 	sink := m.sink
 	m.mu.Unlock()
@@ -77,7 +100,7 @@ func (m *member) tryOpen(ctx context.Context) error {
 }
 
 // report notes an error of the sink.
-func (m *member) report(err error, h flow.Health) {
+func (m *Member) report(err error, h flow.Health) {
 	m.stats.Error(err)
 	if stack := guard.Stack(err); stack != "" {
 		h = flow.Failed
@@ -87,14 +110,14 @@ func (m *member) report(err error, h flow.Health) {
 }
 
 // pause gives the wait before the next try.
-func (m *member) pause(error) time.Duration {
+func (m *Member) pause(error) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.retry.Next()
 }
 
 // failed keeps the member out of use for a while.
-func (m *member) failed(slow bool) {
+func (m *Member) failed(slow bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if time.Now().Before(m.until) {
@@ -108,7 +131,7 @@ func (m *member) failed(slow bool) {
 }
 
 // worked says that a batch was delivered.
-func (m *member) worked() {
+func (m *Member) worked() {
 	m.mu.Lock()
 	again := m.retry.Failing()
 	m.retry.Reset()
@@ -120,7 +143,7 @@ func (m *member) worked() {
 }
 
 // ready says whether the member may be written to, and if it is only pausing, for how long.
-func (m *member) ready(now time.Time) (ok bool, wait time.Duration) {
+func (m *Member) ready(now time.Time) (ok bool, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.open || m.broken {
@@ -132,14 +155,14 @@ func (m *member) ready(now time.Time) (ok bool, wait time.Duration) {
 	return true, 0
 }
 
-// limits sets the pauses between tries.
-func (m *member) limits(initial, most time.Duration) {
+// SetRetry sets the pauses between tries.
+func (m *Member) SetRetry(initial, most time.Duration) {
 	m.mu.Lock()
 	m.retry.Initial, m.retry.Max = initial, most
 	m.mu.Unlock()
 }
 
-func (m *member) write(ctx context.Context, b *flow.Batch) error {
+func (m *Member) write(ctx context.Context, b *flow.Batch) error {
 	err := guard.Call(func() error { return m.sink.Write(ctx, b) })
 	if guard.IsPanic(err) {
 		m.breaks()
@@ -147,7 +170,7 @@ func (m *member) write(ctx context.Context, b *flow.Batch) error {
 	return err
 }
 
-func (m *member) flush(ctx context.Context) {
+func (m *Member) flush(ctx context.Context) {
 	if ok, wait := m.ready(time.Now()); !ok && wait == 0 {
 		return
 	}
@@ -160,20 +183,20 @@ func (m *member) flush(ctx context.Context) {
 	}
 }
 
-func (m *member) breaks() {
+func (m *Member) breaks() {
 	m.mu.Lock()
 	m.broken = true
 	m.mu.Unlock()
 }
 
-func (m *member) isBroken() bool {
+func (m *Member) isBroken() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.broken
 }
 
 // close ends the sink. Afterwards it does nothing with what it accepted.
-func (m *member) close(ctx context.Context) error {
+func (m *Member) close(ctx context.Context) error {
 	m.opening.Wait()
 	m.mu.Lock()
 	sink := m.sink

@@ -1,4 +1,4 @@
-package pipeline
+package emit
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"collect/runtime/pipeline/internal/wait"
 )
 
-// window bounds what a source has emitted and not got acknowledged. One caller at a time enters.
-type window struct {
+// Window bounds what a source has emitted and not got acknowledged. One caller at a time enters.
+type Window struct {
 	room wait.Signal
 
 	mu         sync.Mutex // guards all below
@@ -21,10 +21,10 @@ type window struct {
 	abandoned  int64
 }
 
-func newWindow() *window { return &window{room: wait.NewSignal()} }
+func newWindow() *Window { return &Window{room: wait.NewSignal()} }
 
 // limit sets the limits; 0 is none.
-func (w *window) limit(batches int, bytes int64) {
+func (w *Window) limit(batches int, bytes int64) {
 	w.mu.Lock()
 	w.maxBatches, w.maxBytes = batches, bytes
 	w.mu.Unlock()
@@ -36,7 +36,7 @@ const pressAgain = time.Second
 
 // enter waits until there is room. A batch larger than the whole window enters an empty one. press asks those who hold batches back to
 // let them go; it may be nil.
-func (w *window) enter(ctx context.Context, j *join, press func()) error {
+func (w *Window) enter(ctx context.Context, j *join, press func()) error {
 	pause := time.Duration(0)
 	for !w.tryEnter(j) {
 		if press != nil {
@@ -50,7 +50,7 @@ func (w *window) enter(ctx context.Context, j *join, press func()) error {
 	return nil
 }
 
-func (w *window) tryEnter(j *join) bool {
+func (w *Window) tryEnter(j *join) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.open) > 0 {
@@ -63,7 +63,7 @@ func (w *window) tryEnter(j *join) bool {
 	return true
 }
 
-func (w *window) leave(j *join, abandoned bool) {
+func (w *Window) leave(j *join, abandoned bool) {
 	w.mu.Lock()
 	if i := slices.Index(w.open, j); i >= 0 {
 		w.open = slices.Delete(w.open, i, i+1)
@@ -76,8 +76,8 @@ func (w *window) leave(j *join, abandoned bool) {
 	w.room.Set()
 }
 
-// load gives what is in flight.
-func (w *window) load() (batches, events int, bytes, abandoned int64) {
+// Load gives what is in flight, and how many events were abandoned.
+func (w *Window) Load() (batches, events int, bytes, abandoned int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, j := range w.open {
@@ -86,8 +86,8 @@ func (w *window) load() (batches, events int, bytes, abandoned int64) {
 	return len(w.open), events, w.bytes, w.abandoned
 }
 
-// abandonAll ends everything in flight as abandoned: nobody will settle it any more.
-func (w *window) abandonAll() {
+// AbandonAll ends everything in flight as abandoned: nobody will settle it any more.
+func (w *Window) AbandonAll() {
 	w.mu.Lock()
 	open := slices.Clone(w.open)
 	w.mu.Unlock()

@@ -1,4 +1,4 @@
-package pipeline
+package emit
 
 import (
 	"context"
@@ -32,9 +32,9 @@ func (d *decided) drop(key string) {
 }
 
 // notTaken notes the positions of the batch for the durable channels that take none of its events.
-func (e *emitter) notTaken(b *flow.Batch) {
-	for _, o := range e.router.outs {
-		if !o.node.durable {
+func (e *Emitter) notTaken(b *flow.Batch) {
+	for _, o := range e.outs {
+		if !o.node.Durable {
 			continue
 		}
 		for _, run := range b.Runs() {
@@ -51,8 +51,8 @@ func (e *emitter) notTaken(b *flow.Batch) {
 
 // tell gives durable channels the positions that hold nothing for them. Nobody waits for it: what is not told before a crash is
 // decided again, the same way.
-func (e *emitter) tell(ctx context.Context) {
-	for _, o := range e.router.outs {
+func (e *Emitter) tell(ctx context.Context) {
+	for _, o := range e.outs {
 		if len(o.decided.runs) == 0 || time.Since(o.decided.last) < tellInterval {
 			continue
 		}
@@ -61,7 +61,7 @@ func (e *emitter) tell(ctx context.Context) {
 	}
 }
 
-func (e *emitter) tellOne(ctx context.Context, o *outlet) {
+func (e *Emitter) tellOne(ctx context.Context, o *outlet) {
 	b := e.pool.GetSized(0)
 	for _, run := range o.decided.runs {
 		b.Begin(run.Key, run.From, nil)
