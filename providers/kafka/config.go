@@ -83,7 +83,10 @@ func New(cfg Config, env flow.Env) (flow.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{cfg: cfg, env: env, records: r, gate: make(chan struct{}, 1), faulted: make(chan struct{}, 1), changed: make(chan struct{}), flying: map[*inflight]struct{}{}}
+	s := &Sink{
+		cfg: cfg, env: env, records: r, gate: make(chan struct{}, 1), faulted: make(chan struct{}, 1), changed: make(chan struct{}),
+		flying: map[*inflight]struct{}{}, silence: silence{after: silentAfter},
+	}
 	s.connect = connectLibrdkafka
 	if cfg.Client == "franz" {
 		s.connect = connectFranz

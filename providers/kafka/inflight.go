@@ -3,6 +3,7 @@ package kafka
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"collect/runtime/flow"
 )
@@ -80,6 +81,7 @@ func (in *inflight) report(n int32) {
 	s.held -= in.size
 	s.bodies -= in.bodies
 	s.open--
+	s.silence.moved = time.Now()
 	delete(s.flying, in)
 	s.free = append(s.free, in)
 	close(s.changed)

@@ -67,10 +67,10 @@ func (l *librdkafka) metadata(topic string, timeout time.Duration) (*kafka.Metad
 }
 
 // first asks brokers that have not answered yet. One that refuses the connection is told at once: status says why nothing is delivered.
-func (l *librdkafka) first(topic string, timeout time.Duration) (md *kafka.Metadata, err error) {
+func (l *librdkafka) first(ctx context.Context, topic string, timeout time.Duration) (md *kafka.Metadata, err error) {
 	for end := time.Now().Add(timeout); ; {
 		md, err = l.metadata(topic, min(firstTimeout, time.Until(end)))
-		if err == nil || !kafkaclient.Unreachable(err) || l.cause.Last() != "" || !time.Now().Before(end) {
+		if err == nil || !kafkaclient.Unreachable(err) || l.cause.Last() != "" || !time.Now().Before(end) || ctx.Err() != nil {
 			return md, err
 		}
 	}
@@ -81,7 +81,7 @@ func (l *librdkafka) check(ctx context.Context, topic string) error {
 	if end, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(end))
 	}
-	md, err := l.first(topic, timeout)
+	md, err := l.first(ctx, topic, timeout)
 	if err != nil {
 		return l.cause.Wrap(l.brokers, "ask for topics", err)
 	}

@@ -57,6 +57,7 @@ type Sink struct {
 	faults  int        // how often that happened
 	silent  bool       // Close was called: nothing is done any more
 	search  search
+	silence silence
 	flying  map[*inflight]struct{}
 	changed chan struct{} // closed and replaced when a batch is done or something is reported
 	free    []*inflight
@@ -91,6 +92,7 @@ func (s *Sink) Open(ctx context.Context) error {
 		run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives Open; Close ends it
 		s.cancel = cancel
 		s.loop.Go(func() { s.mender(run) })
+		s.loop.Go(func() { s.listen(run) })
 	}
 	return nil
 }
@@ -139,6 +141,9 @@ func (s *Sink) ready(ctx context.Context) error {
 		return err
 	}
 	s.client = c
+	s.mu.Lock()
+	s.silence.brokers = brokers
+	s.mu.Unlock()
 	return nil
 }
 

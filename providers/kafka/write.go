@@ -88,6 +88,9 @@ func (s *Sink) begin(b *flow.Batch) *inflight {
 	in.b, in.size, in.bodies = b, b.Retained(), b.Bytes()
 	s.held += in.size
 	s.bodies += in.bodies
+	if s.open == 0 {
+		s.silence.moved = time.Now()
+	}
 	s.open++
 	s.flying[in] = struct{}{}
 	s.search.sends()

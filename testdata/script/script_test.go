@@ -114,6 +114,8 @@ func params(dir string) testscript.Params {
 			"allonce":      allOnce,
 			"allintopic":   allInTopic,
 			"ownhdfs":      ownHDFS,
+			"ownkafka":     ownKafka,
+			"hangkafka":    hangKafka,
 			"killdatanode": killDataNode,
 		},
 		Condition: func(cond string) (bool, error) {

@@ -91,6 +91,7 @@ func (w *writer) write(f *os.File, rate int) error {
 type holder struct {
 	writer  *writer
 	cluster *servertest.Cluster
+	broker  *servertest.Broker
 }
 
 type holderKey struct{}
@@ -225,6 +226,23 @@ func compare(want, got []string) (missing, doubled, strange int) {
 		doubled += max(0, n-1)
 	}
 	return missing, doubled, strange
+}
+
+// ownkafka NAME: starts a broker of the script's own and puts its address into the variable.
+func ownKafka(ts *testscript.TestScript, _ bool, args []string) {
+	b := servertest.NewKafka(tb(ts))
+	ts.Value(holderKey{}).(*holder).broker = b
+	ts.Setenv(args[0], b.Bootstrap)
+}
+
+// hangkafka: the process of the broker of ownkafka stops. ! hangkafka: it goes on.
+func hangKafka(ts *testscript.TestScript, neg bool, _ []string) {
+	b := ts.Value(holderKey{}).(*holder).broker
+	if neg {
+		b.GoOn()
+		return
+	}
+	b.Hang()
 }
 
 // ownhdfs NAME: starts a NameNode and a DataNode of the script's own and puts the address into the variable.

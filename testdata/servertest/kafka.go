@@ -88,7 +88,16 @@ func (k *Broker) start() error {
 }
 
 // Stop ends the broker; a second call does nothing.
-func (k *Broker) Stop() { k.p.kill(syscall.SIGTERM) }
+func (k *Broker) Stop() {
+	k.p.signal(syscall.SIGCONT)
+	k.p.kill(syscall.SIGTERM)
+}
+
+// Hang stops the broker's process: its connections stay, and nothing answers.
+func (k *Broker) Hang() { k.p.signal(syscall.SIGSTOP) }
+
+// GoOn lets it go on.
+func (k *Broker) GoOn() { k.p.signal(syscall.SIGCONT) }
 
 // Kill ends the broker as kill -9 does.
 func (k *Broker) Kill() { k.p.kill(syscall.SIGKILL) }

@@ -180,11 +180,17 @@ func spawn(name, log string, args ...string) (*process, error) {
 	return p, <-started
 }
 
+func (p *process) signal(sig syscall.Signal) {
+	if p != nil {
+		_ = p.cmd.Process.Signal(sig) // it may be gone already
+	}
+}
+
 func (p *process) kill(sig syscall.Signal) {
 	if p == nil {
 		return // it never started
 	}
-	_ = p.cmd.Process.Signal(sig) // it may be gone already
+	p.signal(sig)
 	select {
 	case <-p.dead:
 	case <-time.After(15 * time.Second):

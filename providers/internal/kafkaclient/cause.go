@@ -107,7 +107,11 @@ func (c *Cause) Wrap(brokers []string, doing string, err error) error {
 		if last := c.Last(); last != "" {
 			return &UnreachableError{Brokers: brokers, Cause: last, doing: doing}
 		}
-		return &UnreachableError{Brokers: brokers, Cause: err.Error(), doing: doing}
+		cause := err.Error()
+		if errors.Is(err, context.DeadlineExceeded) {
+			cause = "no answer in time" // not even a refusal
+		}
+		return &UnreachableError{Brokers: brokers, Cause: cause, doing: doing}
 	}
 	return fmt.Errorf("kafka %s: %s: %w", where, doing, err)
 }

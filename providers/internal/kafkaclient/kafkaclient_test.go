@@ -199,6 +199,7 @@ func TestBrokersThatAllRefuseAreNotWaitedFor(t *testing.T) {
 		cause string
 	}{
 		"all refuse, or have no host": {[]string{down, noHost}, refusedTimeout, "b:2: Failed to resolve"},
+		"both are silent":             {nil, callTimeout, "no answer in time"},
 		"one refuses":                 {[]string{down}, callTimeout, "a:1: connection refused"},
 		"one refuses, one is silent":  {[]string{down, silent}, callTimeout, "timed out"},
 	} {
