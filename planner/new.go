@@ -263,6 +263,9 @@ func (b *builder) behindStoppedBroker(a, kind string) bool {
 	if kind != KindTopic || known == nil || live != nil && live.Unread == "" || !slices.Contains(b.oldDeps(a), BrokerAddress) {
 		return false
 	}
+	if w := b.wants[a]; w != nil && !b.opt.Destroy && !slices.Contains(w.DependsOn, BrokerAddress) {
+		return false // it moves to other brokers, and those were asked
+	}
 	c := b.plan.Change(BrokerAddress)
 	return c != nil && (c.Action == resource.Start || c.Action == resource.Delete)
 }

@@ -22,7 +22,7 @@ func (t *Topics) Diff(ctx context.Context, want *resource.Object, live *resource
 	if err != nil {
 		return nil, err
 	}
-	if known != nil && known.Identity["name"] != "" && known.Identity["name"] != c.Name && sameCluster(live, known) {
+	if known != nil && known.Identity["name"] != "" && known.Identity["name"] != c.Name && sameCluster(c, live, known) {
 		return nil, &resource.Problem{
 			Summary: "A topic cannot be renamed",
 			Detail: fmt.Sprintf("Kafka keeps the name of a topic for ever, and %s is %q. Keep name = %q; or declare the new topic in a block of its own and remove this one.",
@@ -39,9 +39,13 @@ func (t *Topics) Diff(ctx context.Context, want *resource.Object, live *resource
 	return compare(want, c, live, known)
 }
 
-// sameCluster says whether state is about the cluster that was read; where nothing could be found there, it is taken for it.
-func sameCluster(live *resource.Live, known *resource.Known) bool {
-	return live == nil || live.Identity["cluster"] == known.Identity["cluster"]
+// sameCluster says whether state is about the cluster that was read. Where nothing was found there it is taken for it, unless one of
+// them is the development broker and the other is not.
+func sameCluster(c Config, live *resource.Live, known *resource.Known) bool {
+	if live == nil {
+		return c.development() == (known.Identity["cluster"] == kafkaclient.DevelopmentCluster)
+	}
+	return live.Identity["cluster"] == known.Identity["cluster"]
 }
 
 func sameTopic(live *resource.Live, known *resource.Known) bool {
@@ -92,7 +96,11 @@ func (t *Topics) records(ctx context.Context, known *resource.Known, live *resou
 func create(want *resource.Object, c Config, known *resource.Known) *resource.Change {
 	ch := &resource.Change{Address: want.Address, Kind: "topic", Action: resource.Create, After: after(c), Known: known}
 	ch.Note = fmt.Sprintf("%s, %s", c.Name, count(c.Partitions, "partition"))
-	if known != nil && known.Origin != "" {
+	switch {
+	case known == nil || known.Origin == "":
+	case !sameCluster(c, nil, known):
+		ch.Reason = "it moves to other brokers; its records stay behind"
+	default:
 		ch.Reason = "it does not exist any more"
 	}
 	ch.Items = append(ch.Items, resource.Item{Path: "partitions", Action: resource.Create, After: float64(c.Partitions), Place: want.Places["partitions"]})

@@ -428,3 +428,16 @@ func TestValuesThatMeanTheSame(t *testing.T) {
 		}
 	}
 }
+
+func TestATopicMayTakeAnotherNameWhereItMovesToOtherBrokers(t *testing.T) {
+	w := newWorld(t, broker(t, "c"))
+	w.known["topic.t"] = &resource.Known{
+		Address: "topic.t", Kind: "topic", Origin: resource.Created,
+		Identity: map[string]string{"cluster": kafkaclient.DevelopmentCluster, "id": "x", "name": "t"},
+	}
+	o := w.object("t", map[string]any{"name": "lines"})
+	if ch := w.must(o, "", resource.Create); !strings.Contains(ch.Reason, "moves to other brokers") {
+		t.Errorf("reason %q", ch.Reason)
+	}
+	w.must(o, "", resource.NoOp)
+}
