@@ -111,6 +111,14 @@ func diffCases() map[string]diffCase {
 		})},
 		"a new agent with routes":    {want: alerts},
 		"a new agent with files":     {want: func(s *schema.AgentSpec) { s.Sinks[0] = hdfsSink() }},
+		"a new agent with files behind a disk": {want: func(s *schema.AgentSpec) {
+			disk(s)
+			s.Sinks[0] = hdfsSink()
+		}},
+		"a new agent with files behind a disk, and more": {want: func(s *schema.AgentSpec) {
+			disk(s)
+			s.Sinks = append(s.Sinks, hdfsSink())
+		}},
 		"nothing differs":            {have: same, want: func(s *schema.AgentSpec) { s.At = at(99) }, live: running()},
 		"stopped":                    {have: same, want: same, live: api.Agent{State: api.Stopped}},
 		"crashed":                    {have: same, want: same, live: api.Agent{State: api.Crashed, LastExit: "signal: killed"}},
