@@ -78,6 +78,9 @@ func near(name string, names []string) string {
 	}
 	for _, n := range names {
 		d := levenshtein.Distance(name, n, nil)
+		if d == 2 && len(name) < 6 && (n == "" || n[0] != name[0]) {
+			continue // of a short word too little is left
+		}
 		if d < bestDist || d == bestDist && best != "" && n < best {
 			best, bestDist = n, d
 		}
@@ -101,7 +104,7 @@ func didYouMean(name string, names []string, form string) string {
 	switch {
 	case len(names) == 0:
 		return ""
-	case len(names) > 12:
+	case len(names) > 24:
 		return ""
 	}
 	sorted := append([]string(nil), names...)
@@ -117,6 +120,8 @@ var rewordings = map[string]string{
 	"Invalid single-argument block definition": "A block on one line holds exactly one argument. Put each argument on its own line.",
 	"Invalid expression":                       "A value is missing here, or it cannot be read.",
 	"Missing expression":                       "A value is missing here.",
+	"Invalid escape sequence":                  `In quotes a backslash begins an escape, such as \n. Write \\ for a backslash itself: "\\d" is the pattern \d.`,
+	"Invalid template control keyword":         "%{ begins if or for in a text. Write ${event.headers.NAME} for a header of the event, and %%{ for these characters themselves.",
 }
 
 func (l *loader) reword(d *hcl.Diagnostic) *hcl.Diagnostic {

@@ -14,6 +14,9 @@ import (
 
 // expr reads an argument that may depend on the event: what does becomes a residual expression, what does not a constant.
 func (d *decoding) expr(a *schema.Attr, e hclsyntax.Expression, path string) (any, bool) {
+	if a.Name == "path" {
+		d.noFlumeDates(e)
+	}
 	if !expr.Mentions(e) {
 		return d.constant(a, e)
 	}
@@ -164,7 +167,7 @@ func (d *decoding) constantValue(a *schema.Attr, v cty.Value, at hcl.Range) (any
 			break
 		}
 		if a.Path {
-			return d.l.resolvePath(v.AsString()), true
+			return d.l.resolvePath(v.AsString()), d.noShell(v.AsString(), at)
 		}
 		return v.AsString(), true
 	case cty.Number:

@@ -155,6 +155,9 @@ func (d *decoding) text(a *schema.Attr, s string, secret bool, path string, at h
 		return nil, false
 	}
 	if a.Path {
+		if !d.noShell(s, at) {
+			return nil, false
+		}
 		s = d.l.resolvePath(s)
 	}
 	if a.Cron {

@@ -57,7 +57,7 @@ func About() schema.About {
 
 // Validate checks what tags cannot say.
 func (c Config) Validate() error {
-	if _, err := roll.ParsePath(c.Path, false); err != nil {
+	if err := c.path(); err != nil {
 		return err
 	}
 	if _, err := c.closeWhen(); err != nil {
@@ -86,6 +86,15 @@ func (c Config) Validate() error {
 		return errors.New("roll has no limit, so no file would ever end: set one of size, events, interval, idle")
 	}
 	return nil
+}
+
+// path wants the kind of place in words: who writes /flume/events means HDFS, whose address no file of Hadoop gives here.
+func (c Config) path() error {
+	p, err := roll.ParsePath(c.Path, false)
+	if err == nil && p.Bare {
+		err = errors.New("path must begin with hdfs://namenode:8020/, or with file:/// for a directory of this machine")
+	}
+	return err
 }
 
 func (c Config) closeWhen() (*expr.Program, error) {

@@ -90,6 +90,7 @@ func TestWrongArgumentsAreRefused(t *testing.T) {
 		"no directory":        {config("hdfs://nn:8020"), "host and a directory"},
 		"no host":             {config("hdfs:///x"), "host and a directory"},
 		"relative":            {config("x/y"), "absolute"},
+		"no scheme":           {config("/flume/events"), "hdfs://namenode:8020/, or with file:///"},
 		"per-event host":      {with(func(c *Config) { c.Path = schema.Expr{Src: `"hdfs://${event.headers.h}/x"`} }), "host and a directory"},
 		"per-event root":      {with(func(c *Config) { c.Path = schema.Expr{Src: `event.headers.h`} }), "constant"},
 		"dots":                {config("hdfs://nn/a/../b"), ".."},

@@ -24,6 +24,7 @@ type Path struct {
 	Scheme string // "file", "hdfs"
 	Host   string // of hdfs://host:port,host:port/…
 	Root   string // absolute, clean
+	Bare   bool   // written without file:// or hdfs://
 	segs   [][]piece
 	colon  bool // escape colons
 	konst  string
@@ -101,6 +102,7 @@ func flatten(prog *expr.Program) ([]piece, error) {
 func (p *Path) scheme(prefix string) (string, error) {
 	scheme, rest, ok := strings.Cut(prefix, "://")
 	if !ok {
+		p.Bare = true
 		return prefix, nil
 	}
 	p.Scheme = scheme

@@ -1,0 +1,43 @@
+package hclspec
+
+import (
+	"regexp"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// shellStart is how a path begins that somebody expects a shell to replace.
+var shellStart = regexp.MustCompile(`^(~(/|$)|\$[A-Za-z_({])`)
+
+// noShell refuses paths that are written for a shell: nobody would look where they are taken to be, and nothing would be found there.
+func (d *decoding) noShell(s string, at hcl.Range) bool {
+	if !shellStart.MatchString(s) {
+		return true
+	}
+	d.broken = true
+	write := "Write an absolute path, or a variable"
+	if s[0] == '~' {
+		write = `Write pathexpand("` + s + `")`
+	}
+	d.l.fail(at, "Path for a shell", "%q is taken as it stands: no shell replaces its beginning. %s; or %q for what is really called that.", s, write, "./"+s)
+	return false
+}
+
+// flumeDate is what Flume replaces in paths. Its headers, %{name}, are a mistake of the language and reported as such.
+var flumeDate = regexp.MustCompile(`%[YymdHMSjDTtps]([^A-Za-z]|$)`)
+
+// noFlumeDates warns of a path that Flume would fill in.
+func (d *decoding) noFlumeDates(e hclsyntax.Expression) {
+	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
+		lit, ok := n.(*hclsyntax.LiteralValueExpr)
+		if !ok || lit.Val.Type() != cty.String || lit.Val.IsNull() {
+			return nil
+		}
+		if found := flumeDate.FindString(lit.Val.AsString()); found != "" {
+			d.l.warn(lit.Range(), "Flume's way to write dates", "%s is not replaced: it is a part of the name. Write ${formatdate(\"YYYY-MM-DD\", event.time)} for the day of an event.", found[:2])
+		}
+		return nil
+	})
+}
