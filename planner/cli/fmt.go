@@ -83,7 +83,7 @@ func (c *command) formatStream(ctx *cli.Context) error {
 		}
 		return nil
 	}
-	to := c.stdout
+	var to io.Writer = c.stdout
 	if c.isTerminal(to) { // what stands in the file must not steer it
 		to = c.out
 	}

@@ -18,30 +18,36 @@ import (
 
 // Main runs the command line and gives the exit code. args begins with the program's name; env holds NAME=value.
 func Main(ctx context.Context, deps Deps, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &command{deps: deps, env: env, in: stdin, stdout: stdout, stderr: stderr}
+	c := &command{deps: deps, env: env, in: stdin, stdout: &output{to: stdout}, stderr: stderr}
 	app := c.app()
 	args, err := arrange(app, args)
 	c.noColor = hasFlag(args, "no-color")
-	c.out, c.err = c.screen(stdout), c.screen(stderr)
+	c.out, c.err = c.screen(c.stdout), c.screen(stderr)
 	defer c.flush()
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
-	return c.exit(err)
+	if cut := c.stdout.failed(); cut != nil && errors.Is(err, cut) {
+		err = nil // told below
+	}
+	code := c.exit(err)
+	c.flush()
+	return c.whole(code)
 }
 
 // command is one call of the program.
 type command struct {
-	deps           Deps
-	env            []string
-	in             io.Reader
-	stdout, stderr io.Writer // as given: for JSON and raw values
-	out, err       Screen    // for people
-	noColor        bool
-	dir            string // -chdir
-	stream         *stream
-	vars           valueFlags
-	flushes        []func() error
+	deps     Deps
+	env      []string
+	in       io.Reader
+	stdout   *output   // for JSON and raw values
+	stderr   io.Writer // as given
+	out, err Screen    // for people
+	noColor  bool
+	dir      string // -chdir
+	stream   *stream
+	vars     valueFlags
+	flushes  []func() error
 }
 
 func (c *command) screen(w io.Writer) Screen {

@@ -45,7 +45,7 @@ func (c *command) lookOf(w io.Writer) look {
 	}
 	l.width = 100
 	l.color = !c.noColor && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb"
-	if f, ok := w.(*os.File); ok {
+	if f, ok := beneath(w).(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			l.width = width
 		}
@@ -57,6 +57,7 @@ func (c *command) lookOf(w io.Writer) look {
 }
 
 func (c *command) isTerminal(f any) bool {
+	f = beneath(f)
 	if c.deps.Terminal != nil {
 		return c.deps.Terminal(f)
 	}

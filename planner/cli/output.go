@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"syscall"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// output is stdout. It remembers that something could not be stored: who redirects it to a file must not take the half for the
+// whole. A reader that went away is no such thing.
+type output struct {
+	to  io.Writer
+	mu  sync.Mutex // guards err
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.to.Write(p)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)) {
+		o.err = err
+	}
+	return n, err
+}
+
+// failed gives why something is missing.
+func (o *output) failed() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+// beneath gives what an output writes to.
+func beneath(w any) any {
+	if o, ok := w.(*output); ok {
+		return o.to
+	}
+	return w
+}
+
+// whole gives the exit code of a command whose output was written out: 1 when that is not all there.
+func (c *command) whole(code int) int {
+	err := c.stdout.failed()
+	if err == nil || code != 0 && code != 2 { // what failed has been told
+		return code
+	}
+	c.err.Diagnostics(hcl.Diagnostics{{
+		Severity: hcl.DiagError, Summary: "Output is not complete",
+		Detail: sentence(err.Error()) + " What the command did is done; only its output is cut.",
+	}}, nil)
+	return 1
+}
