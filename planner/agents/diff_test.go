@@ -109,8 +109,8 @@ func diffCases() map[string]diffCase {
 		"a sink beside others is replaced": {have: second, want: third, live: running(api.Component{
 			Kind: schema.Sink, Type: "null", Name: "second", Health: "waiting", BacklogEvents: 12345,
 		})},
-		"a new agent with routes":    {want: alerts},
-		"a new agent with files":     {want: func(s *schema.AgentSpec) { s.Sinks[0] = hdfsSink() }},
+		"a new agent with routes": {want: alerts},
+		"a new agent with files":  {want: func(s *schema.AgentSpec) { s.Sinks[0] = hdfsSink() }},
 		"a new agent with files behind a disk": {want: func(s *schema.AgentSpec) {
 			disk(s)
 			s.Sinks[0] = hdfsSink()
