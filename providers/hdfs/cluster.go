@@ -59,17 +59,26 @@ func newCluster(host, root, user string, env flow.Env) *cluster {
 
 // fail says what could not be done where.
 func (c *cluster) fail(op, file string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("hdfs namenode %s: %s %s: %w for user %q: let that user write there (hdfs dfs -chown, -chmod or -setfacl), or set the sink's user",
+			c.host, op, file, fs.ErrPermission, c.user)
+	}
 	return fmt.Errorf("hdfs namenode %s: %s %s: %w", c.host, op, file, plain(err))
 }
 
-// plain shortens the Java exceptions of the cluster to their first line.
+// plain shortens the Java exceptions of the cluster to their first line. Safe mode has a second one, with its reason and what to do.
 func plain(err error) error {
-	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	var remote hdfs.Error
 	if errors.As(err, &remote) {
-		first, _, _ := strings.Cut(remote.Message(), "\n")
+		text := remote.Message()
+		if at := strings.Index(text, "Name node is in safe mode"); at >= 0 {
+			text, _, _ = strings.Cut(text[at:], " NamenodeHostName:")
+			return errors.New(strings.ReplaceAll(text, "\n", " "))
+		}
+		first, _, _ := strings.Cut(text, "\n")
 		return errors.New(first)
 	}
 	return err

@@ -117,6 +117,9 @@ func params(dir string) testscript.Params {
 			"ownkafka":     ownKafka,
 			"hangkafka":    hangKafka,
 			"killdatanode": killDataNode,
+			"safemode":     safeMode,
+			"hdfsdir":      hdfsDir,
+			"hdfsonce":     hdfsOnce,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {

@@ -1,14 +1,18 @@
 package servertest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/colinmarc/hdfs/v2"
 )
 
 // Cluster is a NameNode and a DataNode of one's own, for tests that kill them.
@@ -67,6 +71,10 @@ func startHDFS() (*Cluster, error) {
 		h.Stop()
 		return nil, fmt.Errorf("%w\n%s", err, tail(h.data.log))
 	}
+	if err := h.open(); err != nil {
+		h.Stop()
+		return nil, fmt.Errorf("let everybody make directories: %w", err)
+	}
 	return h, nil
 }
 
@@ -79,7 +87,7 @@ func (h *Cluster) files(ports []int) map[string]string {
 		"conf/core-site.xml": "<configuration>\n" + property("fs.defaultFS", "hdfs://"+h.NameNode) + property("hadoop.tmp.dir", h.dir+"/tmp") + "</configuration>\n",
 		"conf/hdfs-site.xml": "<configuration>\n" +
 			property("dfs.replication", "1") +
-			property("dfs.permissions.enabled", "false") +
+			property("dfs.permissions.enabled", "true") + // they do not bind the user that runs the tests
 			property("dfs.namenode.name.dir", "file://"+h.dir+"/nn") +
 			property("dfs.datanode.data.dir", "file://"+h.dir+"/dn") +
 			property("dfs.namenode.http-address", local(ports[1])) +
@@ -127,10 +135,39 @@ func (h *Cluster) live() bool {
 	return err == nil && strings.Contains(string(raw), `"NumLiveDataNodes" : 1`)
 }
 
+// open lets all users make directories in the root.
+func (h *Cluster) open() error {
+	me, err := user.Current()
+	if err != nil {
+		return err
+	}
+	c, err := hdfs.NewClient(hdfs.ClientOptions{Addresses: []string{h.NameNode}, User: me.Username})
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.Chmod("/", 0o777), c.Close())
+}
+
 // Stop ends both servers; a second call does nothing.
 func (h *Cluster) Stop() {
 	h.data.kill(syscall.SIGTERM)
 	h.name.kill(syscall.SIGTERM)
+}
+
+// SafeMode lets the NameNode refuse all changes, or take them again.
+func (h *Cluster) SafeMode(t testing.TB, on bool) {
+	t.Helper()
+	do := "leave"
+	if on {
+		do = "enter"
+	}
+	p, err := h.java("dfsadmin", "org.apache.hadoop.hdfs.tools.DFSAdmin", "-safemode", do)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if <-p.dead; !p.cmd.ProcessState.Success() {
+		t.Fatalf("safe mode: %s\n%s", do, tail(p.log))
+	}
 }
 
 // KillDataNode ends the DataNode as kill -9 does.
