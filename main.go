@@ -18,6 +18,7 @@ import (
 	"collect/providers/devbroker"
 	"collect/providers/topic"
 	"collect/runtime/agent"
+	"collect/runtime/flow/host"
 	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor"
 	"collect/runtime/supervisor/api"
@@ -54,7 +55,7 @@ func kinds(reg *registry.Registry, env cli.KindEnv) []resource.Kind {
 			return supervisor.Ensure(ctx, env.Layout, env.Executable)
 		},
 	})
-	return append(all, topic.New(topic.Options{Resolve: resolver(env.Layout)}))
+	return append(all, topic.New(topic.Options{Resolve: resolver(env.Layout), FS: host.FS()}))
 }
 
 // resolver gives the values of tokens: where the development broker is.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -285,6 +286,23 @@ func TestAnUnknownTopicAndAnUnreachableBrokerAreNamed(t *testing.T) {
 		defer cancel()
 		err = s.Open(ctx)
 		if err == nil || !strings.Contains(err.Error(), dead) || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("got %v", err)
+		}
+		_ = s.Close(t.Context())
+	})
+}
+
+func TestBothEnginesRefuseAKeyThatAllMayRead(t *testing.T) {
+	each(t, func(t *testing.T, engine string) {
+		key, link := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "link")
+		if err := errors.Join(os.WriteFile(key, []byte("x"), 0o600), os.Chmod(key, 0o644), os.Symlink(key, link)); err != nil {
+			t.Fatal(err)
+		}
+		cfg := config(engine, "one", []string{"127.0.0.1:1"})
+		cfg.Provider.SecurityProtocol, cfg.Provider.TLS = "ssl", &kafkaclient.TLS{Cert: key, Key: link}
+		s := make1(t, cfg, providertest.Env(t))
+		err := s.Open(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "tls.key: "+link+" may be read by all users") {
 			t.Errorf("got %v", err)
 		}
 		_ = s.Close(t.Context())

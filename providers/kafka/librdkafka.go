@@ -33,6 +33,9 @@ type librdkafka struct {
 const deliveryTimeout = time.Minute
 
 func connectLibrdkafka(s *Sink, brokers []string, how manner) (client, error) {
+	if err := s.cfg.Provider.CheckFiles(s.env.FS); err != nil {
+		return nil, err
+	}
 	m := s.cfg.Provider.Map(brokers)
 	for name, v := range (kafka.ConfigMap{
 		"acks":                         s.cfg.Acks,

@@ -30,7 +30,7 @@ type Config struct {
 type TLS struct {
 	CA         string `collect:"ca,contents" doc:"File with the certificates of the authorities that are trusted; by default those of the system."`
 	Cert       string `collect:"cert,contents" doc:"File with our certificate."`
-	Key        string `collect:"key,contents" doc:"File with our key."`
+	Key        string `collect:"key,contents" doc:"File with our key. It must not be readable by all users."`
 	ServerName string `collect:"server_name" doc:"Name that the certificate must be for; by default the host of address."`
 	SkipVerify bool   `collect:"insecure_skip_verify" doc:"Trust any certificate. Whoever is in between can read and change everything."`
 }

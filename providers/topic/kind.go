@@ -12,6 +12,7 @@ import (
 	"collect/hclspec/schema"
 	"collect/planner/resource"
 	"collect/providers/internal/kafkaclient"
+	"collect/runtime/flow"
 )
 
 // ErrAbsent is what Resolve gives while there is no development broker: then it has no topics.
@@ -21,6 +22,8 @@ var ErrAbsent = errors.New("there is no development broker yet")
 type Options struct {
 	// Resolve gives the address of the development broker for its token, or ErrAbsent.
 	Resolve func(token string) (string, error)
+	// FS is where the files of the provider lie; nil: they are not looked at beforehand.
+	FS flow.FS
 	// Wait bounds how long brokers may take to show a change; 0: 30 s.
 	Wait int
 }
@@ -54,6 +57,11 @@ func (t *Topics) admin(c Config) (*kafkaclient.Admin, error) {
 	brokers, err := c.Provider.Resolve(t.o.Resolve)
 	if err != nil {
 		return nil, err
+	}
+	if t.o.FS != nil {
+		if err := c.Provider.CheckFiles(t.o.FS); err != nil {
+			return nil, fmt.Errorf("provider.kafka: %w", err)
+		}
 	}
 	return kafkaclient.NewAdmin(c.Provider, brokers)
 }

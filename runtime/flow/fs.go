@@ -11,6 +11,9 @@ import (
 type FS interface {
 	// OpenDir opens a directory by absolute path. Links in the path are followed.
 	OpenDir(path string) (Dir, error)
+	// Open opens a file for reading, by absolute path, as Dir.Open does, but links are followed to the end: it is for files that the
+	// configuration names, and is not for what others may put in place.
+	Open(path string) (File, error)
 	// MkdirAll makes a directory and its parents, by absolute path, each new one durable.
 	MkdirAll(path string, perm fs.FileMode) error
 	// Watch gives hints that something changed below the directories it is told; polling stays the truth.

@@ -34,6 +34,16 @@ func (f fileSystem) OpenDir(name string) (flow.Dir, error) {
 	return &dir{d: f.d, life: f.life, n: n, path: path.Clean(name)}, nil
 }
 
+// Open opens a file; the simulated disk has no links.
+func (f fileSystem) Open(name string) (flow.File, error) {
+	d, err := f.OpenDir(path.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	file, err := d.Open(path.Base(name))
+	return file, errors.Join(err, d.Close())
+}
+
 func (f fileSystem) MkdirAll(name string, perm fs.FileMode) error {
 	if err := f.d.begin(f.life, "mkdir", name); err != nil {
 		return err

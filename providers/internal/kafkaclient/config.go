@@ -14,6 +14,8 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"collect/hclspec/schema"
+	"collect/providers/internal/secure"
+	"collect/runtime/flow"
 )
 
 // DevelopmentBroker stands in a list of brokers for the address of the development broker.
@@ -43,7 +45,7 @@ type SASL struct {
 type TLS struct {
 	CA         string `collect:"ca,contents" doc:"File with the certificates of the authorities that are trusted; by default those of the system."`
 	Cert       string `collect:"cert,contents" doc:"File with the client's certificate."`
-	Key        string `collect:"key,contents" doc:"File with the client's key."`
+	Key        string `collect:"key,contents" doc:"File with the client's key. It must not be readable by all users."`
 	SkipVerify bool   `collect:"insecure_skip_verify" doc:"Trust any certificate. Whoever is in between can read and change everything."`
 }
 
@@ -221,6 +223,14 @@ func (c Config) Map(brokers []string) kafka.ConfigMap {
 		m[name] = v
 	}
 	return m
+}
+
+// CheckFiles looks at the files that the tls block names, which the library reads itself.
+func (c Config) CheckFiles(disk flow.FS) error {
+	if c.TLS == nil {
+		return nil
+	}
+	return secure.Files{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key}.Check(disk)
 }
 
 // Resolve gives the brokers' addresses, with the development broker's in place of its token.

@@ -1,5 +1,8 @@
 // Package secure makes connections encrypted ones, which check the other side, for all components that dial. What it says of a file
 // that is wrong names the file and never its content.
+//
+// The files are the configuration's: links to them are followed, as those of Kubernetes and certbot are, whose targets change at each
+// renewal. What lies at the end must be a regular file of moderate size, and a key must not be readable by all users.
 package secure
 
 import (
@@ -10,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 
 	"collect/runtime/flow"
 )
@@ -30,9 +32,9 @@ func (f Files) Config(disk flow.FS) (*tls.Config, error) {
 	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.ServerName}
 	out.InsecureSkipVerify = f.SkipVerify // the user asked for it, and the reference says what it means
 	if f.CA != "" {
-		pem, err := read(disk, f.CA)
+		pem, err := read(disk, "tls.ca", f.CA)
 		if err != nil {
-			return nil, fmt.Errorf("tls.ca: %w", err)
+			return nil, err
 		}
 		out.RootCAs = x509.NewCertPool()
 		if !out.RootCAs.AppendCertsFromPEM(pem) {
@@ -42,13 +44,13 @@ func (f Files) Config(disk flow.FS) (*tls.Config, error) {
 	if f.Cert == "" {
 		return out, nil
 	}
-	cert, err := read(disk, f.Cert)
+	cert, err := read(disk, "tls.cert", f.Cert)
 	if err != nil {
-		return nil, fmt.Errorf("tls.cert: %w", err)
+		return nil, err
 	}
-	key, err := read(disk, f.Key)
+	key, err := read(disk, keyName, f.Key)
 	if err != nil {
-		return nil, fmt.Errorf("tls.key: %w", err)
+		return nil, err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
@@ -56,6 +58,19 @@ func (f Files) Config(disk flow.FS) (*tls.Config, error) {
 	}
 	out.Certificates = []tls.Certificate{pair}
 	return out, nil
+}
+
+// Check looks at the files as Config does, for a library that reads them itself.
+func (f Files) Check(disk flow.FS) error {
+	for _, file := range []struct{ name, path string }{{"tls.ca", f.CA}, {"tls.cert", f.Cert}, {keyName, f.Key}} {
+		if file.path == "" {
+			continue
+		}
+		if _, err := read(disk, file.name, file.path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Client encrypts a connection to an address, host:port, and closes it when that fails.
@@ -75,15 +90,28 @@ func Client(ctx context.Context, c net.Conn, cfg *tls.Config, address string) (n
 	return t, nil
 }
 
-// read reads a small file.
-func read(disk flow.FS, path string) ([]byte, error) {
-	d, err := disk.OpenDir(filepath.Dir(path))
+const keyName = "tls.key"
+
+// read reads the small file of an argument.
+func read(disk flow.FS, name, path string) ([]byte, error) {
+	h, err := disk.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	raw, err := content(h, name == keyName)
+	if err = errors.Join(err, h.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %s %w", name, path, err)
+	}
+	return raw, nil
+}
+
+func content(h flow.File, private bool) ([]byte, error) {
+	info, err := h.Stat()
 	if err != nil {
 		return nil, err
 	}
-	h, err := d.Open(filepath.Base(path))
-	if err != nil {
-		return nil, errors.Join(err, d.Close())
+	if private && info.Mode.Perm()&0o004 != 0 {
+		return nil, fmt.Errorf("may be read by all users (mode %04o): take that right away", info.Mode.Perm())
 	}
 	buf := make([]byte, largest+1)
 	n, err := h.ReadAt(buf, 0)
@@ -91,7 +119,7 @@ func read(disk flow.FS, path string) ([]byte, error) {
 		err = nil
 	}
 	if err == nil && n > largest {
-		err = fmt.Errorf("%s is larger than any certificate", path)
+		err = errors.New("is larger than any certificate")
 	}
-	return buf[:n], errors.Join(err, h.Close(), d.Close())
+	return buf[:n], err
 }

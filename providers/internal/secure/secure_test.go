@@ -8,11 +8,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,6 +86,47 @@ func TestWhatIsWrongWithAFileNamesItAndNotItsContent(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "swordfish") || strings.Contains(err.Error(), "PRIVATE KEY-----") {
 				t.Errorf("a secret stands in %q", err)
+			}
+		})
+	}
+}
+
+// Kubernetes and certbot give links, whose targets change at each renewal.
+func TestLinksAreFollowedToWhatIsChecked(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := pair(t, dir, "good")
+	open := filepath.Join(dir, "open.key")
+	fifo := filepath.Join(dir, "fifo")
+	raw, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, open, string(raw))
+	if err := errors.Join(os.Chmod(open, 0o644), syscall.Mkfifo(fifo, 0o600), os.Symlink("good.crt", dir+"/..data"), os.Symlink("..data", dir+"/tls.crt"),
+		os.Symlink(key, dir+"/tls.key"), os.Symlink(open, dir+"/link to open"), os.Symlink(fifo, dir+"/link to fifo"), os.Symlink("round", dir+"/round")); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		files Files
+		want  string
+	}{
+		"links":               {Files{CA: dir + "/tls.crt", Cert: dir + "/tls.crt", Key: dir + "/tls.key"}, ""},
+		"an open key":         {Files{Cert: cert, Key: open}, "tls.key: " + open + " may be read by all users (mode 0644)"},
+		"a link to one":       {Files{Cert: cert, Key: dir + "/link to open"}, "link to open may be read by all users"},
+		"no regular file":     {Files{CA: dir + "/link to fifo"}, "not a regular file"},
+		"a directory":         {Files{CA: dir}, "not a regular file"},
+		"links in a circle":   {Files{CA: dir + "/round"}, "too many levels"},
+		"an open certificate": {Files{CA: open}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, loaded := tc.files.Config(host.FS())
+			if name == "an open certificate" {
+				loaded = nil // it holds none, and may be read
+			}
+			for _, err := range []error{tc.files.Check(host.FS()), loaded} {
+				if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("got %v, want %q", err, tc.want)
+				}
 			}
 		})
 	}

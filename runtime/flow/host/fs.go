@@ -29,6 +29,28 @@ func (fileSystem) OpenDir(path string) (flow.Dir, error) {
 	return newDir(fd, path), nil
 }
 
+func (fileSystem) Open(path string) (flow.File, error) {
+	if !filepath.IsAbs(path) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+	}
+	path = filepath.Clean(path)
+	fd, err := retry(func() (int, error) {
+		return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	})
+	if errors.Is(err, unix.ENXIO) { // a socket
+		err = flow.ErrNotRegular
+	}
+	if err == nil {
+		if err = prepare(fd, false, 0); err != nil {
+			_ = unix.Close(fd) // it was only looked at
+		}
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return &diskFile{f: os.NewFile(uintptr(fd), path), name: filepath.Base(path)}, nil
+}
+
 func (s fileSystem) MkdirAll(path string, perm fs.FileMode) error {
 	if !filepath.IsAbs(path) {
 		return &fs.PathError{Op: "mkdir", Path: path, Err: fs.ErrInvalid}
