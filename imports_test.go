@@ -26,6 +26,10 @@ var layers = []struct {
 	{"", []string{"planner/cli", "planner/agents", "planner/render", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline/registry"}},
 
 	{"hclspec/schema", nil},
+	{"hclspec/internal/pattern", []string{"hclspec/internal/scan"}},
+	{"hclspec/internal/constant", []string{"hclspec/internal/number"}},
+	{"hclspec/internal/printer", []string{"hclspec/internal/constant"}},
+	{"hclspec/internal/functions", []string{"hclspec/schema", "hclspec/internal/bounded", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/grapheme", "hclspec/internal/jsontext", "hclspec/internal/pattern"}},
 	{"hclspec/internal/**", []string{"hclspec/schema"}},
 	{"hclspec/expr", []string{"hclspec/schema", "hclspec/internal/**"}},
 	{"hclspec", []string{"hclspec/schema", "hclspec/expr", "hclspec/internal/**"}},

@@ -9,6 +9,9 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/datetime"
+	"collect/hclspec/internal/printer"
 	"collect/hclspec/schema"
 )
 
@@ -99,7 +102,7 @@ func (p *Program) Time(ev Event, s *Scratch) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	ns, ok := t.unixNano()
+	ns, ok := t.UnixNano()
 	if !ok {
 		return 0, errTimeRange
 	}
@@ -143,14 +146,12 @@ func ResidualWith(eval Evaluate, e hclsyntax.Expression, src []byte, ctx *hcl.Ev
 		return schema.Expr{Src: string(e.Range().SliceBytes(src)), At: at}, c.diags
 	}
 	if n.konst {
-		if v, ok := plain(n.ck); ok {
+		if v, ok := constant.Plain(n.ck); ok {
 			return schema.Expr{Const: v}, c.diags
 		}
 	}
-	p := newPrinter(c)
-	text := p.print(e)
-	c.diags = append(c.diags, p.diags...)
-	return schema.Expr{Src: text, Consts: p.consts(), At: at}, c.diags
+	text, consts, diags := printer.Print(e, c.folded)
+	return schema.Expr{Src: text, Consts: consts, At: at}, append(c.diags, diags...)
 }
 
 // Compile turns an expression of a spec into a program. It fails for a reference.
@@ -183,7 +184,7 @@ func Compile(e schema.Expr, want Type) (*Program, error) {
 
 // compileConst makes a program of a constant of a spec.
 func compileConst(v any, want Type) (*Program, error) {
-	val, err := toCtyAny(v)
+	val, err := constant.FromPlain(v)
 	if err != nil {
 		return nil, err
 	}
@@ -212,4 +213,16 @@ func asError(e schema.Expr, diags hcl.Diagnostics) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// What is said of a layout that shows hours of 12 as if they were of 24.
+const (
+	HalfDaySummary = "12-hour clock without AM or PM"
+	HalfDayAdvice  = "H and HH are the 12-hour clock, so half past two in the afternoon is 02:30. Use hh for 24 hours, or add AA."
+)
+
+// HalfDay says whether a layout of formatdate shows a 12-hour clock without saying which half of the day it is.
+func HalfDay(text string) bool {
+	l, err := datetime.ParseLayout(text)
+	return err == nil && l.HalfDay()
 }

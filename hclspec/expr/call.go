@@ -13,10 +13,9 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
-)
 
-// builder makes the closures of a call whose arguments are checked.
-type builder func(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, typ cty.Type) *node
+	"collect/hclspec/internal/constant"
+)
 
 // call compiles a function call that depends on the event.
 func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *node {
@@ -56,8 +55,8 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *node {
 	if c.unknown {
 		return unknownNode(typ)
 	}
-	if f.build != nil {
-		return f.build(c, e, args, typ)
+	if build := natives()[e.Name]; build != nil {
+		return build(c, e, args, typ)
 	}
 	return c.viaCty(f.Cty, e, args, typ)
 }
@@ -198,7 +197,7 @@ func (c *compiler) check(fn Function, e *hclsyntax.FunctionCallExpr, args []*nod
 	if !ok {
 		return cty.NilType, false
 	}
-	if fn.typed {
+	if findsType(e.Name) {
 		return cty.DynamicPseudoType, true
 	}
 	t, err := f.ReturnTypeForValues(vals)
@@ -242,7 +241,7 @@ func (c *compiler) argument(p *function.Parameter, n *node, at hcl.Range, name s
 	t := n.typ
 	if p.Type != cty.DynamicPseudoType && t != cty.DynamicPseudoType && !t.Equals(p.Type) {
 		if convert.GetConversionUnsafe(t, p.Type) == nil {
-			c.errorf(at, "Wrong argument", "%s(): the argument %q must be %s, and this is %s.", name, p.Name, typeName(p.Type), typeName(t))
+			c.errorf(at, "Wrong argument", "%s(): the argument %q must be %s, and this is %s.", name, p.Name, constant.TypeName(p.Type), constant.TypeName(t))
 			return cty.NilVal, false
 		}
 		t = p.Type

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/constant"
 )
 
 var (
@@ -60,11 +62,11 @@ func (c *compiler) attribute(n *node, name string, at hcl.Range) *node {
 	case t == cty.DynamicPseudoType:
 		typ = t
 	default:
-		c.errorf(at, "Wrong path", "This is %s, which has no attribute %q.", typeName(t), name)
+		c.errorf(at, "Wrong path", "This is %s, which has no attribute %q.", constant.TypeName(t), name)
 		return nil
 	}
-	if i, ok := n.re.group(name); ok {
-		return captureNode(n, i)
+	if n.field != nil {
+		return n.field(name)
 	}
 	key, f := []byte(name), n.v
 	missing := &EventError{Reason: fmt.Sprintf("there is no attribute %q", name)}
@@ -147,7 +149,7 @@ func (c *compiler) element(n, key *node, at hcl.Range) *node {
 	case t == cty.DynamicPseudoType:
 		return c.byAny(n, key, at)
 	}
-	c.errorf(at, "Wrong path", "This is %s, which has no elements.", typeName(t))
+	c.errorf(at, "Wrong path", "This is %s, which has no elements.", constant.TypeName(t))
 	return nil
 }
 
@@ -156,7 +158,7 @@ func (c *compiler) byKey(n, key *node, at hcl.Range) *node {
 	if k == nil {
 		return nil
 	}
-	return valNode(elementType(n.typ), func(s *Scratch) (value, *EventError) {
+	return valNode(constant.ElementType(n.typ), func(s *Scratch) (value, *EventError) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
@@ -169,34 +171,12 @@ func (c *compiler) byKey(n, key *node, at hcl.Range) *node {
 	})
 }
 
-// elementType is the type that all elements have, or any.
-func elementType(t cty.Type) cty.Type {
-	var types []cty.Type
-	switch {
-	case t.IsCollectionType():
-		return t.ElementType()
-	case t.IsTupleType():
-		types = t.TupleElementTypes()
-	case t.IsObjectType():
-		types = slices.Collect(maps.Values(t.AttributeTypes()))
-	}
-	for _, e := range types {
-		if !e.Equals(types[0]) {
-			return cty.DynamicPseudoType
-		}
-	}
-	if len(types) == 0 {
-		return cty.DynamicPseudoType
-	}
-	return types[0]
-}
-
 func (c *compiler) byIndex(n, key *node, at hcl.Range) *node {
 	k := c.asNumber(key, at)
 	if k == nil {
 		return nil
 	}
-	typ, f := elementType(n.typ), n.v
+	typ, f := constant.ElementType(n.typ), n.v
 	if key.konst {
 		x, _ := k(nil)
 		i := int(x)
@@ -212,11 +192,8 @@ func (c *compiler) byIndex(n, key *node, at hcl.Range) *node {
 			}
 			typ = types[i]
 		}
-		if n.re != nil {
-			return captureNode(n, i+1)
-		}
-		if n.pieces != nil {
-			return strNode(n.pieces(i))
+		if n.item != nil {
+			return n.item(i)
 		}
 		return valNode(typ, func(s *Scratch) (value, *EventError) {
 			v, err := f(s)

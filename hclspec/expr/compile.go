@@ -10,6 +10,11 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/datetime"
+	"collect/hclspec/internal/functions"
+	"collect/hclspec/internal/printer"
 )
 
 const eventName = "event"
@@ -25,7 +30,7 @@ type compiler struct {
 	diags   hcl.Diagnostics
 	bound   []boundVar                        // variables of the for expressions around
 	anon    map[*hclsyntax.AnonSymbolExpr]int // slots of splat items, indexes of bound
-	folded  map[hclsyntax.Node]cty.Value      // expressions that do not depend on the event
+	folded  printer.Folded                    // expressions that do not depend on the event
 	reads   map[hclsyntax.Expression]reads
 	unknown bool   // a constant is not known yet
 	src     []byte // text of the file, for advice
@@ -40,9 +45,9 @@ type boundVar struct {
 func newCompiler(ctx *hcl.EvalContext) *compiler {
 	c := &compiler{
 		eval:   hclsyntax.Expression.Value,
-		funcs:  table(),
+		funcs:  functions.Table(),
 		anon:   map[*hclsyntax.AnonSymbolExpr]int{},
-		folded: map[hclsyntax.Node]cty.Value{},
+		folded: printer.Folded{},
 		reads:  map[hclsyntax.Expression]reads{},
 	}
 	if ctx == nil {
@@ -87,14 +92,14 @@ func (c *compiler) top(e hclsyntax.Expression, want Type) *node {
 		c.asText(n, e.Range())
 	default:
 		if !n.typ.IsPrimitiveType() && n.typ != cty.DynamicPseudoType {
-			c.errorf(e.Range(), "Wrong type", "This is %s. A text, number or bool is needed here; jsonencode() makes a text of it.", typeName(n.typ))
+			c.errorf(e.Range(), "Wrong type", "This is %s. A text, number or bool is needed here; jsonencode() makes a text of it.", constant.TypeName(n.typ))
 		}
 	}
 	return n
 }
 
 func constText(v cty.Value) string {
-	if p, ok := plain(v); ok {
+	if p, ok := constant.Plain(v); ok {
 		return fmt.Sprint(p)
 	}
 	return "the same"
@@ -166,7 +171,7 @@ func (c *compiler) depends(e hclsyntax.Expression) bool {
 // scan fills reads for an expression and everything in it.
 func (c *compiler) scan(e hclsyntax.Expression) {
 	w := &readsWalker{c: c, names: map[string]bool{}, stack: []reads{{}}}
-	for _, n := range boundNames(e) {
+	for _, n := range printer.LoopVariables(e) {
 		w.names[n] = true
 	}
 	_ = hclsyntax.Walk(e, w)
@@ -296,7 +301,7 @@ func (c *compiler) program(n *node, e hclsyntax.Expression) *Program {
 		p.s = func(*Scratch) ([]byte, *EventError) { return nil, errKind }
 	}
 	if p.t == nil {
-		p.t = func(*Scratch) (instant, *EventError) { return instant{}, errKind }
+		p.t = func(*Scratch) (datetime.Instant, *EventError) { return datetime.Instant{}, errKind }
 	}
 	if n.konst {
 		p.freeze()

@@ -2,10 +2,13 @@ package expr
 
 import (
 	"math"
-	"strconv"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/datetime"
+	"collect/hclspec/internal/number"
 )
 
 var (
@@ -13,6 +16,8 @@ var (
 	errNotNumber = &EventError{Reason: "the text is not a number"}
 	errNotBool   = &EventError{Reason: "the text is neither \"true\" nor \"false\""}
 	errKind      = &EventError{Reason: "the value has another type than is needed here"}
+	errNotTime   = &EventError{Reason: "the text is not an RFC 3339 time"}
+	errTimeRange = &EventError{Reason: "the time is out of range"}
 	errNotFinite = &EventError{Reason: "the number is too large"}
 	errUnknown   = &EventError{Reason: "the value is not known yet"}
 )
@@ -75,80 +80,13 @@ func boolText(b bool, s *Scratch) []byte {
 
 func numberText(f float64, s *Scratch) []byte {
 	at := len(s.buf)
-	s.buf = appendNumber(s.buf, f)
+	s.buf = number.Append(s.buf, f)
 	return s.since(at)
 }
 
-// appendNumber writes the shortest form that reads back as f, without an exponent.
-func appendNumber(b []byte, f float64) []byte {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return strconv.AppendInt(b, int64(f), 10)
-	}
-	return strconv.AppendFloat(b, f, 'f', -1, 64)
-}
-
-// parseNumber reads a decimal number with an optional sign, fraction and exponent; no spaces, hexadecimal digits, underscores or
-// names of infinities. Texts of up to 15 digits take the quick way, which is exact: the digits and the power of ten are
-// both whole numbers that a float64 holds.
 func parseNumber(b []byte) (float64, *EventError) {
-	i, neg := 0, false
-	if i < len(b) && (b[i] == '-' || b[i] == '+') {
-		neg = b[i] == '-'
-		i++
-	}
-	var mant uint64
-	digits, frac, dot := 0, 0, false
-	for ; i < len(b); i++ {
-		c := b[i]
-		switch {
-		case c >= '0' && c <= '9':
-			if digits++; digits > 15 {
-				return parseLong(b)
-			}
-			mant = mant*10 + uint64(c-'0')
-			if dot {
-				frac++
-			}
-		case c == '.' && !dot:
-			dot = true
-		case c == 'e' || c == 'E':
-			return parseLong(b)
-		default:
-			return 0, errNotNumber
-		}
-	}
-	if digits == 0 {
-		return 0, errNotNumber
-	}
-	f := float64(mant)
-	if frac > 0 {
-		f /= pow10(frac)
-	}
-	if neg {
-		f = -f
-	}
-	return f, nil
-}
-
-func pow10(n int) float64 {
-	p := 1.0
-	for ; n > 0; n-- {
-		p *= 10
-	}
-	return p
-}
-
-func parseLong(b []byte) (float64, *EventError) {
-	if len(b) > 512 {
-		return 0, errNotNumber
-	}
-	for _, c := range b {
-		if (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
-			return 0, errNotNumber
-		}
-	}
-	f, err := strconv.ParseFloat(string(b), 64)
-	if err != nil || math.IsInf(f, 0) {
+	f, ok := number.Parse(b)
+	if !ok {
 		return 0, errNotNumber
 	}
 	return f, nil
@@ -282,19 +220,23 @@ func (c *compiler) asTime(n *node, at hcl.Range) timeFn {
 		return nil
 	}
 	if text, ok := n.text(); ok {
-		t, err := parseInstant([]byte(text))
-		if err != nil {
+		t, ok := datetime.Parse([]byte(text))
+		if !ok {
 			c.errorf(at, "Wrong time", "%q is not an RFC 3339 time, such as \"2026-11-22T17:39:22Z\".", text)
 			return nil
 		}
-		return func(*Scratch) (instant, *EventError) { return t, nil }
+		return func(*Scratch) (datetime.Instant, *EventError) { return t, nil }
 	}
-	return func(s *Scratch) (instant, *EventError) {
+	return func(s *Scratch) (datetime.Instant, *EventError) {
 		b, err := f(s)
 		if err != nil {
-			return instant{}, err
+			return datetime.Instant{}, err
 		}
-		return parseInstant(b)
+		t, ok := datetime.Parse(b)
+		if !ok {
+			return t, errNotTime
+		}
+		return t, nil
 	}
 }
 
@@ -320,7 +262,7 @@ func (c *compiler) constBad(n *node, at hcl.Range, to cty.Type) bool {
 		}
 		return false
 	}
-	if _, err := parseNumber([]byte(text)); err != nil {
+	if _, ok := number.Parse([]byte(text)); !ok {
 		c.errorf(at, "Wrong type", "A number is needed here, and %q is none.", text)
 		return true
 	}
@@ -328,22 +270,5 @@ func (c *compiler) constBad(n *node, at hcl.Range, to cty.Type) bool {
 }
 
 func (c *compiler) typeError(n *node, at hcl.Range, need string) {
-	c.errorf(at, "Wrong type", "This is %s, and %s is needed here.", typeName(n.typ), need)
-}
-
-// typeName names a type as a sentence needs it.
-func typeName(t cty.Type) string {
-	switch {
-	case t == cty.String:
-		return "a text"
-	case t == cty.Number:
-		return "a number"
-	case t == cty.Bool:
-		return "a bool"
-	case t.IsListType(), t.IsSetType(), t.IsTupleType():
-		return "a list"
-	case t.IsMapType(), t.IsObjectType():
-		return "an object"
-	}
-	return t.FriendlyName()
+	c.errorf(at, "Wrong type", "This is %s, and %s is needed here.", constant.TypeName(n.typ), need)
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/datetime"
 )
 
 // metaTypes are the attributes of event.meta.
@@ -123,7 +125,7 @@ func bodyNode() *node {
 }
 
 func eventTimeNode() *node {
-	n := timeNode(func(s *Scratch) (instant, *EventError) { return instantOf(s.ev.Time()), nil })
+	n := timeNode(func(s *Scratch) (datetime.Instant, *EventError) { return datetime.Of(s.ev.Time()), nil })
 	n.total = true
 	return n
 }

@@ -23,7 +23,7 @@ type formatOp struct {
 func buildFormat(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
 	text, ok := args[0].text()
 	if !ok {
-		return c.viaCty(formatFunc(), e, args, t)
+		return c.viaCty(c.funcs["format"].Cty, e, args, t)
 	}
 	ops, ok := parseFormat(text)
 	if !ok || !plainFormat(ops, args[1:]) {
@@ -63,14 +63,14 @@ func (c *compiler) checkedFormat(e *hclsyntax.FunctionCallExpr, args []*node, t 
 		case a.typ == cty.Number || a.typ == cty.String:
 			sample[i] = cty.NumberIntVal(1)
 		default:
-			return c.viaCty(formatFunc(), e, args, t)
+			return c.viaCty(c.funcs["format"].Cty, e, args, t)
 		}
 	}
-	if _, err := formatFunc().Call(sample); err != nil {
+	if _, err := c.funcs["format"].Cty.Call(sample); err != nil {
 		c.errorf(e.Range(), "Wrong format", "%s.", upperFirst(err.Error()))
 		return nil
 	}
-	return c.viaCty(formatFunc(), e, args, t)
+	return c.viaCty(c.funcs["format"].Cty, e, args, t)
 }
 
 // parseFormat reads a layout; false means that it holds something that is not handled here.

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/zclconf/go-cty/cty"
 )
 
 const hostileSize = 16 << 20
@@ -42,69 +40,6 @@ func TestHostileBodies(t *testing.T) {
 					t.Errorf("%s on %q: no error", src, c)
 				}
 			})
-		}
-	}
-}
-
-func TestDeepJSONIsRefused(t *testing.T) {
-	body := bytes.Repeat([]byte("["), hostileSize)
-	if err := checkJSON(body); err != errDeepJSON {
-		t.Errorf("got %v", err)
-	}
-	for depth, want := range map[int]*EventError{64: nil, 65: errDeepJSON} {
-		text := strings.Repeat("[", depth) + strings.Repeat("]", depth)
-		if err := checkJSON([]byte(text)); err != want {
-			t.Errorf("depth %d: got %v", depth, err)
-		}
-	}
-}
-
-func TestPlanTimeDecodersRefuseHostileText(t *testing.T) {
-	fs := Functions()
-	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
-	for i := range 8 {
-		c, p := string(rune('b'+i)), string(rune('a'+i))
-		bomb += c + ": &" + c + " [" + strings.Repeat("*"+p+",", 8) + "*" + p + "]\n"
-	}
-	for name, c := range map[string]struct{ fn, text string }{
-		"json brackets":   {"jsondecode", strings.Repeat("[", hostileSize)},
-		"json objects":    {"jsondecode", strings.Repeat(`{"a":`, hostileSize/5)},
-		"yaml brackets":   {"yamldecode", strings.Repeat("[", hostileSize)},
-		"yaml braces":     {"yamldecode", strings.Repeat("{a: ", hostileSize/4)},
-		"yaml dashes":     {"yamldecode", strings.Repeat("- ", hostileSize/2)},
-		"yaml indents":    {"yamldecode", deepYAML(200)},
-		"yaml alias bomb": {"yamldecode", bomb},
-		"long pattern":    {"regex", strings.Repeat("a", 5000)},
-	} {
-		within(t, name, func() {
-			args := []cty.Value{cty.StringVal(c.text)}
-			if c.fn == "regex" {
-				args = append(args, cty.StringVal("a"))
-			}
-			if _, err := fs[c.fn].Cty.Call(args); err == nil {
-				t.Errorf("%s is accepted", name)
-			}
-		})
-	}
-}
-
-func deepYAML(n int) string {
-	var b strings.Builder
-	for i := range n {
-		b.WriteString(strings.Repeat(" ", i) + "a:\n")
-	}
-	return b.String()
-}
-
-func TestOrdinaryYAMLIsAccepted(t *testing.T) {
-	t.Parallel()
-	f := Functions()["yamldecode"].Cty
-	for _, text := range []string{
-		"a: 1\nb: [x, {c: d}]\n", "base: &b {x: 1}\none:\n  <<: *b\ntwo: *b\n", "- a\n- - b\n  - c\n", "t: |\n  some [ text {\n     deeper\n",
-		"a: &a {x: 1}\nb: *a\nc: &c {y: 2}\nd: *c\n",
-	} {
-		if _, err := f.Call([]cty.Value{cty.StringVal(text)}); err != nil {
-			t.Errorf("%q: %s", text, err)
 		}
 	}
 }

@@ -1,16 +1,19 @@
 package expr
 
-import "unsafe"
+import (
+	"strconv"
+	"unsafe"
 
-// maxJSONDepth bounds nesting, so that no parser can be made to recurse deeply.
-const maxJSONDepth = 64
+	"collect/hclspec/internal/jsontext"
+	"collect/hclspec/internal/number"
+)
 
 // maxJSONItems bounds what is expanded into values at once: an element needs far more memory than the two bytes it may have.
 const maxJSONItems = 100_000
 
 var (
-	errNotJSON  = &EventError{Reason: "the text is not valid JSON"}
-	errDeepJSON = &EventError{Reason: "the JSON is nested deeper than 64 levels"}
+	errNotJSON  = &EventError{Reason: jsontext.ErrSyntax.Error()}
+	errDeepJSON = &EventError{Reason: jsontext.ErrDepth.Error()}
 )
 
 // jsonSeen remembers the text that was checked last, since an expression often reads several fields of one body.
@@ -29,189 +32,132 @@ func (s *Scratch) decodeJSON(b []byte) (value, *EventError) {
 	if s.json.err != nil {
 		return value{}, s.json.err
 	}
-	return jsonValue(b[skipSpace(b, 0):], s)
+	return jsonValue(jsontext.Value(b), s)
 }
 
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// checkJSON says whether b is one JSON document. It does not recurse; the kinds of the open brackets are bits of stack.
 func checkJSON(b []byte) *EventError {
-	var stack uint64
-	depth := 0
-	i := skipSpace(b, 0)
-	for {
-		// A value begins at i.
-		if i >= len(b) {
-			return errNotJSON
-		}
-		if c := b[i]; c == '{' || c == '[' {
-			if depth == maxJSONDepth {
-				return errDeepJSON
-			}
-			depth++
-			stack <<= 1
-			i = skipSpace(b, i+1)
-			if c == '{' {
-				stack |= 1
-			}
-			if i < len(b) && b[i] != c+2 {
-				if c == '{' {
-					if i = checkKey(b, i); i < 0 {
-						return errNotJSON
-					}
-				}
-				continue
-			}
-		} else if i = checkScalar(b, i); i < 0 {
-			return errNotJSON
-		}
-		// A value has ended, or an empty bracket is about to.
-		if i, depth, stack = closeBrackets(b, i, depth, stack); depth == 0 {
-			if i != len(b) {
-				return errNotJSON
-			}
-			return nil
-		}
-		if i >= len(b) || b[i] != ',' {
-			return errNotJSON
-		}
-		i = skipSpace(b, i+1)
-		if stack&1 == 1 {
-			if i = checkKey(b, i); i < 0 {
-				return errNotJSON
-			}
-		}
+	switch jsontext.Check(b) {
+	case nil:
+		return nil
+	case jsontext.ErrDepth:
+		return errDeepJSON
 	}
+	return errNotJSON
 }
 
-// closeBrackets reads the brackets that end at i, and the space around them.
-func closeBrackets(b []byte, i, depth int, stack uint64) (int, int, uint64) {
-	for i = skipSpace(b, i); depth > 0 && i < len(b); i = skipSpace(b, i+1) {
-		if want := byte(']' + (stack&1)*('}'-']')); b[i] != want {
-			break
-		}
-		depth--
-		stack >>= 1
-	}
-	return i, depth, stack
-}
-
-// checkKey reads "key": and gives where the value begins, or -1.
-func checkKey(b []byte, i int) int {
-	if i >= len(b) || b[i] != '"' {
-		return -1
-	}
-	if i = checkString(b, i); i < 0 {
-		return -1
-	}
-	i = skipSpace(b, i)
-	if i >= len(b) || b[i] != ':' {
-		return -1
-	}
-	return skipSpace(b, i+1)
-}
-
-func checkScalar(b []byte, i int) int {
-	switch b[i] {
+// jsonValue gives the value that raw is.
+func jsonValue(raw []byte, s *Scratch) (value, *EventError) {
+	switch raw[0] {
+	case '{', '[':
+		return value{kind: kindJSON, s: raw}, nil
 	case '"':
-		return checkString(b, i)
+		return value{kind: kindString, s: jsonString(raw, s)}, nil
 	case 't':
-		return checkWord(b, i, "true")
+		return value{kind: kindBool, b: true}, nil
 	case 'f':
-		return checkWord(b, i, "false")
+		return value{kind: kindBool}, nil
 	case 'n':
-		return checkWord(b, i, "null")
+		return value{}, nil
 	}
-	return checkNumber(b, i)
+	f, err := parseNumber(raw)
+	return value{kind: kindNumber, n: f}, err
 }
 
-func checkWord(b []byte, i int, w string) int {
-	if len(b)-i < len(w) || string(b[i:i+len(w)]) != w {
-		return -1
+// jsonString gives the text of a quoted string; it is copied only when it has escapes.
+func jsonString(quoted []byte, s *Scratch) []byte {
+	if text, ok := jsontext.Unescaped(quoted); ok {
+		return text
 	}
-	return i + len(w)
+	at := len(s.buf)
+	s.buf = jsontext.AppendUnquoted(s.buf, quoted)
+	return s.since(at)
 }
 
-func checkString(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
-			return i + 1
-		case c < 0x20:
-			return -1
-		case c == '\\':
-			i++
-			if i >= len(b) {
-				return -1
+func jsonField(raw, name []byte, s *Scratch) (value, *EventError) {
+	if raw[0] != '{' {
+		return value{}, errKind
+	}
+	found := jsontext.Field(raw, name)
+	if found == nil {
+		return value{}, errNoKey
+	}
+	return jsonValue(found, s)
+}
+
+func jsonItem(raw []byte, n int, s *Scratch) (value, *EventError) {
+	if raw[0] != '[' {
+		return value{}, errKind
+	}
+	found := jsontext.Item(raw, n)
+	if found == nil {
+		return value{}, errNoElement
+	}
+	return jsonValue(found, s)
+}
+
+// expandJSON makes values of a whole document. The depth is bounded by the check.
+func expandJSON(raw []byte) (value, *EventError) {
+	s, left := new(Scratch), maxJSONItems
+	return expandInto(raw, s, &left)
+}
+
+func expandInto(raw []byte, s *Scratch, left *int) (value, *EventError) {
+	v, err := jsonValue(raw, s)
+	if err != nil || v.kind != kindJSON {
+		return v, err
+	}
+	list := value{kind: kindList}
+	fields := map[string]value{}
+	for key, x := range jsontext.Elements(raw) {
+		if *left--; *left < 0 {
+			return value{}, errTooLarge
+		}
+		e, err := expandInto(x, s, left)
+		if err != nil {
+			return value{}, err
+		}
+		if key != nil {
+			fields[string(jsonString(key, s))] = e
+		} else {
+			list.list = append(list.list, e)
+		}
+	}
+	if raw[0] == '[' {
+		return list, nil
+	}
+	return objectOf(fields), nil
+}
+
+// appendJSON writes a value; JSON inside of it stays as it was written.
+func appendJSON(out []byte, v value) []byte {
+	switch v.kind {
+	case kindBool:
+		return strconv.AppendBool(out, v.b)
+	case kindNumber:
+		return number.Append(out, v.n)
+	case kindString:
+		return jsontext.AppendQuoted(out, v.s)
+	case kindJSON:
+		return append(out, v.s...)
+	case kindList:
+		out = append(out, '[')
+		for i, e := range v.list {
+			if i > 0 {
+				out = append(out, ',')
 			}
-			switch b[i] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				if _, ok := hex4(b[i+1:]); !ok {
-					return -1
-				}
-				i += 4
-			default:
-				return -1
+			out = appendJSON(out, e)
+		}
+		return append(out, ']')
+	case kindObject:
+		out = append(out, '{')
+		for i, e := range v.list {
+			if i > 0 {
+				out = append(out, ',')
 			}
+			out = append(jsontext.AppendQuoted(out, []byte(v.obj.keys[i])), ':')
+			out = appendJSON(out, e)
 		}
+		return append(out, '}')
 	}
-	return -1
-}
-
-func hex4(b []byte) (rune, bool) {
-	if len(b) < 4 {
-		return 0, false
-	}
-	var r rune
-	for _, c := range b[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			r = r<<4 | rune(c-'0')
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			r = r<<4 | rune(c|0x20-'a'+10)
-		default:
-			return 0, false
-		}
-	}
-	return r, true
-}
-
-func checkNumber(b []byte, i int) int {
-	run := func() bool {
-		at := i
-		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
-			i++
-		}
-		return i > at
-	}
-	if b[i] == '-' {
-		i++
-	}
-	if i < len(b) && b[i] == '0' {
-		i++
-	} else if !run() {
-		return -1
-	}
-	if i < len(b) && b[i] == '.' {
-		i++
-		if !run() {
-			return -1
-		}
-	}
-	if i < len(b) && b[i]|0x20 == 'e' {
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		if !run() {
-			return -1
-		}
-	}
-	return i
+	return append(out, "null"...)
 }

@@ -3,6 +3,8 @@ package expr
 import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/constant"
 )
 
 // bind adds a variable for the time that f compiles.
@@ -32,7 +34,7 @@ func (c *compiler) forExpr(e *hclsyntax.ForExpr) *node {
 	slot := len(c.bound)
 	var key, val, cond *node
 	ok := true
-	c.bind([]boundVar{{e.KeyVar, keyType}, {e.ValVar, elementType(coll.typ)}}, func() {
+	c.bind([]boundVar{{e.KeyVar, keyType}, {e.ValVar, constant.ElementType(coll.typ)}}, func() {
 		val = c.expr(e.ValExpr)
 		ok = val != nil
 		if e.KeyExpr != nil {
@@ -178,7 +180,7 @@ func (c *compiler) splat(e *hclsyntax.SplatExpr) *node {
 	isList := src.typ.IsListType() || src.typ.IsTupleType() || src.typ.IsSetType()
 	typ := src.typ
 	if isList {
-		typ = elementType(typ)
+		typ = constant.ElementType(typ)
 	}
 	slot := len(c.bound)
 	var val *node

@@ -7,6 +7,10 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/grapheme"
+	"collect/hclspec/internal/jsontext"
 )
 
 func absolute(x float64) (float64, *EventError) { return math.Abs(x), nil }
@@ -175,9 +179,9 @@ func buildLength(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty
 		case kindList, kindObject:
 			return float64(len(v.list)), nil
 		case kindJSON:
-			return float64(jsonLen(v.s)), nil
+			return float64(jsontext.Len(v.s)), nil
 		case kindString:
-			return float64(characters(v.s)), nil
+			return float64(grapheme.Count(v.s)), nil
 		case kindNull:
 			return 0, errNull
 		}
@@ -192,7 +196,7 @@ func buildContains(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ c
 		c.typeError(args[0], e.Args[0].Range(), "a list")
 		return nil
 	}
-	if et := elementType(t); args[0].konst && et.IsPrimitiveType() && args[1].typ.IsPrimitiveType() {
+	if et := constant.ElementType(t); args[0].konst && et.IsPrimitiveType() && args[1].typ.IsPrimitiveType() {
 		list := &node{typ: et, konst: true}
 		if c.differ(e.Range(), e.Args[0].Range(), e.Args[1].Range(), list, args[1]) {
 			return nil

@@ -26,8 +26,8 @@ func buildSplit(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.
 		return s.split(b, by), nil
 	})
 	n.nullable = false
-	n.pieces = func(i int) strFn {
-		return func(s *Scratch) ([]byte, *EventError) {
+	n.item = func(i int) *node {
+		return strNode(func(s *Scratch) ([]byte, *EventError) {
 			by, err := sep(s)
 			if err != nil {
 				return nil, err
@@ -37,7 +37,7 @@ func buildSplit(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.
 				return nil, err
 			}
 			return piece(b, by, i)
-		}
+		})
 	}
 	return n
 }
@@ -101,44 +101,4 @@ func buildJoin(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.T
 		lists = append(lists, a.v)
 	}
 	return joinLists(sep, lists)
-}
-
-// buildRegexAll compiles regexall(pattern, text): all matches as a list.
-func buildRegexAll(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
-	src, ok := args[0].text()
-	if !ok {
-		c.errorf(e.Args[0].Range(), "Pattern per event", "A pattern must not depend on the event: it is compiled once.")
-		return nil
-	}
-	m, typ, err := compilePattern(src)
-	if err != nil {
-		c.errorf(e.Args[0].Range(), "Wrong pattern", "%s.", upperFirst(err.Error()))
-		return nil
-	}
-	in := c.asText(args[1], e.Args[1].Range())
-	if in == nil {
-		return nil
-	}
-	var sh *shape
-	if typ.IsObjectType() {
-		keys := make([]string, 0, m.n)
-		for k := range m.names {
-			keys = append(keys, k)
-		}
-		sh = newShape(keys)
-	}
-	n := valNode(cty.List(typ), func(s *Scratch) (value, *EventError) {
-		b, err := in(s)
-		if err != nil {
-			return value{}, err
-		}
-		all := m.re().FindAllSubmatchIndex(b, -1)
-		list := make([]value, len(all))
-		for i, at := range all {
-			list[i] = captures(m, b, at, sh, s)
-		}
-		return value{kind: kindList, list: list}, nil
-	})
-	n.nullable = false
-	return n
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"unicode/utf8"
 
-	"github.com/apparentlymart/go-textseg/v15/textseg"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/grapheme"
+	"collect/hclspec/internal/pattern"
 )
 
 // textBuilder makes a builder for a function of one text.
@@ -136,8 +138,8 @@ func buildReplace(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t ct
 		c.errorf(e.Args[1].Range(), "Pattern per event", "What replace() looks for must not depend on the event, since a text in slashes is a pattern.")
 		return nil
 	}
-	if p, ok := slashPattern(part); ok {
-		return c.patternReplace(e, args, p)
+	if p, ok := pattern.InSlashes(part); ok {
+		return c.patternReplace(e, args, c.pattern(e, 1, p))
 	}
 	x, y := c.asText(args[0], e.Args[0].Range()), c.asText(args[2], e.Args[2].Range())
 	if x == nil || y == nil {
@@ -185,18 +187,11 @@ func (s *Scratch) replaceAll(b, old, by []byte) ([]byte, *EventError) {
 }
 
 func buildRegexReplace(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
-	p, ok := args[1].text()
-	if !ok {
-		c.errorf(e.Args[1].Range(), "Pattern per event", "A pattern must not depend on the event: it is compiled once.")
-		return nil
-	}
-	return c.patternReplace(e, args, p)
+	return c.patternReplace(e, args, c.constPattern(e, args, 1))
 }
 
-func (c *compiler) patternReplace(e *hclsyntax.FunctionCallExpr, args []*node, pattern string) *node {
-	m, _, err := compilePattern(pattern)
-	if err != nil {
-		c.errorf(e.Args[1].Range(), "Wrong pattern", "%s.", upperFirst(err.Error()))
+func (c *compiler) patternReplace(e *hclsyntax.FunctionCallExpr, args []*node, p *pattern.Pattern) *node {
+	if p == nil {
 		return nil
 	}
 	x, y := c.asText(args[0], e.Args[0].Range()), c.asText(args[2], e.Args[2].Range())
@@ -209,59 +204,15 @@ func (c *compiler) patternReplace(e *hclsyntax.FunctionCallExpr, args []*node, p
 			return nil, err
 		}
 		by, err := y(s)
-		if err != nil || !m.match(b) {
+		if err != nil || !p.Match(b) {
 			return b, err
 		}
-		if (len(b)+1)*(len(by)+1) <= maxScratch {
-			return m.re().ReplaceAll(b, by), nil
-		}
-		out, ok := replacePattern(m.re(), b, by, maxScratch)
+		out, ok := p.Replace(b, by, maxScratch)
 		if !ok {
 			return nil, errTooLarge
 		}
 		return out, nil
 	})
-}
-
-// characters counts what a reader sees as one character, as Terraform's strlen does.
-func characters(b []byte) int {
-	if plainText(b) {
-		return len(b)
-	}
-	n := 0
-	for len(b) > 0 {
-		d, _, _ := textseg.ScanGraphemeClusters(b, true)
-		if d <= 0 {
-			d = 1
-		}
-		b = b[d:]
-		n++
-	}
-	return n
-}
-
-// plainText says that each byte is a character: ASCII without \r\n, which counts as one.
-func plainText(b []byte) bool {
-	for i, c := range b {
-		if c >= utf8.RuneSelf || c == '\r' && i+1 < len(b) && b[i+1] == '\n' {
-			return false
-		}
-	}
-	return true
-}
-
-// prefix gives the length in bytes of the first n characters. The byte behind them is looked at as well: it could belong to the
-// last one.
-func prefix(b []byte, n int) int {
-	if n <= 0 || plainText(b[:min(n+1, len(b))]) {
-		return max(min(n, len(b)), 0)
-	}
-	at := 0
-	for ; n > 0 && at < len(b); n-- {
-		d, _, _ := textseg.ScanGraphemeClusters(b[at:], true)
-		at += max(d, 1)
-	}
-	return at
 }
 
 func buildStrlen(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty.Type) *node {
@@ -271,7 +222,7 @@ func buildStrlen(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty
 	}
 	return numNode(func(s *Scratch) (float64, *EventError) {
 		b, err := in(s)
-		return float64(characters(b)), err
+		return float64(grapheme.Count(b)), err
 	})
 }
 
@@ -303,18 +254,6 @@ func buildSubstr(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ cty
 		if !ok1 || !ok2 {
 			return nil, errOffset
 		}
-		return cut(b, from, n), nil
+		return grapheme.Cut(b, from, n), nil
 	})
-}
-
-// cut gives n characters from an offset.
-func cut(b []byte, from, n int) []byte {
-	if from < 0 {
-		from = max(from+characters(b), 0)
-	}
-	b = b[prefix(b, from):]
-	if n < 0 {
-		return b
-	}
-	return b[:prefix(b, n)]
 }

@@ -6,22 +6,25 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/datetime"
 )
 
 // constLayout reads a layout, which must be constant.
-func (c *compiler) constLayout(e *hclsyntax.FunctionCallExpr, args []*node) *layout {
+func (c *compiler) constLayout(e *hclsyntax.FunctionCallExpr, args []*node) *datetime.Layout {
 	at := e.Args[0].Range()
 	text, ok := args[0].text()
 	if !ok {
 		c.errorf(at, "Layout per event", "A layout must not depend on the event.")
 		return nil
 	}
-	l, err := parseLayout(text)
+	l, err := datetime.ParseLayout(text)
 	if err != nil {
 		c.errorf(at, "Wrong layout", "%s.", upperFirst(err.Error()))
 		return nil
 	}
-	if l.half {
+	if l.HalfDay() {
 		c.diags = append(c.diags, &hcl.Diagnostic{
 			Severity: hcl.DiagWarning,
 			Summary:  HalfDaySummary,
@@ -43,7 +46,9 @@ func buildFormatDate(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _
 		if err != nil {
 			return nil, err
 		}
-		return s.date(l, at), nil
+		from := len(s.buf)
+		s.buf = s.times.Append(s.buf, l, at)
+		return s.since(from), nil
 	})
 	n.total = args[1].total
 	return n
@@ -57,42 +62,12 @@ func (c *compiler) constZone(e *hclsyntax.FunctionCallExpr, n *node, i int) *tim
 		c.errorf(at, "Time zone per event", "A time zone must not depend on the event.")
 		return nil
 	}
-	loc, err := zoneOf(name)
+	loc, err := datetime.Zone(name)
 	if err != nil {
 		c.errorf(at, "Unknown time zone", "%s.", upperFirst(err.Error()))
 		return nil
 	}
 	return loc
-}
-
-// zoneSeen is the offset that a zone has for some time: between two changes of its clocks.
-type zoneSeen struct {
-	loc      *time.Location
-	from, to int64
-	off      int32
-}
-
-func (s *Scratch) offset(loc *time.Location, sec int64) int32 {
-	for i := range s.zones {
-		if z := &s.zones[i]; z.loc == loc && sec >= z.from && sec < z.to {
-			return z.off
-		}
-	}
-	t := time.Unix(sec, 0).In(loc)
-	_, off := t.Zone()
-	start, end := t.ZoneBounds()
-	z := zoneSeen{loc: loc, from: -1 << 62, to: 1 << 62, off: int32(off)}
-	if !start.IsZero() {
-		z.from = start.Unix()
-	}
-	if !end.IsZero() {
-		z.to = end.Unix()
-	}
-	if len(s.zones) >= 16 {
-		s.zones = s.zones[:0]
-	}
-	s.zones = append(s.zones, z)
-	return z.off
 }
 
 // buildInTimeZone compiles intimezone(time, zone).
@@ -101,12 +76,12 @@ func buildInTimeZone(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _
 	if t == nil || loc == nil {
 		return nil
 	}
-	n := timeNode(func(s *Scratch) (instant, *EventError) {
+	n := timeNode(func(s *Scratch) (datetime.Instant, *EventError) {
 		at, err := t(s)
-		if err == nil {
-			at.off = s.offset(loc, at.sec)
+		if err != nil {
+			return at, err
 		}
-		return at, err
+		return s.times.In(at, loc), nil
 	})
 	n.total = args[0].total
 	return n
@@ -126,14 +101,14 @@ func buildTimeAdd(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ ct
 			c.errorf(e.Args[1].Range(), "Wrong duration", "%q is not a duration such as \"90s\" or \"-1h30m\".", text)
 			return nil
 		}
-		n := timeNode(func(s *Scratch) (instant, *EventError) {
+		n := timeNode(func(s *Scratch) (datetime.Instant, *EventError) {
 			at, err := t(s)
-			return at.add(d), err
+			return at.Add(d), err
 		})
 		n.total = args[0].total
 		return n
 	}
-	return timeNode(func(s *Scratch) (instant, *EventError) {
+	return timeNode(func(s *Scratch) (datetime.Instant, *EventError) {
 		at, err := t(s)
 		if err != nil {
 			return at, err
@@ -146,7 +121,7 @@ func buildTimeAdd(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ ct
 		if perr != nil {
 			return at, errNotDuration
 		}
-		return at.add(d), nil
+		return at.Add(d), nil
 	})
 }
 
@@ -161,7 +136,7 @@ func buildTimeCmp(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ ct
 			return 0, err
 		}
 		y, err := b(s)
-		return float64(x.compare(y)), err
+		return float64(x.Compare(y)), err
 	})
 }
 
@@ -174,13 +149,13 @@ func buildParseTime(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, _ 
 	if l == nil || in == nil || loc == nil {
 		return nil
 	}
-	fail := &EventError{Reason: "the text is no time of the layout " + literal(args[0].ck)}
-	return timeNode(func(s *Scratch) (instant, *EventError) {
+	fail := &EventError{Reason: "the text is no time of the layout " + constant.Literal(args[0].ck)}
+	return timeNode(func(s *Scratch) (datetime.Instant, *EventError) {
 		b, err := in(s)
 		if err != nil {
-			return instant{}, err
+			return datetime.Instant{}, err
 		}
-		t, ok := l.parse(b, loc)
+		t, ok := l.Parse(b, loc)
 		if !ok {
 			return t, fail
 		}

@@ -2,6 +2,8 @@ package expr
 
 import (
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/datetime"
 )
 
 type (
@@ -9,12 +11,13 @@ type (
 	numFn  func(*Scratch) (float64, *EventError)
 	strFn  func(*Scratch) ([]byte, *EventError)
 	valFn  func(*Scratch) (value, *EventError)
-	timeFn func(*Scratch) (instant, *EventError)
+	timeFn func(*Scratch) (datetime.Instant, *EventError)
 	okFn   func(*Scratch) *EventError
 )
 
 // node is a compiled expression. A node of a plain type has the closure of that type, every node has v. The others are
-// shortcuts that some nodes offer: t gives an instant without going through its text, ok says only whether there is a value.
+// shortcuts that some nodes offer: t gives an instant without going through its text, ok says only whether there is a value,
+// item and field read a part of it.
 type node struct {
 	typ      cty.Type
 	konst    bool
@@ -27,10 +30,9 @@ type node struct {
 	v        valFn
 	t        timeFn
 	ok       okFn
-	re       *matcher          // for a call of regex
-	in       strFn             // what the regex reads
-	mixed    []*node           // for a call of try whose arguments have several types
-	pieces   func(i int) strFn // for a call of split: one element without making the list
+	mixed    []*node                 // for a call of try whose arguments have several types
+	item     func(i int) *node       // one element without making the list
+	field    func(name string) *node // one attribute without making the object
 }
 
 func boolNode(f boolFn) *node {
@@ -94,7 +96,7 @@ func timeNode(f timeFn) *node {
 			return nil, err
 		}
 		at := len(s.buf)
-		s.buf = t.appendText(s.buf)
+		s.buf = t.AppendText(s.buf)
 		return s.since(at), nil
 	})
 	n.t = f

@@ -8,6 +8,9 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/datetime"
 )
 
 var errDivide = &EventError{Reason: "division by zero"}
@@ -233,7 +236,7 @@ func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *node) bool {
 		}
 	}
 	if l.typ.IsPrimitiveType() != r.typ.IsPrimitiveType() && l.typ != cty.DynamicPseudoType && r.typ != cty.DynamicPseudoType && !l.nullable && !r.nullable {
-		c.errorf(whole, "Values of different types", "%s and %s are never equal.", upperFirst(typeName(l.typ)), typeName(r.typ))
+		c.errorf(whole, "Values of different types", "%s and %s are never equal.", upperFirst(constant.TypeName(l.typ)), constant.TypeName(r.typ))
 		return true
 	}
 	if !l.typ.IsPrimitiveType() || !r.typ.IsPrimitiveType() || l.typ == r.typ {
@@ -255,7 +258,7 @@ func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *node) bool {
 	case other.typ == cty.Bool:
 		advice = "Convert it: tobool(" + c.source(at) + ")."
 	}
-	c.errorf(whole, "Values of different types", "A text and %s are never equal. %s", typeName(other.typ), advice)
+	c.errorf(whole, "Values of different types", "A text and %s are never equal. %s", constant.TypeName(other.typ), advice)
 	return true
 }
 
@@ -265,7 +268,7 @@ func (c *compiler) noTime(whole hcl.Range, t, other *node) bool {
 	if t.t == nil || t.konst || !ok {
 		return false
 	}
-	if _, err := parseInstant([]byte(text)); err == nil {
+	if _, ok := datetime.Parse([]byte(text)); ok {
 		return false
 	}
 	c.errorf(whole, "Comparison with no time", "%q is not a time such as \"2026-11-22T17:39:22Z\", so the two are never equal. Compare a part of the time: formatdate(\"YYYY-MM-DD\", event.time) == ….", text)
@@ -292,7 +295,7 @@ func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) *node {
 	}
 	typ, ok := unify(yes, no)
 	if !ok {
-		c.errorf(e.SrcRange, "Results of different types", "One result is %s, the other %s.", typeName(yes.typ), typeName(no.typ))
+		c.errorf(e.SrcRange, "Results of different types", "One result is %s, the other %s.", constant.TypeName(yes.typ), constant.TypeName(no.typ))
 		return nil
 	}
 	switch typ {

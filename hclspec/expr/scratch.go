@@ -1,5 +1,7 @@
 package expr
 
+import "collect/hclspec/internal/datetime"
+
 // maxScratch bounds the memory that one event's expressions may fill.
 const maxScratch = 64 << 20
 
@@ -17,8 +19,7 @@ type Scratch struct {
 	parts [][]byte // stack of template pieces
 	ints  []int    // places of captures
 	vars  []value  // variables of for expressions
-	dates []dateSeen
-	zones []zoneSeen
+	times datetime.Cache
 	json  jsonSeen
 }
 

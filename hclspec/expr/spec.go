@@ -10,6 +10,9 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
+
+	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/functions"
 )
 
 // Bounds of an expression in a spec.
@@ -22,7 +25,7 @@ const (
 func specContext(consts map[string]any) (*hcl.EvalContext, error) {
 	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: ctyTable()}
 	for k, v := range consts {
-		val, err := toCtyAny(v)
+		val, err := constant.FromPlain(v)
 		if err != nil {
 			return nil, fmt.Errorf("constant %s: %w", k, err)
 		}
@@ -34,7 +37,7 @@ func specContext(consts map[string]any) (*hcl.EvalContext, error) {
 // ctyTable is the table of functions as HCL needs it; nobody writes it.
 var ctyTable = sync.OnceValue(func() map[string]function.Function {
 	out := map[string]function.Function{}
-	for name, f := range table() {
+	for name, f := range functions.Table() {
 		out[name] = f.Cty
 	}
 	return out

@@ -1,39 +1,42 @@
-package expr
+package constant
 
 import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/number"
 )
 
-// literal writes a value as HCL.
-func literal(v cty.Value) string {
+// Literal writes a value as HCL.
+func Literal(v cty.Value) string {
 	t := v.Type()
 	switch {
 	case v.IsNull():
 		return "null"
 	case t == cty.Bool:
-		return fmt.Sprint(v.True())
+		return strconv.FormatBool(v.True())
 	case t == cty.Number:
 		return v.AsBigFloat().Text('f', -1)
 	case t == cty.String:
-		return `"` + escape(v.AsString()) + `"`
+		return `"` + Escape(v.AsString()) + `"`
 	case t.IsListType(), t.IsSetType(), t.IsTupleType():
 		var parts []string
 		for it := v.ElementIterator(); it.Next(); {
 			_, e := it.Element()
-			parts = append(parts, literal(e))
+			parts = append(parts, Literal(e))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	}
 	m := v.AsValueMap()
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		parts = append(parts, `"`+escape(k)+`" = `+literal(m[k]))
+		parts = append(parts, `"`+Escape(k)+`" = `+Literal(m[k]))
 	}
 	if len(parts) == 0 {
 		return "{}"
@@ -41,8 +44,24 @@ func literal(v cty.Value) string {
 	return "{ " + strings.Join(parts, ", ") + " }"
 }
 
-// escape writes text as it stands between quotes.
-func escape(s string) string {
+// Text gives a text, number or bool as a template shows it.
+func Text(v cty.Value) (string, bool) {
+	switch {
+	case v.IsNull():
+		return "", false
+	case v.Type() == cty.String:
+		return v.AsString(), true
+	case v.Type() == cty.Number:
+		f, _ := v.AsBigFloat().Float64()
+		return string(number.Append(nil, f)), true
+	case v.Type() == cty.Bool:
+		return strconv.FormatBool(v.True()), true
+	}
+	return "", false
+}
+
+// Escape writes text as it stands between quotes.
+func Escape(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		switch {

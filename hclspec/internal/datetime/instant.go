@@ -1,39 +1,39 @@
-package expr
+// Package datetime is the arithmetic of the language's times: moments with the offset of the zone they are written in, RFC 3339,
+// the layouts of formatdate and parsetime, and time zones. It works on bytes and does not allocate on its usual paths; what is
+// slow, such as looking a zone's offset up, is remembered in a [Cache].
+package datetime
 
 import (
 	"math"
 	"time"
 )
 
-// instant is a moment with the offset of the zone in which it is written.
-type instant struct {
+// Instant is a moment with the offset of the zone in which it is written.
+type Instant struct {
 	sec  int64 // since 1970 UTC
 	nsec int32
 	off  int32 // seconds east of UTC
 }
 
-var (
-	errNotTime   = &EventError{Reason: "the text is not an RFC 3339 time"}
-	errTimeRange = &EventError{Reason: "the time is out of range"}
-)
-
-func instantOf(ns int64) instant {
+// Of gives the moment of nanoseconds since 1970 UTC.
+func Of(ns int64) Instant {
 	sec, rest := ns/1e9, ns%1e9
 	if rest < 0 {
 		sec, rest = sec-1, rest+1e9
 	}
-	return instant{sec: sec, nsec: int32(rest)}
+	return Instant{sec: sec, nsec: int32(rest)}
 }
 
-func (t instant) unixNano() (int64, bool) {
+// UnixNano gives nanoseconds since 1970 UTC; false means that they do not fit.
+func (t Instant) UnixNano() (int64, bool) {
 	if limit := int64(math.MaxInt64/1_000_000_000 - 1); t.sec > limit || t.sec < -limit {
 		return 0, false
 	}
 	return t.sec*1e9 + int64(t.nsec), true
 }
 
-// add moves the instant; the zone's offset stays.
-func (t instant) add(d time.Duration) instant {
+// Add moves the instant; the zone's offset stays.
+func (t Instant) Add(d time.Duration) Instant {
 	ns := int64(t.nsec) + int64(d%time.Second)
 	t.sec += int64(d / time.Second)
 	switch {
@@ -46,7 +46,8 @@ func (t instant) add(d time.Duration) instant {
 	return t
 }
 
-func (t instant) compare(u instant) int {
+// Compare gives -1, 0 or 1; the zones do not matter.
+func (t Instant) Compare(u Instant) int {
 	switch {
 	case t.sec < u.sec || t.sec == u.sec && t.nsec < u.nsec:
 		return -1
@@ -61,7 +62,7 @@ type civil struct{ year, month, day, hour, min, sec, weekday int }
 
 const daySeconds = 86400
 
-func (t instant) civil() civil {
+func (t Instant) civil() civil {
 	local := t.sec + int64(t.off)
 	days := local / daySeconds
 	rest := int(local % daySeconds)
@@ -126,8 +127,8 @@ func daysIn(y, m int) int {
 	return 31
 }
 
-// appendText writes RFC 3339; a fraction has nine digits, and is left out when it is zero.
-func (t instant) appendText(b []byte) []byte {
+// AppendText writes RFC 3339; a fraction has nine digits, and is left out when it is zero.
+func (t Instant) AppendText(b []byte) []byte {
 	b = t.appendSeconds(b)
 	if t.nsec != 0 {
 		b = append(b, '.')
@@ -136,7 +137,7 @@ func (t instant) appendText(b []byte) []byte {
 	return t.appendZone(b, true)
 }
 
-func (t instant) appendSeconds(b []byte) []byte {
+func (t Instant) appendSeconds(b []byte) []byte {
 	c := t.civil()
 	b = appendPadded(b, c.year, 4)
 	b = append(b, '-')
@@ -152,7 +153,7 @@ func (t instant) appendSeconds(b []byte) []byte {
 }
 
 // appendZone writes +hh:mm or +hhmm, and for UTC Z when z is true.
-func (t instant) appendZone(b []byte, colon bool) []byte {
+func (t Instant) appendZone(b []byte, colon bool) []byte {
 	off := int(t.off)
 	if off == 0 && colon {
 		return append(b, 'Z')
@@ -218,10 +219,10 @@ func fraction(b []byte) (ns int32, rest []byte, ok bool) {
 	return ns, b[n:], n > 0
 }
 
-// parseInstant reads RFC 3339 in its strict form.
-func parseInstant(b []byte) (instant, *EventError) {
+// Parse reads RFC 3339 in its strict form.
+func Parse(b []byte) (Instant, bool) {
 	if len(b) < 20 || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' {
-		return instant{}, errNotTime
+		return Instant{}, false
 	}
 	y, _, ok1 := digits(b, 4)
 	mo, _, ok2 := digits(b[5:], 2)
@@ -230,24 +231,24 @@ func parseInstant(b []byte) (instant, *EventError) {
 	mi, _, ok5 := digits(b[14:], 2)
 	s, rest, ok6 := digits(b[17:], 2)
 	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) {
-		return instant{}, errNotTime
+		return Instant{}, false
 	}
-	var t instant
+	var t Instant
 	if rest[0] == '.' {
 		if t.nsec, rest, ok1 = fraction(rest[1:]); !ok1 {
-			return instant{}, errNotTime
+			return Instant{}, false
 		}
 	}
 	off, rest, ok := parseOffset(rest, true)
 	if !ok || len(rest) > 0 {
-		return instant{}, errNotTime
+		return Instant{}, false
 	}
 	t.off = int32(off)
 	if t.sec, ok = seconds(civil{year: y, month: mo, day: d, hour: h, min: mi, sec: s}); !ok {
-		return instant{}, errNotTime
+		return Instant{}, false
 	}
 	t.sec -= int64(off)
-	return t, nil
+	return t, true
 }
 
 // seconds gives the seconds since 1970 of a date and time of day in UTC.

@@ -1,8 +1,6 @@
-package expr
+package datetime
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,11 +16,11 @@ func FuzzTimeText(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, gerr := parseInstant([]byte(s))
+		got, ok := Parse([]byte(s))
 		// The library of HCL reads the strict form; package time also takes an hour of one digit.
 		_, werr := stdlib.FormatDate(cty.StringVal("Z"), cty.StringVal(s))
-		if (gerr == nil) != (werr == nil) {
-			t.Fatalf("%q: got %v, want %v", s, gerr, werr)
+		if ok != (werr == nil) {
+			t.Fatalf("%q: got %v, want %v", s, ok, werr)
 		}
 		if werr != nil {
 			return
@@ -35,9 +33,9 @@ func FuzzTimeText(f *testing.F) {
 		if got.sec != want.Unix() || int(got.nsec) != want.Nanosecond() || int(got.off) != off {
 			t.Fatalf("%q: got %+v, want %v", s, got, want)
 		}
-		back, eerr := parseInstant(got.appendText(nil))
-		if eerr != nil || back != got {
-			t.Fatalf("%q: written as %q, read back as %+v", s, got.appendText(nil), back)
+		back, ok := Parse(got.AppendText(nil))
+		if !ok || back != got {
+			t.Fatalf("%q: written as %q, read back as %+v", s, got.AppendText(nil), back)
 		}
 	})
 }
@@ -46,7 +44,7 @@ func TestCalendarAgreesWithTheStandardLibrary(t *testing.T) {
 	t.Parallel()
 	for sec := int64(-62135596800); sec < 253402300800; sec += 86400*13 + 3607 {
 		want := time.Unix(sec, 0).UTC()
-		c := instant{sec: sec}.civil()
+		c := Instant{sec: sec}.civil()
 		got := civil{want.Year(), int(want.Month()), want.Day(), want.Hour(), want.Minute(), want.Second(), int(want.Weekday())}
 		if c != got {
 			t.Fatalf("%v: got %+v", want, c)
@@ -68,22 +66,22 @@ func TestLayoutsAgreeWithTerraform(t *testing.T) {
 	for _, l := range layouts {
 		for _, text := range []string{"2026-11-22T00:05:09Z", "2024-02-29T12:00:00.25+09:00", "1999-01-03T23:59:59-03:30", "2026-07-04T13:00:00Z"} {
 			want, werr := stdlib.FormatDate(cty.StringVal(l), cty.StringVal(text))
-			p, gerr := parseLayout(l)
+			p, gerr := ParseLayout(l)
 			if (werr == nil) != (gerr == nil) {
 				t.Fatalf("%q: got %v, want %v", l, gerr, werr)
 			}
 			if werr != nil {
 				continue
 			}
-			at, err := parseInstant([]byte(text))
-			if err != nil {
-				t.Fatal(err)
+			at, ok := Parse([]byte(text))
+			if !ok {
+				t.Fatal(text)
 			}
-			s := new(Scratch)
-			if got := string(s.date(p, at)); got != want.AsString() {
+			seen := new(Cache)
+			if got := string(seen.Append(nil, p, at)); got != want.AsString() {
 				t.Errorf("%q of %s: got %q, want %q", l, text, got, want.AsString())
 			}
-			if got := string(s.date(p, at)); got != want.AsString() {
+			if got := string(seen.Append(nil, p, at)); got != want.AsString() {
 				t.Errorf("%q of %s for the second time: got %q, want %q", l, text, got, want.AsString())
 			}
 		}
@@ -92,19 +90,18 @@ func TestLayoutsAgreeWithTerraform(t *testing.T) {
 
 func TestDatesThatAreRememberedStayRight(t *testing.T) {
 	t.Parallel()
-	s := new(Scratch)
+	seen := new(Cache)
 	for _, l := range []string{"YYYYMMDD", "hh", "hh:mm", "hh:mm:ss", "DD AA", "YYYYMMDD Z"} {
-		p, err := parseLayout(l)
+		p, err := ParseLayout(l)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, step := range []time.Duration{time.Millisecond * 300, time.Second * 7, time.Minute * 11, -time.Hour * 5} {
-			at := instantOf(-5 * 1e9)
+			at := Of(-5 * 1e9)
 			for i := range 200 {
-				at = at.add(step)
+				at = at.Add(step)
 				at.off = int32(i%3) * 1800
-				s.Reset()
-				if got, want := string(s.date(p, at)), string(p.format(nil, at)); got != want {
+				if got, want := string(seen.Append(nil, p, at)), string(p.format(nil, at)); got != want {
 					t.Fatalf("%s %+v: got %s, want %s", l, at, got, want)
 				}
 			}
@@ -118,11 +115,11 @@ func TestZonesChangeAtTheRightSecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := new(Scratch)
+	seen := new(Cache)
 	change := time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC).Unix()
 	for _, d := range []int64{-86400, -1, 0, 1, 86400, -2, 10} {
 		_, want := time.Unix(change+d, 0).In(loc).Zone()
-		if got := s.offset(loc, change+d); int(got) != want {
+		if got := seen.offset(loc, change+d); int(got) != want {
 			t.Errorf("%+d s: got %d, want %d", d, got, want)
 		}
 	}
@@ -147,43 +144,16 @@ func TestParseTime(t *testing.T) {
 		{"H AA", "13 PM", ""},
 		{"Z", "+9:00", ""},
 	} {
-		l, err := parseLayout(c.layout)
+		l, err := ParseLayout(c.layout)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := ""
-		if at, ok := l.parse([]byte(c.text), time.UTC); ok {
-			got = string(at.appendText(nil))
+		if at, ok := l.Parse([]byte(c.text), time.UTC); ok {
+			got = string(at.AppendText(nil))
 		}
 		if got != c.want {
 			t.Errorf("%s of %q: got %q, want %q", c.layout, c.text, got, c.want)
 		}
 	}
-}
-
-func FuzzNumber(f *testing.F) {
-	for _, s := range []string{"0", "-1.5", "+2", "1e5", ".5", "5.", "1_0", "0x1", "inf", "nan", " 1", "123456789012345678", "1e400", "-", "", "1.2.3", "00012", "0.1000000000000001"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got, gerr := parseNumber([]byte(s))
-		v, werr := cty.ParseNumberVal(s)
-		if gerr != nil {
-			return // what is refused beyond HCL is in the table of deliberate differences
-		}
-		if werr != nil {
-			if strings.ContainsAny(s, "eE") {
-				return // HCL refuses exponents of many digits
-			}
-			t.Fatalf("%q is read as %v, HCL refuses it", s, got)
-		}
-		if want, _ := v.AsBigFloat().Float64(); got != want {
-			t.Fatalf("%q: got %v, want %v", s, got, want)
-		}
-		var want float64
-		text := appendNumber(nil, got)
-		if _, err := fmt.Sscan(string(text), &want); err != nil || want != got {
-			t.Fatalf("%v is written as %s", got, text)
-		}
-	})
 }

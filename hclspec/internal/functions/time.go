@@ -1,4 +1,4 @@
-package expr
+package functions
 
 import (
 	"errors"
@@ -6,18 +6,20 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
+
+	"collect/hclspec/internal/datetime"
 )
 
 // readTime reads the argument at index i as a time.
-func readTime(args []cty.Value, i int) (instant, error) {
-	t, err := parseInstant([]byte(args[i].AsString()))
-	if err != nil {
+func readTime(args []cty.Value, i int) (datetime.Instant, error) {
+	t, ok := datetime.Parse([]byte(args[i].AsString()))
+	if !ok {
 		return t, function.NewArgErrorf(i, "%q is not an RFC 3339 time, such as \"2026-11-22T17:39:22Z\"", args[i].AsString())
 	}
 	return t, nil
 }
 
-func timeText(t instant) cty.Value { return cty.StringVal(string(t.appendText(nil))) }
+func timeText(t datetime.Instant) cty.Value { return cty.StringVal(string(t.AppendText(nil))) }
 
 // inTimeZoneFunc writes the same moment with another zone's clock.
 func inTimeZoneFunc() function.Function {
@@ -29,19 +31,13 @@ func inTimeZoneFunc() function.Function {
 			if err != nil {
 				return cty.NilVal, err
 			}
-			loc, err := zoneOf(args[1].AsString())
+			loc, err := datetime.Zone(args[1].AsString())
 			if err != nil {
 				return cty.NilVal, err
 			}
-			t.off = offsetAt(loc, t.sec)
-			return timeText(t), nil
+			return timeText(new(datetime.Cache).In(t, loc)), nil
 		},
 	})
-}
-
-func offsetAt(loc *time.Location, sec int64) int32 {
-	_, off := time.Unix(sec, 0).In(loc).Zone()
-	return int32(off)
 }
 
 // timeAddFunc is Terraform's timeadd, which keeps fractions of a second here.
@@ -58,7 +54,7 @@ func timeAddFunc() function.Function {
 			if err != nil {
 				return cty.NilVal, function.NewArgErrorf(1, "%q is not a duration such as \"90s\" or \"-1h30m\"", args[1].AsString())
 			}
-			return timeText(t.add(d)), nil
+			return timeText(t.Add(d)), nil
 		},
 	})
 }
@@ -76,7 +72,7 @@ func timeCmpFunc() function.Function {
 			if err != nil {
 				return cty.NilVal, err
 			}
-			return cty.NumberIntVal(int64(a.compare(b))), nil
+			return cty.NumberIntVal(int64(a.Compare(b))), nil
 		},
 	})
 }
@@ -93,17 +89,17 @@ func parseTimeFunc() function.Function {
 			return cty.String, nil
 		},
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			l, err := parseLayout(args[0].AsString())
+			l, err := datetime.ParseLayout(args[0].AsString())
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}
 			loc := time.UTC
 			if len(args) == 3 {
-				if loc, err = zoneOf(args[2].AsString()); err != nil {
+				if loc, err = datetime.Zone(args[2].AsString()); err != nil {
 					return cty.NilVal, err
 				}
 			}
-			t, ok := l.parse([]byte(args[1].AsString()), loc)
+			t, ok := l.Parse([]byte(args[1].AsString()), loc)
 			if !ok {
 				return cty.NilVal, function.NewArgErrorf(1, "%q is no time of the layout %q", args[1].AsString(), args[0].AsString())
 			}

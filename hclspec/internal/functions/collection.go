@@ -1,19 +1,15 @@
-package expr
+package functions
 
 import (
 	"errors"
-	"fmt"
 	"math/big"
-	"net/netip"
-	"strings"
-	"time"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
-	"collect/hclspec/schema"
+	"collect/hclspec/internal/constant"
 )
 
 // lengthFunc counts the characters of a text or the elements of a collection.
@@ -56,7 +52,7 @@ func lookupFunc() function.Function {
 			case len(args) == 3:
 				return f.ReturnTypeForValues(args)
 			case args[0].Type().IsObjectType() || args[0].Type().IsMapType():
-				return elementType(args[0].Type()), nil
+				return constant.ElementType(args[0].Type()), nil
 			}
 			return cty.NilType, function.NewArgErrorf(0, "a map or object is needed")
 		},
@@ -177,134 +173,72 @@ func allTrueFunc(all bool) function.Function {
 	})
 }
 
-// sizeFunc gives bytes for "64MiB".
-func sizeFunc() function.Function {
+// distinctFunc is the library's, which compares each element with each other.
+func distinctFunc() function.Function {
+	f := stdlib.DistinctFunc
 	return function.New(&function.Spec{
-		Params: []function.Parameter{param("size", cty.String)},
-		Type:   function.StaticReturnType(cty.Number),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			n, err := schema.ParseSize(args[0].AsString())
-			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
+		Params: f.Params(),
+		Type:   f.ReturnTypeForValues,
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			if !args[0].IsWhollyKnown() || args[0].LengthInt() == 0 {
+				return f.Call(args)
 			}
-			return cty.NumberIntVal(n), nil
-		},
-	})
-}
-
-// durationFunc gives seconds for "10m", or another unit.
-func durationFunc() function.Function {
-	return function.New(&function.Spec{
-		Params:   []function.Parameter{param("duration", cty.String)},
-		VarParam: &function.Parameter{Name: "unit", Type: cty.String},
-		Type: func(args []cty.Value) (cty.Type, error) {
-			if len(args) > 2 {
-				return cty.NilType, errors.New("it takes one or two arguments")
-			}
-			return cty.Number, nil
-		},
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			d, err := schema.ParseDuration(args[0].AsString())
-			if err != nil {
-				return cty.NilVal, function.NewArgError(0, err)
-			}
-			unit := time.Second
-			if len(args) == 2 {
-				var ok bool
-				if unit, ok = durationUnit(args[1].AsString()); !ok {
-					return cty.NilVal, function.NewArgErrorf(1, "%q is not a unit: use ns, us, ms, s, m, h or d", args[1].AsString())
+			var out []cty.Value
+			seen := map[int][]cty.Value{}
+			for it := args[0].ElementIterator(); it.Next(); {
+				_, x := it.Element()
+				h := x.Hash()
+				if !oneOf(x, seen[h]) {
+					seen[h], out = append(seen[h], x), append(out, x)
 				}
 			}
-			n := new(big.Float).SetPrec(512).SetInt64(int64(d))
-			return cty.NumberVal(n.Quo(n, new(big.Float).SetInt64(int64(unit)))), nil
+			return cty.ListVal(out), nil
 		},
 	})
 }
 
-func durationUnit(s string) (time.Duration, bool) {
-	switch s {
-	case "ns":
-		return time.Nanosecond, true
-	case "us":
-		return time.Microsecond, true
-	case "ms":
-		return time.Millisecond, true
-	case "s":
-		return time.Second, true
-	case "m":
-		return time.Minute, true
-	case "h":
-		return time.Hour, true
-	case "d":
-		return 24 * time.Hour, true
+func oneOf(x cty.Value, list []cty.Value) bool {
+	for _, y := range list {
+		if x.RawEquals(y) {
+			return true
+		}
 	}
-	return 0, false
+	return false
 }
 
-func cidrHostFunc() function.Function {
+// coalesceFunc gives the first argument that is neither null nor an empty text, as Terraform's.
+func coalesceFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{param("prefix", cty.String), param("hostnum", cty.Number)},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			p, err := netip.ParsePrefix(args[0].AsString())
-			if err != nil {
-				return cty.NilVal, function.NewArgErrorf(0, "%q is not a network such as \"10.0.0.0/8\"", args[0].AsString())
+		VarParam: &function.Parameter{
+			Name: "vals", Type: cty.DynamicPseudoType,
+			AllowUnknown: true, AllowNull: true, AllowDynamicType: true,
+		},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			types := make([]cty.Type, len(args))
+			for i, a := range args {
+				types[i] = a.Type()
 			}
-			n, acc := args[1].AsBigFloat().Int(nil)
-			if acc != big.Exact {
-				return cty.NilVal, function.NewArgErrorf(1, "a whole number is needed")
+			t, _ := convert.UnifyUnsafe(types)
+			if t == cty.NilType {
+				return t, errors.New("all arguments must have the same type")
 			}
-			size := new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits()))
-			if n.Sign() < 0 {
-				n.Add(n, size)
+			return t, nil
+		},
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			for _, a := range args {
+				v, err := convert.Convert(a, t)
+				if err != nil {
+					return cty.NilVal, err
+				}
+				if !v.IsKnown() {
+					return cty.UnknownVal(t), nil
+				}
+				if v.IsNull() || t == cty.String && v.AsString() == "" {
+					continue
+				}
+				return v, nil
 			}
-			if n.Sign() < 0 || n.Cmp(size) >= 0 {
-				return cty.NilVal, function.NewArgErrorf(1, "%s has only %s addresses", p, size)
-			}
-			return cty.StringVal(addrPlus(p.Masked().Addr(), n).String()), nil
+			return cty.NilVal, errors.New("no argument has a value that is neither null nor empty")
 		},
 	})
-}
-
-func addrPlus(a netip.Addr, n *big.Int) netip.Addr {
-	sum := new(big.Int).SetBytes(a.AsSlice())
-	sum.Add(sum, n)
-	out, _ := netip.AddrFromSlice(sum.FillBytes(make([]byte, a.BitLen()/8)))
-	return out
-}
-
-func cidrSubnetFunc() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{param("prefix", cty.String), param("newbits", cty.Number), param("netnum", cty.Number)},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			p, err := netip.ParsePrefix(args[0].AsString())
-			if err != nil {
-				return cty.NilVal, function.NewArgErrorf(0, "%q is not a network such as \"10.0.0.0/8\"", args[0].AsString())
-			}
-			bits, _ := args[1].AsBigFloat().Int64()
-			n, acc := args[2].AsBigFloat().Int(nil)
-			total := p.Bits() + int(bits)
-			if bits < 0 || bits > 128 || total > p.Addr().BitLen() {
-				return cty.NilVal, function.NewArgErrorf(1, "%s cannot be extended by %d bits", p, bits)
-			}
-			if acc != big.Exact || n.Sign() < 0 || n.BitLen() > int(bits) {
-				return cty.NilVal, function.NewArgErrorf(2, "%d bits do not hold this number", bits)
-			}
-			n.Lsh(n, uint(p.Addr().BitLen()-total))
-			return cty.StringVal(netip.PrefixFrom(addrPlus(p.Masked().Addr(), n), total).String()), nil
-		},
-	})
-}
-
-// zoneOf loads a time zone by its name.
-func zoneOf(name string) (*time.Location, error) {
-	if name == "" || strings.EqualFold(name, "local") {
-		return nil, errors.New("a time zone has a name such as \"Asia/Seoul\" or \"UTC\"")
-	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a known time zone, such as \"Asia/Seoul\" or \"UTC\"", name)
-	}
-	return loc, nil
 }

@@ -1,4 +1,4 @@
-package expr
+package datetime
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// layout is a parsed layout of formatdate: YYYY MM DD hh mm ss and so on, as in Terraform.
-type layout struct {
+// Layout is a parsed layout of formatdate: YYYY MM DD hh mm ss and so on, as in Terraform.
+type Layout struct {
 	ops  []layoutOp
 	unit int64 // how long the text stays the same, in seconds: 1, 60, 3600 or 86400
 	zone bool  // the text shows the offset
@@ -26,9 +26,9 @@ const quote = '\''
 
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
-// parseLayout reads a layout; the error names the part that is wrong.
-func parseLayout(text string) (*layout, error) {
-	l := &layout{unit: daySeconds}
+// ParseLayout reads a layout; the error names the part that is wrong.
+func ParseLayout(text string) (*Layout, error) {
+	l := &Layout{unit: daySeconds}
 	var h12, ampm bool
 	for i := 0; i < len(text); {
 		start := i
@@ -61,19 +61,10 @@ func parseLayout(text string) (*layout, error) {
 	return l, nil
 }
 
-// What is said of a layout that shows hours of 12 as if they were of 24.
-const (
-	HalfDaySummary = "12-hour clock without AM or PM"
-	HalfDayAdvice  = "H and HH are the 12-hour clock, so half past two in the afternoon is 02:30. Use hh for 24 hours, or add AA."
-)
+// HalfDay says whether the layout shows a 12-hour clock without saying which half of the day it is.
+func (l *Layout) HalfDay() bool { return l.half }
 
-// HalfDay says whether a layout of formatdate shows a 12-hour clock without saying which half of the day it is.
-func HalfDay(text string) bool {
-	l, err := parseLayout(text)
-	return err == nil && l.half
-}
-
-func (l *layout) note(verb byte) {
+func (l *Layout) note(verb byte) {
 	switch verb {
 	case 's':
 		l.unit = 1
@@ -152,7 +143,7 @@ func verbAdvice(c byte) string {
 }
 
 // format writes an instant.
-func (l *layout) format(b []byte, t instant) []byte {
+func (l *Layout) format(b []byte, t Instant) []byte {
 	c := t.civil()
 	for i := range l.ops {
 		op := &l.ops[i]
@@ -203,7 +194,7 @@ func appendName(b []byte, num, n int, name string) []byte {
 	return appendPadded(b, num, n)
 }
 
-func (t instant) appendZoneVerb(b []byte, n int) []byte {
+func (t Instant) appendZoneVerb(b []byte, n int) []byte {
 	off := int(t.off)
 	switch {
 	case n == 1:
@@ -216,28 +207,28 @@ func (t instant) appendZoneVerb(b []byte, n int) []byte {
 	return appendOffset(b, off, false)
 }
 
-// parse reads a text in this layout. Without a verb for the zone it is a clock in zone loc.
-func (l *layout) parse(b []byte, loc *time.Location) (instant, bool) {
+// Parse reads a text in this layout. Without a verb for the zone it is a clock in zone loc.
+func (l *Layout) Parse(b []byte, loc *time.Location) (Instant, bool) {
 	p := layoutParser{civil: civil{year: 1970, month: 1, day: 1}}
 	for i := range l.ops {
 		var ok bool
 		if b, ok = p.op(&l.ops[i], b); !ok {
-			return instant{}, false
+			return Instant{}, false
 		}
 		if l.ops[i].verb == 's' && len(b) > 1 && (b[0] == '.' || b[0] == ',') && !l.next(i, b[0]) {
 			if p.nsec, b, ok = fraction(b[1:]); !ok {
-				return instant{}, false
+				return Instant{}, false
 			}
 		}
 	}
 	if len(b) > 0 {
-		return instant{}, false
+		return Instant{}, false
 	}
 	return p.instant(loc)
 }
 
 // next says whether the layout itself goes on with a byte after operation i.
-func (l *layout) next(i int, c byte) bool {
+func (l *Layout) next(i int, c byte) bool {
 	return i+1 < len(l.ops) && l.ops[i+1].verb == 0 && l.ops[i+1].lit != "" && l.ops[i+1].lit[0] == c
 }
 
@@ -321,7 +312,7 @@ func parseName(b []byte, n int, into *int, from, to int, name func(int) string) 
 	return b, false
 }
 
-func (p *layoutParser) instant(loc *time.Location) (instant, bool) {
+func (p *layoutParser) instant(loc *time.Location) (Instant, bool) {
 	if p.h12 && (p.am || p.pm) {
 		p.hour %= 12
 		if p.pm {
@@ -330,53 +321,15 @@ func (p *layoutParser) instant(loc *time.Location) (instant, bool) {
 	}
 	sec, ok := seconds(p.civil)
 	if !ok {
-		return instant{}, false
+		return Instant{}, false
 	}
 	if p.zoned {
-		return instant{sec: sec - int64(p.off), nsec: p.nsec, off: int32(p.off)}, true
+		return Instant{sec: sec - int64(p.off), nsec: p.nsec, off: int32(p.off)}, true
 	}
 	if loc == time.UTC {
-		return instant{sec: sec, nsec: p.nsec}, true
+		return Instant{sec: sec, nsec: p.nsec}, true
 	}
 	t := time.Date(p.year, time.Month(p.month), p.day, p.hour, p.min, p.sec, 0, loc)
 	_, off := t.Zone()
-	return instant{sec: t.Unix(), nsec: p.nsec, off: int32(off)}, true
-}
-
-// dateSeen is a date that was written last with a layout. Event times repeat, so most dates need no arithmetic.
-type dateSeen struct {
-	l    *layout
-	unit int64
-	off  int32
-	text []byte
-}
-
-// date writes an instant into the scratch memory.
-func (s *Scratch) date(l *layout, t instant) []byte {
-	local := t.sec + int64(t.off)
-	unit := local / l.unit
-	if local < 0 {
-		unit = -1 - (-1-local)/l.unit
-	}
-	var seen *dateSeen
-	for i := range s.dates {
-		if d := &s.dates[i]; d.l == l {
-			seen = d
-			break
-		}
-	}
-	if seen == nil {
-		if len(s.dates) >= 64 {
-			s.dates = s.dates[:0]
-		}
-		s.dates = append(s.dates, dateSeen{l: l, unit: unit - 1})
-		seen = &s.dates[len(s.dates)-1]
-	}
-	if seen.unit != unit || l.zone && seen.off != t.off {
-		seen.unit, seen.off = unit, t.off
-		seen.text = l.format(seen.text[:0], t)
-	}
-	at := len(s.buf)
-	s.buf = append(s.buf, seen.text...)
-	return s.since(at)
+	return Instant{sec: t.Unix(), nsec: p.nsec, off: int32(off)}, true
 }

@@ -1,16 +1,12 @@
-package expr
+package functions
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
 	"strconv"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/ext/customdecode"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
@@ -200,102 +196,4 @@ func parseIntFunc() function.Function {
 		}
 		return nil
 	})
-}
-
-// replaceText replaces every occurrence, within the bound.
-func replaceText(s, old, with string) (string, error) {
-	if float64(len(s))+float64(strings.Count(s, old))*float64(len(with)) > maxGrown {
-		return "", errGrown
-	}
-	return strings.ReplaceAll(s, old, with), nil
-}
-
-// replacePattern replaces every match, unless the result is larger than limit.
-func replacePattern(re *regexp.Regexp, b, with []byte, limit int) (out []byte, ok bool) {
-	refs, end := bytes.Count(with, []byte("$")), 0
-	for _, m := range re.FindAllSubmatchIndex(b, -1) {
-		out = append(out, b[end:m[0]]...)
-		if len(out)+len(with)+refs*(m[1]-m[0])+len(b)-m[1] > limit {
-			return nil, false
-		}
-		out, end = re.Expand(out, with, b, m), m[1]
-	}
-	return append(out, b[end:]...), true
-}
-
-func replacePatternText(re *regexp.Regexp, s, with string) (string, error) {
-	out, ok := replacePattern(re, []byte(s), []byte(with), maxGrown)
-	if !ok {
-		return "", errGrown
-	}
-	return string(out), nil
-}
-
-// distinctFunc is the library's, which compares each element with each other.
-func distinctFunc() function.Function {
-	f := stdlib.DistinctFunc
-	return function.New(&function.Spec{
-		Params: f.Params(),
-		Type:   f.ReturnTypeForValues,
-		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
-			if !args[0].IsWhollyKnown() || args[0].LengthInt() == 0 {
-				return f.Call(args)
-			}
-			var out []cty.Value
-			seen := map[int][]cty.Value{}
-			for it := args[0].ElementIterator(); it.Next(); {
-				_, x := it.Element()
-				h := x.Hash()
-				if !oneOf(x, seen[h]) {
-					seen[h], out = append(seen[h], x), append(out, x)
-				}
-			}
-			return cty.ListVal(out), nil
-		},
-	})
-}
-
-func oneOf(x cty.Value, list []cty.Value) bool {
-	for _, y := range list {
-		if x.RawEquals(y) {
-			return true
-		}
-	}
-	return false
-}
-
-// tryFunc is the library's, which evaluates its expressions twice: calls in calls would take twice as long for each level.
-func tryFunc() function.Function {
-	return function.New(&function.Spec{
-		VarParam: &function.Parameter{Name: "expressions", Type: customdecode.ExpressionClosureType},
-		Type:     function.StaticReturnType(cty.DynamicPseudoType),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			if len(args) == 0 {
-				return cty.NilVal, errors.New("at least one expression is needed")
-			}
-			var first string
-			for _, a := range args {
-				v, diags := customdecode.ExpressionClosureFromVal(a).Value()
-				if !diags.HasErrors() {
-					if !v.IsWhollyKnown() {
-						return cty.DynamicVal, nil // once it is known it may be another type, or an error
-					}
-					return v, nil
-				}
-				if first == "" {
-					first = firstError(diags)
-				}
-			}
-			return cty.NilVal, fmt.Errorf("none of the expressions has a value; the first: %s", first)
-		},
-	})
-}
-
-func firstError(diags hcl.Diagnostics) string {
-	for _, d := range diags {
-		if d.Severity == hcl.DiagError {
-			return d.Summary + ": " + strings.TrimSuffix(d.Detail, ".")
-		}
-	}
-	return ""
 }

@@ -1,4 +1,5 @@
-package expr
+// Package printer writes an expression with its constants folded, in one canonical form whatever its layout and comments.
+package printer
 
 import (
 	"fmt"
@@ -8,42 +9,39 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/constant"
 )
 
 // inlineLimit is the length up to which a constant is written into the expression; longer ones get a name.
 const inlineLimit = 200
 
-// printer writes an expression with its constants folded, in one canonical form whatever its layout and comments.
+// Folded holds the values of the expressions that do not depend on the event.
+type Folded map[hclsyntax.Node]cty.Value
+
 type printer struct {
-	c     *compiler
-	out   strings.Builder
-	diags hcl.Diagnostics
-	name  string // root name of the constants that are not inline
-	long  []any
+	folded Folded
+	out    strings.Builder
+	diags  hcl.Diagnostics
+	name   string // root name of the constants that are not inline
+	long   []any
 }
 
-func newPrinter(c *compiler) *printer {
-	return &printer{c: c, name: "const"}
-}
-
-// consts gives the constants that the text refers to.
-func (p *printer) consts() map[string]any {
-	if len(p.long) == 0 {
-		return nil
-	}
-	return map[string]any{p.name: p.long}
-}
-
-func (p *printer) print(e hclsyntax.Expression) string {
-	for slices.Contains(boundNames(e), p.name) {
+// Print gives the text of an expression and the constants that the text refers to.
+func Print(e hclsyntax.Expression, folded Folded) (string, map[string]any, hcl.Diagnostics) {
+	p := &printer{folded: folded, name: "const"}
+	for slices.Contains(LoopVariables(e), p.name) {
 		p.name += "_"
 	}
 	p.expr(e)
-	return p.out.String()
+	if len(p.long) == 0 {
+		return p.out.String(), nil, p.diags
+	}
+	return p.out.String(), map[string]any{p.name: p.long}, p.diags
 }
 
-// boundNames gives the variables of all for expressions inside.
-func boundNames(e hclsyntax.Expression) []string {
+// LoopVariables gives the variables of all for expressions inside.
+func LoopVariables(e hclsyntax.Expression) []string {
 	var names []string
 	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
 		if f, ok := n.(*hclsyntax.ForExpr); ok {
@@ -83,7 +81,7 @@ const (
 )
 
 func (p *printer) precedence(e hclsyntax.Expression) int {
-	if v, ok := p.c.folded[e]; ok {
+	if v, ok := p.folded[e]; ok {
 		if v.Type() == cty.Number && !v.IsNull() && v.AsBigFloat().Signbit() {
 			return precUnary
 		}
@@ -136,7 +134,7 @@ func (p *printer) operand(e hclsyntax.Expression, prec int) {
 }
 
 func (p *printer) expr(e hclsyntax.Expression) {
-	if v, ok := p.c.folded[e]; ok {
+	if v, ok := p.folded[e]; ok {
 		p.constant(v)
 		return
 	}
@@ -255,7 +253,7 @@ func (p *printer) traversal(t hcl.Traversal) {
 		case hcl.TraverseAttr:
 			p.write(".", x.Name)
 		case hcl.TraverseIndex:
-			p.write("[", literal(x.Key), "]")
+			p.write("[", constant.Literal(x.Key), "]")
 		}
 	}
 }
@@ -268,13 +266,13 @@ func (p *printer) template(x *hclsyntax.TemplateExpr) {
 	}
 	p.write(`"`)
 	for _, part := range x.Parts {
-		v, ok := p.c.folded[part]
+		v, ok := p.folded[part]
 		if lit, isLit := part.(*hclsyntax.LiteralValueExpr); isLit {
 			v, ok = lit.Val, true
 		}
-		if ok && !v.IsNull() {
-			if text := constString(v); text != "" {
-				p.write(escape(text))
+		if ok {
+			if text, _ := constant.Text(v); text != "" {
+				p.write(constant.Escape(text))
 				continue
 			}
 		}
@@ -286,23 +284,14 @@ func (p *printer) template(x *hclsyntax.TemplateExpr) {
 	p.write(`"`)
 }
 
-// constString gives a constant as a template shows it.
-func constString(v cty.Value) string {
-	b, err := toText(fromCty(v), new(Scratch))
-	if err != nil {
-		return ""
-	}
-	return string(b)
-}
-
 // constant writes a value, or a name for it when it is long.
 func (p *printer) constant(v cty.Value) {
-	text := literal(v)
+	text := constant.Literal(v)
 	if len(text) <= inlineLimit {
 		p.write(text)
 		return
 	}
-	val, ok := plain(v)
+	val, ok := constant.Plain(v)
 	if !ok {
 		p.write(text)
 		return
