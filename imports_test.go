@@ -26,6 +26,8 @@ var layers = []struct {
 	{"", []string{"planner/cli", "planner/agents", "planner/render", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline/registry"}},
 
 	{"hclspec/schema", nil},
+	{"hclspec/internal/syntax", []string{"hclspec/internal/diag"}},
+	{"hclspec/internal/topology", []string{"hclspec/schema", "hclspec/internal/diag", "hclspec/internal/digraph"}},
 	{"hclspec/internal/pattern", []string{"hclspec/internal/scan"}},
 	{"hclspec/internal/constant", []string{"hclspec/internal/number"}},
 	{"hclspec/internal/printer", []string{"hclspec/internal/constant"}},

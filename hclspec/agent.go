@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"collect/hclspec/internal/topology"
 	"collect/hclspec/schema"
 )
 
@@ -39,7 +40,7 @@ func (l *loader) buildAgent(inst *instance) {
 	if len(set) == 0 {
 		a.Spec.Settings = nil
 	}
-	w.check()
+	l.diags = append(l.diags, l.graph.CheckAgent(w.topology())...)
 	if !inst.phantom {
 		l.cfg.Agents = append(l.cfg.Agents, a)
 	}
@@ -86,7 +87,7 @@ type wiring struct {
 }
 
 func (w *wiring) component(c *component) {
-	switch c.kind {
+	switch c.Kind {
 	case schema.Source:
 		w.source(c)
 	case schema.Channel:
@@ -107,16 +108,16 @@ func (w *wiring) useEdge(c *component, u use) {
 	switch u.ref.Kind {
 	case schema.Topic:
 		from, to := c.ref.Addr, u.ref.Addr
-		if c.kind == schema.Source {
+		if c.Kind == schema.Source {
 			from, to = to, from
 		}
-		w.l.graph.add(Edge{From: from, To: to, Kind: "topic"}, u.at)
+		w.l.graph.Add(topology.Edge{From: from, To: to, Kind: "topic"}, u.at)
 		w.depend(u.ref.Addr)
 	case schema.Source:
 		w.wire(c, u)
 	case schema.Channel:
-		if u.attr == "dead_letter" && (c.channel == nil || c.channel.ref != u.ref) {
-			w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "dead_letter"}, u.at)
+		if u.attr == "dead_letter" && (c.Channel == nil || c.Channel.Addr != u.ref.Addr) {
+			w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "dead_letter"}, u.at)
 		}
 	}
 }
@@ -126,18 +127,42 @@ func (w *wiring) wire(c *component, u use) {
 	if to == nil {
 		return
 	}
-	if to.typ != c.typ && to.def != nil {
-		w.l.fail(u.at, "Wrong receiver", "A sink of type %q sends to a source of type %q; %s has the type %q.", c.typ, c.typ, u.ref.Addr, to.typ)
+	if to.Type != c.Type && to.Def != nil {
+		w.l.fail(u.at, "Wrong receiver", "A sink of type %q sends to a source of type %q; %s has the type %q.", c.Type, c.Type, u.ref.Addr, to.Type)
 		w.unsure = true
 		return
 	}
 	if strings.HasSuffix(u.ref.Attrs["listen"], ":0") {
 		w.l.fail(u.at, "Receiver without a fixed port", "%s listens on port 0, which is any port: nobody can be told where to send. Give it a port.", u.ref.Addr)
 	}
-	w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "wire"}, u.at)
+	w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "wire"}, u.at)
 	if to.inst != w.inst {
 		w.depend(to.inst.addr)
 	}
+}
+
+// topology gives the agent as the checks see it.
+func (w *wiring) topology() *topology.Agent {
+	a := &topology.Agent{
+		Name: w.inst.res.name, Addr: w.inst.addr, At: w.inst.res.block.DefRange(),
+		Spec: w.spec, Ranges: w.own.ranges, Phantom: w.inst.phantom, Unsure: w.unsure,
+	}
+	for _, c := range w.inst.components {
+		c.Uses = topologyUses(c.uses)
+		a.Components = append(a.Components, &c.Component)
+	}
+	if w.deadLetter.ref != nil {
+		a.DeadLetter = &topologyUses([]use{w.deadLetter})[0]
+	}
+	return a
+}
+
+func topologyUses(list []use) []topology.Use {
+	out := make([]topology.Use, len(list))
+	for i, u := range list {
+		out[i] = topology.Use{Attr: u.attr, Addr: u.ref.Addr, Local: u.ref.Local, At: u.at}
+	}
+	return out
 }
 
 func (w *wiring) depend(addr string) {
@@ -156,7 +181,7 @@ func (w *wiring) dependsOn(declared []string) []string {
 
 func (w *wiring) channel(c *component) {
 	w.l.build(c, w.own, nil, nil)
-	w.spec.Channels = append(w.spec.Channels, schema.ChannelSpec{Type: c.typ, Name: c.name, Config: whole(c.cfg, c.settings), At: c.pos()})
+	w.spec.Channels = append(w.spec.Channels, schema.ChannelSpec{Type: c.Type, Name: c.Name, Config: whole(c.Config, c.Settings), At: c.pos()})
 }
 
 // whole is a Config without a place for settings of the kind: channels have none.
@@ -178,13 +203,17 @@ func some(c schema.Config) schema.Config {
 func (w *wiring) sink(c *component) {
 	d := w.l.build(c, w.own, []string{"channel"}, nil)
 	cont := c.cont
-	s := schema.SinkSpec{Type: c.typ, Name: c.name, Config: some(c.cfg), Settings: some(c.settings), At: c.pos()}
+	s := schema.SinkSpec{Type: c.Type, Name: c.Name, Config: some(c.Config), Settings: some(c.Settings), At: c.pos()}
 	if u, ok := d.oneReference(cont, "channel", schema.Channel); ok {
-		c.channel, c.reads, s.Channel = w.inst.component(schema.Channel, lastPart(u.ref.Local)), u.at, lastPart(u.ref.Local)
-		w.l.graph.add(Edge{From: u.ref.Addr, To: c.ref.Addr, Kind: "take"}, u.at)
+		c.Channel, c.ChannelAt, s.Channel = w.channelOf(u), u.at, lastPart(u.ref.Local)
+		w.l.graph.Add(topology.Edge{From: u.ref.Addr, To: c.ref.Addr, Kind: "take"}, u.at)
 	}
 	c.unsure = c.unsure || d.unknown || d.broken
 	w.spec.Sinks = append(w.spec.Sinks, s)
+}
+
+func (w *wiring) channelOf(u use) *topology.Component {
+	return &w.inst.component(schema.Channel, lastPart(u.ref.Local)).Component
 }
 
 func lastPart(local string) string { return local[strings.LastIndexByte(local, '.')+1:] }
@@ -192,10 +221,10 @@ func lastPart(local string) string { return local[strings.LastIndexByte(local, '
 func (w *wiring) group(c *component) {
 	d := w.l.build(c, w.own, []string{"channel", "sinks"}, nil)
 	cont := c.cont
-	g := schema.GroupSpec{Name: c.name, Settings: some(c.settings), At: c.pos()}
+	g := schema.GroupSpec{Name: c.Name, Settings: some(c.Settings), At: c.pos()}
 	if u, ok := d.oneReference(cont, "channel", schema.Channel); ok {
-		c.channel, c.reads, g.Channel = w.inst.component(schema.Channel, lastPart(u.ref.Local)), u.at, lastPart(u.ref.Local)
-		w.l.graph.add(Edge{From: u.ref.Addr, To: c.ref.Addr, Kind: "take"}, u.at)
+		c.Channel, c.ChannelAt, g.Channel = w.channelOf(u), u.at, lastPart(u.ref.Local)
+		w.l.graph.Add(topology.Edge{From: u.ref.Addr, To: c.ref.Addr, Kind: "take"}, u.at)
 	} else if cont.attrs["channel"] == nil {
 		w.l.fail(c.b.at, "Missing argument", "The %s needs \"channel\": where its sinks take events from.", c.what())
 	}
@@ -210,14 +239,13 @@ func (w *wiring) group(c *component) {
 	}
 	for _, u := range members {
 		m := w.inst.component(schema.Sink, lastPart(u.ref.Local))
-		c.members = append(c.members, m)
-		g.Sinks = append(g.Sinks, m.name)
-		if m.group != nil {
-			w.l.fail(u.at, "Sink in two groups", "%s belongs to %s already, at %s:%d.", u.ref.Local, m.group.ref.Local, m.group.b.at.Filename, m.group.b.at.Start.Line)
+		g.Sinks = append(g.Sinks, m.Name)
+		if m.Group != nil {
+			w.l.fail(u.at, "Sink in two groups", "%s belongs to %s already, at %s:%d.", u.ref.Local, m.Group.Local, m.Group.At.Filename, m.Group.At.Start.Line)
 			continue
 		}
-		m.group = c
-		w.l.graph.add(Edge{From: c.ref.Addr, To: m.ref.Addr, Kind: "take"}, u.at)
+		m.Group = &c.Component
+		w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: m.ref.Addr, Kind: "take"}, u.at)
 	}
 	c.unsure = c.unsure || d.unknown || d.broken
 	w.spec.Groups = append(w.spec.Groups, g)
@@ -226,10 +254,10 @@ func (w *wiring) group(c *component) {
 func (w *wiring) source(c *component) {
 	d := w.l.build(c, w.own, []string{"channels"}, []string{"route", "interceptor"})
 	cont := c.cont
-	s := schema.SourceSpec{Type: c.typ, Name: c.name, Config: some(c.cfg), Settings: some(c.settings), At: c.pos()}
-	if c.def != nil && !c.def.About.Answers {
+	s := schema.SourceSpec{Type: c.Type, Name: c.Name, Config: some(c.Config), Settings: some(c.Settings), At: c.pos()}
+	if c.Def != nil && !c.Def.About.Answers {
 		if a := cont.attrs["ack_timeout"]; a != nil {
-			w.l.fail(a.NameRange, "Unknown argument", "A source of type %q answers nobody, so it has no ack_timeout.", c.typ)
+			w.l.fail(a.NameRange, "Unknown argument", "A source of type %q answers nobody, so it has no ack_timeout.", c.Type)
 		}
 	}
 	for _, b := range cont.blocks {
@@ -255,7 +283,7 @@ func (w *wiring) interceptor(c *component, s *schema.SourceSpec, b *block, i int
 		c.unsure = true
 		return
 	}
-	path := fmt.Sprintf("%s.interceptor[%d]", c.path(), i)
+	path := fmt.Sprintf("%s.interceptor[%d]", c.Path(), i)
 	w.own.ranges[path] = b.at
 	d := &decoding{l: w.l, sc: b.sc, owner: w.own, path: path, what: "interceptor " + quote(typ), about: &def.About}
 	cont := w.l.open(b)

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/diag"
 	"collect/hclspec/schema"
 )
 
@@ -128,7 +129,7 @@ func (d *decoding) unknownArgument(at *hclsyntax.Attribute, parts []part) {
 		d.l.fail(at.NameRange, "Block written as an argument", "%q is a block: write %s { … } without \"=\".", at.Name, at.Name)
 		return
 	}
-	d.l.fail(at.NameRange, "Unknown argument", "%s has no argument %q.%s", d.name(), at.Name, didYouMean(at.Name, append(attrs, blocks...), "%q"))
+	d.l.fail(at.NameRange, "Unknown argument", "%s has no argument %q.%s", d.name(), at.Name, diag.DidYouMean(at.Name, append(attrs, blocks...), "%q"))
 }
 
 func (d *decoding) name() string {
@@ -208,7 +209,7 @@ func (d *decoding) unknownBlock(b *block, parts []part) {
 		d.l.fail(b.typeAt, "Block inside of a block", "Blocks of type %q stand at the top of a file.", b.typ)
 		return
 	}
-	d.l.fail(b.typeAt, "Unknown block", "%s has no block %q.%s", d.name(), b.typ, didYouMean(b.typ, append(blocks, attrs...), "%q"))
+	d.l.fail(b.typeAt, "Unknown block", "%s has no block %q.%s", d.name(), b.typ, diag.DidYouMean(b.typ, append(blocks, attrs...), "%q"))
 }
 
 func (d *decoding) required(c *contents, parts []part) {

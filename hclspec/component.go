@@ -6,37 +6,21 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/topology"
 	"collect/hclspec/schema"
 )
 
-// component is one source, channel, sink or group of an agent.
+// component is one source, channel, sink or group of an agent; building fills what the checks of the topology need.
 type component struct {
-	kind  schema.Kind
-	typ   string // "" for a group
-	name  string
-	def   *schema.Type // nil: there is no such type, which is reported
-	b     *block
-	inst  *instance
-	ref   *ref
-	cont  *contents            // after building
-	early map[string]cty.Value // arguments that others have read
-
-	cfg      schema.Config // filled by building
-	settings schema.Config
-	channel  *component   // that a sink or a group reads
-	group    *component   // that a sink belongs to
-	members  []*component // of a group
-	routes   []route      // of a source
-	uses     []use
-	unsure   bool // something about it is not known or wrong
-	reads    hcl.Range
-}
-
-// route is one route of a source, for the checks of the wiring.
-type route struct {
-	channels, optional []use
-	label              string
-	at                 hcl.Range
+	topology.Component
+	b      *block
+	inst   *instance
+	ref    *ref
+	cont   *contents            // after building
+	early  map[string]cty.Value // arguments that others have read
+	uses   []use
+	unsure bool // something about it is not known or wrong
 }
 
 // kindsWithType are blocks inside an agent, with their labels.
@@ -50,34 +34,36 @@ func (l *loader) newComponent(inst *instance, b *block) (*component, bool) {
 	if !ok || !l.componentLabels(b, labels) {
 		return nil, false
 	}
-	c := &component{kind: schema.Kind(b.typ), b: b, inst: inst, name: b.labels[len(b.labels)-1]}
-	local := b.typ + "." + c.name
-	c.ref = &ref{Kind: c.kind, Addr: inst.addr + "." + local, Local: local, Range: b.at}
-	if c.kind == schema.Source {
+	c := &component{b: b, inst: inst}
+	c.Kind, c.Name, c.At = schema.Kind(b.typ), b.labels[len(b.labels)-1], b.at
+	local := b.typ + "." + c.Name
+	c.Addr, c.Local = inst.addr+"."+local, local
+	c.ref = &ref{Kind: c.Kind, Addr: c.Addr, Local: c.Local, Range: b.at}
+	if c.Kind == schema.Source {
 		c.ref.source = c
 	}
 	if len(labels) == 1 {
 		return c, true
 	}
-	c.typ = b.labels[0]
-	c.ref.Type = c.typ
-	if def, ok := l.opts.Types.Lookup(c.kind, c.typ); ok {
-		c.def = def
+	c.Type = b.labels[0]
+	c.ref.Type = c.Type
+	if def, ok := l.opts.Types.Lookup(c.Kind, c.Type); ok {
+		c.Def = def
 		return c, true
 	}
-	l.unknownType(c.kind, c.typ, b.labAt[0])
+	l.unknownType(c.Kind, c.Type, b.labAt[0])
 	return c, true
 }
 
 func (l *loader) unknownType(kind schema.Kind, typ string, at hcl.Range) {
 	for _, other := range []schema.Kind{schema.Source, schema.Interceptor, schema.Channel, schema.Sink} {
 		if _, ok := l.opts.Types.Lookup(other, typ); ok && other != kind {
-			l.fail(at, "Unknown type", "There is no %s of type %q; %q is a type of %s.%s", kind, typ, typ, other, didYouMean(typ, l.opts.Types.Names(kind), "%q"))
+			l.fail(at, "Unknown type", "There is no %s of type %q; %q is a type of %s.%s", kind, typ, typ, other, diag.DidYouMean(typ, l.opts.Types.Names(kind), "%q"))
 			return
 		}
 	}
 	names := l.opts.Types.Names(kind)
-	hint := didYouMean(typ, names, "%q")
+	hint := diag.DidYouMean(typ, names, "%q")
 	if hint == "" && len(names) > 0 {
 		hint = " There is: " + strings.Join(names, ", ") + "."
 	}
@@ -106,13 +92,11 @@ func (l *loader) componentLabels(b *block, want []string) bool {
 
 // what names the component for messages.
 func (c *component) what() string {
-	if c.typ == "" {
-		return string(c.kind) + " " + quote(c.name)
+	if c.Type == "" {
+		return string(c.Kind) + " " + quote(c.Name)
 	}
-	return string(c.kind) + " " + quote(c.typ)
+	return string(c.Kind) + " " + quote(c.Type)
 }
-
-func (c *component) path() string { return string(c.kind) + "." + c.name }
 
 func (c *component) pos() schema.Pos { return posOf(c.b.at) }
 
@@ -147,25 +131,25 @@ func (l *loader) settingsOf(kind schema.Kind) *schema.Block {
 
 // build decodes a component: its own arguments and those of its kind.
 func (l *loader) build(c *component, own *owner, args, inner []string) *decoding {
-	own.ranges[c.path()] = c.b.at
-	d := &decoding{l: l, sc: c.b.sc, owner: own, path: c.path(), what: c.what(), args: args, inner: inner, early: c.early}
+	own.ranges[c.Path()] = c.b.at
+	d := &decoding{l: l, sc: c.b.sc, owner: own, path: c.Path(), what: c.what(), args: args, inner: inner, early: c.early}
 	block := &schema.Block{}
-	if c.def != nil {
-		block, d.about = c.def.Block, &c.def.About
+	if c.Def != nil {
+		block, d.about = c.Def.Block, &c.Def.About
 	}
 	cont := l.open(c.b)
 	c.cont = cont
-	if c.def == nil && c.typ != "" {
+	if c.Def == nil && c.Type != "" {
 		c.unsure = true
 		return d // of an unknown type no argument can be checked
 	}
-	out := d.block(cont, part{block}, part{l.settingsOf(c.kind)})
-	c.cfg, c.settings, c.uses = out[0], out[1], d.uses
+	out := d.block(cont, part{block}, part{l.settingsOf(c.Kind)})
+	c.Config, c.Settings, c.uses = out[0], out[1], d.uses
 	l.giveProvider(d, c, block)
-	if c.def != nil {
-		l.check(c.def, c.cfg, d, cont)
+	if c.Def != nil {
+		l.check(c.Def, c.Config, d, cont)
 	}
-	if err := schema.CheckSettings(c.kind, c.settings); err != nil && !d.unknown && !d.broken {
+	if err := schema.CheckSettings(c.Kind, c.Settings); err != nil && !d.unknown && !d.broken {
 		l.objection(err, d, cont)
 	}
 	c.unsure = d.unknown || d.broken
@@ -184,7 +168,7 @@ func (l *loader) giveProvider(d *decoding, c *component, block *schema.Block) {
 			d.broken = true
 			continue
 		}
-		c.cfg[a.Name] = cfg
+		c.Config[a.Name] = cfg
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"collect/hclspec/internal/bounded"
+	"collect/hclspec/internal/topology"
 	"collect/hclspec/schema"
 )
 
@@ -97,10 +98,5 @@ type Output struct {
 	Description string
 }
 
-// Edge is one arrow of the topology, between addresses such as agent.a.source.log and agent.a.channel.c, or agent.a.sink.k and
-// topic.t.
-type Edge struct {
-	From, To string
-	Kind     string // route, optional, take, wire, topic, dead_letter
-	Label    string // the condition of a route
-}
+// Edge is one arrow of the topology.
+type Edge = topology.Edge

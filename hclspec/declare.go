@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"collect/hclspec/internal/diag"
 	"collect/hclspec/schema"
 )
 
@@ -98,7 +99,7 @@ func (l *loader) unknownTopBlock(b *hclsyntax.Block) {
 	case insideAgent[b.Type] != "":
 		l.fail(b.TypeRange, "Block outside of an agent", "%s", insideAgent[b.Type])
 	default:
-		l.fail(b.TypeRange, "Unknown block", "There are no %q blocks here.%s", b.Type, didYouMean(b.Type, sortedKeys(topBlocks), "%q"))
+		l.fail(b.TypeRange, "Unknown block", "There are no %q blocks here.%s", b.Type, diag.DidYouMean(b.Type, sortedKeys(topBlocks), "%q"))
 	}
 }
 

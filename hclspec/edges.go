@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/diag"
 	"collect/hclspec/schema"
 )
 
@@ -132,7 +133,7 @@ func (d *decoding) proposal(kind schema.Kind, text string) string {
 				}
 			}
 		}
-		if n := near(text, sortedKeys(d.l.topics)); n != "" {
+		if n := diag.Near(text, sortedKeys(d.l.topics)); n != "" {
 			return "topic." + n
 		}
 		return "topic.NAME, and declare that topic,"
@@ -142,11 +143,11 @@ func (d *decoding) proposal(kind schema.Kind, text string) string {
 	if inst := d.inside(); inst != nil {
 		var names []string
 		for _, c := range inst.components {
-			if c.kind == kind {
-				names = append(names, c.name)
+			if c.Kind == kind {
+				names = append(names, c.Name)
 			}
 		}
-		if n := near(text, names); n != "" {
+		if n := diag.Near(text, names); n != "" {
 			return fmt.Sprintf("%s.%s", kind, n)
 		}
 	}

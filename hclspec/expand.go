@@ -4,6 +4,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/diag"
 )
 
 // contents is the inside of a block after its dynamic blocks are expanded.
@@ -68,7 +70,7 @@ func (l *loader) expandDynamic(c *contents, b *hclsyntax.Block, sc *scope) {
 	}
 	for _, name := range sortedKeys(b.Body.Attributes) {
 		if !contains(dynamicArgs, name) {
-			l.fail(b.Body.Attributes[name].NameRange, "Unknown argument", "A dynamic block has no argument %q.%s", name, didYouMean(name, dynamicArgs, "%q"))
+			l.fail(b.Body.Attributes[name].NameRange, "Unknown argument", "A dynamic block has no argument %q.%s", name, diag.DidYouMean(name, dynamicArgs, "%q"))
 			return
 		}
 	}

@@ -1,7 +1,6 @@
 package hclspec
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"collect/hclspec/expr"
+	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/syntax"
 )
 
 // environment turns NAME=value into a map.
@@ -90,9 +91,9 @@ func (l *loader) noteOutside(path string) {
 }
 
 func (l *loader) file(name string) (string, error) {
-	src, err := readLimited(l.reads(name))
+	src, err := syntax.Read(l.reads(name))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, cause(err))
+		return "", fmt.Errorf("%s: %w", name, syntax.Cause(err))
 	}
 	l.meter.Charge(len(src)/16, hcl.Range{})
 	return string(src), nil
@@ -235,7 +236,7 @@ func (l *loader) templateFile(all map[string]function.Function) function.Functio
 			}
 			v, diags := l.meter.Value(e, ctx)
 			if diags.HasErrors() {
-				return none, function.NewArgErrorf(0, "%s", firstError(diags))
+				return none, function.NewArgErrorf(0, "%s", diag.First(diags))
 			}
 			return templateText(v, name)
 		},
@@ -267,24 +268,9 @@ func (l *loader) template(name string) (hclsyntax.Expression, error) {
 }
 
 func (l *loader) parseTemplate(name string) (hclsyntax.Expression, error) {
-	src, err := readLimited(l.reads(name))
+	src, err := syntax.Read(l.reads(name))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
+		return nil, fmt.Errorf("%s: %w", name, syntax.Cause(err))
 	}
-	if deep := checkTemplate(src); deep != nil {
-		return nil, fmt.Errorf("%s:%d: nested too deeply", name, 1+bytes.Count(src[:deep.offset], []byte("\n")))
-	}
-	e, diags := hclsyntax.ParseTemplate(src, name, hcl.InitialPos)
-	if diags.HasErrors() {
-		return nil, fmt.Errorf("%s", firstError(diags))
-	}
-	return e, nil
-}
-
-func firstError(diags hcl.Diagnostics) string {
-	d := diags[0]
-	if d.Subject == nil {
-		return d.Summary + ": " + d.Detail
-	}
-	return fmt.Sprintf("%s:%d: %s: %s", d.Subject.Filename, d.Subject.Start.Line, d.Summary, strings.TrimSuffix(d.Detail, "."))
+	return syntax.ParseTemplate(name, src)
 }

@@ -122,17 +122,17 @@ func (inst *instance) collectComponents(l *loader) {
 		if !ok {
 			continue
 		}
-		if old := inst.component(c.kind, c.name); old != nil {
-			l.fail(b.at, "Declared twice", "Agent %q has a %s %q already, at %s:%d. Names are unique in an agent for each kind, whatever the type.", inst.res.name, c.kind, c.name, old.b.at.Filename, old.b.at.Start.Line)
+		if old := inst.component(c.Kind, c.Name); old != nil {
+			l.fail(b.at, "Declared twice", "Agent %q has a %s %q already, at %s:%d. Names are unique in an agent for each kind, whatever the type.", inst.res.name, c.Kind, c.Name, old.b.at.Filename, old.b.at.Start.Line)
 			continue
 		}
 		inst.components = append(inst.components, c)
-		if byKind[c.kind] == nil {
-			byKind[c.kind] = map[string]cty.Value{}
+		if byKind[c.Kind] == nil {
+			byKind[c.Kind] = map[string]cty.Value{}
 		}
-		byKind[c.kind][c.name] = c.ref.value()
+		byKind[c.Kind][c.Name] = c.ref.value()
 	}
-	sort.SliceStable(inst.components, func(i, j int) bool { return inst.components[i].name < inst.components[j].name })
+	sort.SliceStable(inst.components, func(i, j int) bool { return inst.components[i].Name < inst.components[j].Name })
 	inst.refs = map[schema.Kind]cty.Value{}
 	for kind, m := range byKind {
 		inst.refs[kind] = cty.ObjectVal(m)
@@ -141,7 +141,7 @@ func (inst *instance) collectComponents(l *loader) {
 
 func (inst *instance) component(kind schema.Kind, name string) *component {
 	for _, c := range inst.components {
-		if c.kind == kind && c.name == name {
+		if c.Kind == kind && c.Name == name {
 			return c
 		}
 	}
@@ -167,7 +167,7 @@ func (inst *instance) sourceValues(l *loader) (cty.Value, bool) {
 	defer l.leave()
 	m := map[string]cty.Value{}
 	for _, c := range inst.components {
-		if c.kind != schema.Source {
+		if c.Kind != schema.Source {
 			continue
 		}
 		v, ok := c.sourceValue(l)
@@ -175,7 +175,7 @@ func (inst *instance) sourceValues(l *loader) (cty.Value, bool) {
 			inst.srcState = failed
 			return cty.DynamicVal, false
 		}
-		m[c.name] = v
+		m[c.Name] = v
 	}
 	inst.srcState, inst.sources = done, cty.ObjectVal(m)
 	return inst.sources, true
@@ -184,18 +184,18 @@ func (inst *instance) sourceValues(l *loader) (cty.Value, bool) {
 func (c *component) sourceValue(l *loader) (cty.Value, bool) {
 	listen := cty.NullVal(cty.String)
 	c.ref.Attrs = map[string]string{}
-	if c.def != nil && c.def.About.Listen != "" {
-		v, ok := l.attrText(c.b.body.Attributes[c.def.About.Listen], c.b.sc, listen, cty.String)
+	if c.Def != nil && c.Def.About.Listen != "" {
+		v, ok := l.attrText(c.b.body.Attributes[c.Def.About.Listen], c.b.sc, listen, cty.String)
 		if !ok {
 			return v, false
 		}
-		listen, c.early = v, map[string]cty.Value{c.def.About.Listen: v}
+		listen, c.early = v, map[string]cty.Value{c.Def.About.Listen: v}
 		if v.IsKnown() && !v.IsNull() {
 			c.ref.Attrs["listen"] = v.AsString()
 		}
 	}
 	return cty.ObjectVal(map[string]cty.Value{
-		refAttr: c.ref.value(), "name": cty.StringVal(c.name), "type": cty.StringVal(c.typ), "listen": listen,
+		refAttr: c.ref.value(), "name": cty.StringVal(c.Name), "type": cty.StringVal(c.Type), "listen": listen,
 	}), true
 }
 

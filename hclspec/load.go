@@ -13,6 +13,10 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"collect/hclspec/internal/bounded"
+	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/syntax"
+	"collect/hclspec/internal/topology"
+	"collect/hclspec/internal/version"
 	"collect/hclspec/schema"
 )
 
@@ -39,7 +43,7 @@ type loader struct {
 	stack     []step // what is being evaluated, for cycles
 	outside   map[string]bool
 	missing   string // an example of a value that is not known
-	graph     *topology
+	graph     *topology.Graph
 	limits    bounded.Limits
 	meter     *bounded.Meter
 	tooMuch   bool // everything together is too large, and that is said
@@ -69,7 +73,7 @@ func Load(o Options) (*Config, hcl.Diagnostics) {
 	if len(l.outside) > 0 && (o.Partial || l.diags.HasErrors()) { // no plan will list them
 		l.warn(hcl.Range{}, "Files outside of the directory", "This configuration reads files outside of %s: %s.", l.cfg.Root, strings.Join(l.cfg.OutsideReads, ", "))
 	}
-	return l.cfg, sorted(l.diags)
+	return l.cfg, diag.Sorted(l.diags)
 }
 
 func newLoader(o Options) *loader {
@@ -87,11 +91,11 @@ func newLoader(o Options) *loader {
 		agents:    map[string]*resource{},
 		environ:   environment(o.Environ),
 		outside:   map[string]bool{},
-		graph:     newTopology(),
 		limits:    limits,
 		meter:     bounded.New(limits),
 		templates: map[string]template{},
 	}
+	l.graph = topology.New(l.settingsOf)
 	l.funcs = l.functions()
 	l.meter.Functions = l.funcs
 	l.base = &hcl.EvalContext{Functions: l.funcs}
@@ -101,7 +105,7 @@ func newLoader(o Options) *loader {
 func (l *loader) load() {
 	root, err := rootDir(l.opts.Dir)
 	if err != nil {
-		l.fail(hcl.Range{}, "Directory cannot be read", "The configuration's directory %s cannot be read: %s.", l.opts.Dir, cause(err))
+		l.fail(hcl.Range{}, "Directory cannot be read", "The configuration's directory %s cannot be read: %s.", l.opts.Dir, syntax.Cause(err))
 		return
 	}
 	l.cfg.Root = root
@@ -151,11 +155,11 @@ func (l *loader) evaluate() {
 		}
 	}
 	l.finishProviders()
-	l.checkTopology()
+	l.diags = append(l.diags, l.graph.Check()...)
 	l.evaluateOutputs()
 	sort.Slice(l.cfg.Agents, func(i, j int) bool { return l.cfg.Agents[i].Spec.Address < l.cfg.Agents[j].Spec.Address })
 	sort.Slice(l.cfg.Topics, func(i, j int) bool { return l.cfg.Topics[i].Address < l.cfg.Topics[j].Address })
-	l.cfg.Edges = sortedEdges(append([]Edge(nil), l.graph.edges...))
+	l.cfg.Edges = l.graph.Edges()
 }
 
 var nameOfInstallation = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -166,6 +170,20 @@ type collectSettings struct {
 	DataDir         string `collect:"data_dir" doc:"Directory for undelivered events, positions and state."`
 	RequiredVersion string `collect:"required_version" doc:"Versions of this program that the configuration works with."`
 	TimeZone        string `collect:"time_zone" doc:"Time zone of schedules, such as \"Asia/Seoul\"; without it they are in UTC. Times of events are UTC in any case: intimezone(event.time, ZONE) gives local time."`
+}
+
+// checkVersion holds this program's version against required_version.
+func (l *loader) checkVersion(want string, at hcl.Range) {
+	if want == "" {
+		return
+	}
+	fits, err := version.Fits(l.opts.Version, want)
+	switch {
+	case err != nil:
+		l.fail(at, "Invalid version", "%s.", err)
+	case !fits:
+		l.fail(at, "Wrong version of collect", "The configuration asks for collect %s; this is %s.", want, l.opts.Version)
+	}
 }
 
 func collectBlock() *schema.Block { return schema.Of(collectSettings{}) }

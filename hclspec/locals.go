@@ -4,6 +4,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"collect/hclspec/internal/diag"
 )
 
 // local is one value of a locals block.
@@ -71,7 +73,7 @@ func (l *loader) output(name string, b *hclsyntax.Block) {
 	out := Output{Name: name}
 	for _, n := range sortedKeys(b.Body.Attributes) {
 		if !contains(outputArgs, n) {
-			l.fail(b.Body.Attributes[n].NameRange, "Unknown argument", "An output has no argument %q.%s", n, didYouMean(n, outputArgs, "%q"))
+			l.fail(b.Body.Attributes[n].NameRange, "Unknown argument", "An output has no argument %q.%s", n, diag.DidYouMean(n, outputArgs, "%q"))
 		}
 	}
 	for _, inner := range b.Body.Blocks {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"collect/hclspec/internal/diag"
 )
 
 // lifecycle reads the lifecycle block.
@@ -49,7 +51,7 @@ func (l *loader) ignoreChanges(a *hclsyntax.Attribute, known []string) []string 
 			s, ok = l.constantText(e)
 		}
 		if root, _, _ := strings.Cut(s, "."); ok && !contains(known, root) {
-			l.fail(e.Range(), "Unknown argument", "There is no argument %q that ignore_changes could mean.%s", s, didYouMean(root, known, "%q"))
+			l.fail(e.Range(), "Unknown argument", "There is no argument %q that ignore_changes could mean.%s", s, diag.DidYouMean(root, known, "%q"))
 			continue
 		}
 		if !ok {
@@ -59,6 +61,15 @@ func (l *loader) ignoreChanges(a *hclsyntax.Attribute, known []string) []string 
 		out = append(out, s)
 	}
 	return out
+}
+
+// dependencies reads depends_on of a block.
+func (l *loader) dependencies(from string, a *hclsyntax.Attribute) []string {
+	list := l.dependsOn(a)
+	for _, to := range list {
+		l.graph.Depend(from, to, a.Range())
+	}
+	return list
 }
 
 // dependsOn reads a list of topics and agents.
@@ -92,7 +103,7 @@ func (l *loader) dependency(t hcl.Traversal) []string {
 	name, _ := stepName(t[1])
 	r := all[name]
 	if r == nil {
-		l.fail(t.SourceRange(), "Undeclared "+t.RootName(), "No %s block declares %q.%s", t.RootName(), name, didYouMean(name, sortedKeys(all), t.RootName()+".%s"))
+		l.fail(t.SourceRange(), "Undeclared "+t.RootName(), "No %s block declares %q.%s", t.RootName(), name, diag.DidYouMean(name, sortedKeys(all), t.RootName()+".%s"))
 		return nil
 	}
 	var out []string

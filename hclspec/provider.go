@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"collect/hclspec/internal/diag"
 	"collect/hclspec/schema"
 )
 
@@ -205,7 +206,7 @@ func (l *loader) findProvider(k providerKey, at *hclsyntax.Attribute) (*provider
 		}
 	}
 	if at != nil {
-		l.fail(at.Expr.Range(), "Undeclared provider", "No provider %q block has alias = %q.%s", k.typ, k.alias, didYouMean(k.String(), known, "%s"))
+		l.fail(at.Expr.Range(), "Undeclared provider", "No provider %q block has alias = %q.%s", k.typ, k.alias, diag.DidYouMean(k.String(), known, "%s"))
 	}
 	return nil, false
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/diag"
 	"collect/hclspec/schema"
 )
 
@@ -114,10 +115,10 @@ func (l *loader) suggestValue(name, root string) string {
 	if contains(all[other], name) {
 		return fmt.Sprintf(" Did you mean %s.%s?", other, name)
 	}
-	if s := didYouMean(name, all[root], root+".%s"); s != "" {
+	if s := diag.DidYouMean(name, all[root], root+".%s"); s != "" {
 		return s
 	}
-	return nearOnly(name, all[other], other+".%s")
+	return diag.NearOnly(name, all[other], other+".%s")
 }
 
 func (l *loader) resolveInstance(t hcl.Traversal, v cty.Value, n *names, arg string) bool {
@@ -156,7 +157,7 @@ func (l *loader) unknownRoot(t hcl.Traversal, sc *scope) {
 	if sc.agent != nil {
 		roots = append(roots, "channel", "sink", "sink_group", "source")
 	}
-	if n := near(root, append([]string{"event"}, roots...)); n != "" {
+	if n := diag.Near(root, append([]string{"event"}, roots...)); n != "" {
 		l.fail(at, "Unknown name", "There is nothing called %q. Did you mean %q?", root, n)
 		return
 	}
@@ -178,7 +179,7 @@ func (l *loader) checkSteps(path string, v cty.Value, steps []hcl.Traverser) boo
 		switch {
 		case t.IsObjectType() && ok:
 			if !t.HasAttribute(name) {
-				l.fail(s.SourceRange(), "Unknown attribute", "%s has no attribute %q.%s", path, name, didYouMean(name, visibleAttrs(t), "%s"))
+				l.fail(s.SourceRange(), "Unknown attribute", "%s has no attribute %q.%s", path, name, diag.DidYouMean(name, visibleAttrs(t), "%s"))
 				return false
 			}
 			v, path = v.GetAttr(name), path+"."+name
@@ -272,16 +273,16 @@ func (l *loader) resolveComponent(t hcl.Traversal, sc *scope, n *names) bool {
 func (l *loader) unknownComponent(t hcl.Traversal, kind schema.Kind, name string, inst *instance) {
 	what := strings.ReplaceAll(string(kind), "_", " ")
 	for _, other := range inst.components {
-		if other.name == name && other.kind != kind {
-			l.fail(t.SourceRange(), "Unknown "+what, "Agent %q declares no %s %q. Did you mean %s.%s?", inst.res.name, kind, name, other.kind, name)
+		if other.Name == name && other.Kind != kind {
+			l.fail(t.SourceRange(), "Unknown "+what, "Agent %q declares no %s %q. Did you mean %s.%s?", inst.res.name, kind, name, other.Kind, name)
 			return
 		}
 	}
 	var known []string
 	for _, c := range inst.components {
-		if c.kind == kind {
-			known = append(known, c.name)
+		if c.Kind == kind {
+			known = append(known, c.Name)
 		}
 	}
-	l.fail(t.SourceRange(), "Unknown "+what, "Agent %q declares no %s %q.%s", inst.res.name, kind, name, didYouMean(name, known, string(kind)+".%s"))
+	l.fail(t.SourceRange(), "Unknown "+what, "Agent %q declares no %s %q.%s", inst.res.name, kind, name, diag.DidYouMean(name, known, string(kind)+".%s"))
 }

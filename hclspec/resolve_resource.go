@@ -4,6 +4,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/diag"
 	"collect/hclspec/schema"
 )
 
@@ -19,7 +20,7 @@ func (l *loader) resolveResource(t hcl.Traversal, all map[string]*resource, n *n
 	}
 	r := all[name]
 	if r == nil {
-		l.fail(t.SourceRange(), "Undeclared "+root, "No %s block declares %q.%s", root, name, didYouMean(name, sortedKeys(all), root+".%s"))
+		l.fail(t.SourceRange(), "Undeclared "+root, "No %s block declares %q.%s", root, name, diag.DidYouMean(name, sortedKeys(all), root+".%s"))
 		return false
 	}
 	v, ok := r.get(l)
@@ -112,7 +113,7 @@ func (l *loader) checkResourceSteps(t hcl.Traversal, r *resource, v cty.Value) b
 		for _, inst := range r.insts {
 			keys = append(keys, keyText(inst.key))
 		}
-		l.fail(steps[0].SourceRange(), "Unknown instance", "%s has no instance %s.%s", r.address(), keyText(index.Key), didYouMean(keyText(index.Key), keys, r.address()+"%s"))
+		l.fail(steps[0].SourceRange(), "Unknown instance", "%s has no instance %s.%s", r.address(), keyText(index.Key), diag.DidYouMean(keyText(index.Key), keys, r.address()+"%s"))
 		return false
 	}
 	x, diags := hcl.Traversal{index}.TraverseRel(v)

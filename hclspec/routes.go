@@ -6,6 +6,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"collect/hclspec/expr"
+	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/topology"
 	"collect/hclspec/schema"
 )
 
@@ -42,7 +44,7 @@ func (w *wiring) routes(c *component, d *decoding, cont *contents, s *schema.Sou
 			d.broken = true
 			return
 		}
-		w.addRoute(c, s, schema.RouteSpec{Channels: namesOf(list), At: posOf(short.Range())}, route{channels: list, at: short.Range()})
+		w.addRoute(c, s, schema.RouteSpec{Channels: namesOf(list), At: posOf(short.Range())}, route{channels: list})
 		return
 	}
 	for i, b := range blocks {
@@ -53,12 +55,12 @@ func (w *wiring) routes(c *component, d *decoding, cont *contents, s *schema.Sou
 // misspelt says whether a block holds an unknown argument or block that was probably meant to be one of these.
 func misspelt(c *contents, names ...string) bool {
 	for name := range c.attrs {
-		if !contains(names, name) && near(name, names) != "" {
+		if !contains(names, name) && diag.Near(name, names) != "" {
 			return true
 		}
 	}
 	for _, b := range c.blocks {
-		if !contains(names, b.typ) && near(b.typ, names) != "" {
+		if !contains(names, b.typ) && diag.Near(b.typ, names) != "" {
 			return true
 		}
 	}
@@ -73,20 +75,26 @@ func namesOf(list []use) []string {
 	return out
 }
 
+// route is what a route block says besides its spec.
+type route struct {
+	channels, optional []use
+	label              string
+}
+
 func (w *wiring) addRoute(c *component, s *schema.SourceSpec, spec schema.RouteSpec, r route) {
 	s.Routes = append(s.Routes, spec)
-	c.routes = append(c.routes, r)
+	c.Routes = append(c.Routes, topology.Route{Channels: topologyUses(r.channels), Optional: topologyUses(r.optional)})
 	for _, u := range r.channels {
-		w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "route", Label: r.label}, u.at)
+		w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "route", Label: r.label}, u.at)
 	}
 	for _, u := range r.optional {
-		w.l.graph.add(Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "optional", Label: r.label}, u.at)
+		w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "optional", Label: r.label}, u.at)
 	}
 }
 
 func (w *wiring) route(c *component, outer *decoding, s *schema.SourceSpec, b *block, i int, last bool) {
 	d := *outer
-	d.sc, d.path, d.what = b.sc, fmt.Sprintf("%s.route[%d]", c.path(), i), "route"
+	d.sc, d.path, d.what = b.sc, fmt.Sprintf("%s.route[%d]", c.Path(), i), "route"
 	d.uses, d.args, d.inner = nil, routeArgs, nil
 	w.own.ranges[d.path] = b.at
 	cont := w.l.open(b)
@@ -94,7 +102,7 @@ func (w *wiring) route(c *component, outer *decoding, s *schema.SourceSpec, b *b
 	broken := d.broken
 	d.broken = false
 	spec := schema.RouteSpec{Drop: d.boolean(cont, "drop"), Copy: d.boolean(cont, "copy"), At: posOf(b.at)}
-	r := route{at: b.at}
+	var r route
 	var ok1, ok2 bool
 	sure := !d.broken && !misspelt(cont, routeArgs...)
 	d.broken = d.broken || broken

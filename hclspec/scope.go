@@ -7,6 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/diag"
 )
 
 // state is how far a value is: each is worked out once, when it is first asked for.
@@ -185,13 +187,5 @@ func (l *loader) unknownFunction(call *hclsyntax.FunctionCallExpr) {
 		l.fail(call.NameRange, "No function for the current time", "A plan says exactly what will be done, so it cannot depend on the time at which it is made. The time of an event is event.time.")
 		return
 	}
-	l.fail(call.NameRange, "Unknown function", "There is no function %q.%s", call.Name, nearOnly(call.Name, sortedKeys(l.funcs), "%q"))
-}
-
-// nearOnly is didYouMean without the list of all names.
-func nearOnly(name string, all []string, form string) string {
-	if n := near(name, all); n != "" {
-		return fmt.Sprintf(" Did you mean "+form+"?", n)
-	}
-	return ""
+	l.fail(call.NameRange, "Unknown function", "There is no function %q.%s", call.Name, diag.NearOnly(call.Name, sortedKeys(l.funcs), "%q"))
 }

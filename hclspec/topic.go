@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"collect/hclspec/internal/topology"
 	"collect/hclspec/schema"
 )
 
@@ -54,7 +55,13 @@ func (l *loader) buildTopic(inst *instance) {
 	t.DependsOn = l.dependencies(inst.addr, cont.attrs["depends_on"])
 	t.Lifecycle = l.lifecycle(cont, inst.sc, argumentsOf(def.Block))
 	if !inst.phantom {
-		l.graph.topics = append(l.graph.topics, t)
+		if name, ok := cfg["name"].(string); ok {
+			nameAt, given := own.ranges["name"]
+			if !given {
+				nameAt = at
+			}
+			l.graph.AddTopic(topology.Topic{Addr: t.Address, Name: name, Cluster: t.Cluster, At: at, NameAt: nameAt})
+		}
 		l.cfg.Topics = append(l.cfg.Topics, t)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"collect/hclspec/expr"
+	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/syntax"
 	"collect/hclspec/schema"
 )
 
@@ -151,7 +153,7 @@ func (d *decoding) unit(a *schema.Attr, v cty.Value, at hcl.Range) (any, bool) {
 func (d *decoding) text(a *schema.Attr, s string, secret bool, path string, at hcl.Range) (any, bool) {
 	if len(a.Enum) > 0 && !contains(a.Enum, s) {
 		d.broken = true
-		d.l.fail(at, "Unknown value", "%q cannot be %q.%s", a.Name, s, didYouMean(s, a.Enum, "%q"))
+		d.l.fail(at, "Unknown value", "%q cannot be %q.%s", a.Name, s, diag.DidYouMean(s, a.Enum, "%q"))
 		return nil, false
 	}
 	if a.Path {
@@ -184,7 +186,7 @@ func inZone(schedule, zone string) string {
 // contents may be a secret, such as a key, so their fingerprint is keyed.
 func (d *decoding) contentsOf(name string, at hcl.Range) (any, bool) {
 	out := map[string]any{"file": name}
-	src, err := readLimited(d.l.reads(name))
+	src, err := syntax.Read(d.l.reads(name))
 	switch {
 	case err == nil && d.l.opts.Fingerprint != nil:
 		out["fp"] = d.l.opts.Fingerprint(string(src))
@@ -192,7 +194,7 @@ func (d *decoding) contentsOf(name string, at hcl.Range) (any, bool) {
 		d.l.cfg.Incomplete = true
 	case err != nil:
 		d.broken = true
-		d.l.fail(at, "File cannot be read", "%s: %s.", name, cause(err))
+		d.l.fail(at, "File cannot be read", "%s: %s.", name, syntax.Cause(err))
 		return nil, false
 	}
 	return out, true

@@ -12,6 +12,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"collect/hclspec/expr"
+	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/syntax"
 )
 
 // variable is one variable block with the value it was given.
@@ -48,12 +50,12 @@ func (l *loader) declareVariable(b *hclsyntax.Block) {
 	l.vars[v.name] = v
 	for _, name := range sortedKeys(b.Body.Attributes) {
 		if !contains(variableArgs, name) {
-			l.fail(b.Body.Attributes[name].NameRange, "Unknown argument", "A variable has no argument %q.%s", name, didYouMean(name, variableArgs, "%q"))
+			l.fail(b.Body.Attributes[name].NameRange, "Unknown argument", "A variable has no argument %q.%s", name, diag.DidYouMean(name, variableArgs, "%q"))
 		}
 	}
 	for _, inner := range b.Body.Blocks {
 		if inner.Type != "validation" {
-			l.fail(inner.TypeRange, "Unknown block", "A variable has no %q blocks.%s", inner.Type, didYouMean(inner.Type, []string{"validation"}, "%q"))
+			l.fail(inner.TypeRange, "Unknown block", "A variable has no %q blocks.%s", inner.Type, diag.DidYouMean(inner.Type, []string{"validation"}, "%q"))
 		}
 	}
 	if a := b.Body.Attributes["type"]; a != nil {
@@ -178,7 +180,7 @@ func (l *loader) giveValues() {
 		}
 		v := l.vars[o.Name]
 		if v == nil {
-			l.fail(hcl.Range{}, "Undeclared variable", "-var gives a value to %q, which no variable block declares.%s", o.Name, didYouMean(o.Name, sortedKeys(l.vars), "%q"))
+			l.fail(hcl.Range{}, "Undeclared variable", "-var gives a value to %q, which no variable block declares.%s", o.Name, diag.DidYouMean(o.Name, sortedKeys(l.vars), "%q"))
 			continue
 		}
 		v.given = &givenValue{text: o.Text, from: "-var " + o.Name, at: v.block.DefRange()}
@@ -199,7 +201,7 @@ func (l *loader) valueFile(path, name string) {
 		a := body.Attributes[n]
 		v := l.vars[n]
 		if v == nil {
-			l.warn(a.NameRange, "Value for an undeclared variable", "No variable block declares %q, so this value is not used.%s", n, didYouMean(n, sortedKeys(l.vars), "%q"))
+			l.warn(a.NameRange, "Value for an undeclared variable", "No variable block declares %q, so this value is not used.%s", n, diag.DidYouMean(n, sortedKeys(l.vars), "%q"))
 			continue
 		}
 		val, diags := l.meter.Value(a.Expr, &hcl.EvalContext{})
@@ -290,7 +292,7 @@ func (v *variable) read(l *loader) (cty.Value, bool) {
 	name := "<value of " + g.from + ">"
 	src := []byte(g.text)
 	l.cfg.Files[name] = &hcl.File{Bytes: src, Body: &hclsyntax.Body{}}
-	if deep := checkNesting(src); deep != nil || len(src) > maxFileSize {
+	if !syntax.Fits(src) {
 		l.fail(hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}, "Value is not usable", "The value of variable %q is nested too deeply or too long.", v.name)
 		return cty.DynamicVal, false
 	}
@@ -328,7 +330,7 @@ func (v *variable) validation(l *loader, b *hclsyntax.Block) bool {
 	}
 	for _, name := range sortedKeys(b.Body.Attributes) {
 		if name != "condition" && name != "error_message" {
-			l.fail(b.Body.Attributes[name].NameRange, "Unknown argument", "A validation has no argument %q.%s", name, didYouMean(name, []string{"condition", "error_message"}, "%q"))
+			l.fail(b.Body.Attributes[name].NameRange, "Unknown argument", "A validation has no argument %q.%s", name, diag.DidYouMean(name, []string{"condition", "error_message"}, "%q"))
 		}
 	}
 	if cond == nil || msg == nil {

@@ -1,4 +1,4 @@
-package hclspec
+package topology
 
 import (
 	"net"
@@ -18,28 +18,25 @@ type listener struct {
 }
 
 func (w *wiring) collectListeners() {
-	if w.inst.phantom {
-		return
-	}
-	for _, c := range w.inst.components {
-		if c.def == nil || c.def.About.Listen == "" {
+	for _, c := range w.Components {
+		if c.Def == nil || c.Def.About.Listen == "" {
 			continue
 		}
-		name := c.def.About.Listen
-		addr, _ := c.cfg[name].(string)
+		name := c.Def.About.Listen
+		addr, _ := c.Config[name].(string)
 		network := "tcp"
-		if p, ok := c.cfg["protocol"].(string); ok {
+		if p, ok := c.Config["protocol"].(string); ok {
 			network = p
-		} else if a, ok := c.def.Block.Attr("protocol"); ok {
+		} else if a, ok := c.Def.Block.Attr("protocol"); ok {
 			if p, ok := a.Default.(string); ok {
 				network = p
 			}
 		}
-		w.listen(c.ref.Addr, network, addr, w.own.ranges[c.path()+"."+name])
+		w.listen(c.Addr, network, addr, w.Ranges[c.Path()+"."+name])
 	}
-	if m, ok := w.spec.Settings["metrics"].(map[string]any); ok {
+	if m, ok := w.Spec.Settings["metrics"].(map[string]any); ok {
 		addr, _ := m["listen"].(string)
-		w.listen(w.inst.addr+" metrics", "tcp", addr, w.own.ranges["metrics.listen"])
+		w.listen(w.Addr+" metrics", "tcp", addr, w.Ranges["metrics.listen"])
 	}
 }
 
@@ -49,13 +46,13 @@ func (w *wiring) listen(what, network, addr string, at hcl.Range) {
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		w.l.fail(at, "Invalid address", "%q is not an address to listen on. Write HOST:PORT, such as \"127.0.0.1:7000\".", addr)
+		w.g.fail(at, "Invalid address", "%q is not an address to listen on. Write HOST:PORT, such as \"127.0.0.1:7000\".", addr)
 		return
 	}
 	if port == "0" {
 		return
 	}
-	w.l.graph.listeners = append(w.l.graph.listeners, listener{what, network, normalHost(host), port, at, addr})
+	w.g.listeners = append(w.g.listeners, listener{what, network, normalHost(host), port, at, addr})
 }
 
 // normalHost gives "" for an address that stands for all of a machine.
@@ -72,15 +69,15 @@ func normalHost(h string) string {
 	return strings.ToLower(h)
 }
 
-func (l *loader) checkListeners() {
+func (g *Graph) checkListeners() {
 	byPort := map[[2]string][]listener{}
 	reported := map[hcl.Range]bool{} // one of all instances of a block is enough
-	for _, x := range l.graph.listeners {
+	for _, x := range g.listeners {
 		k := [2]string{x.network, x.port}
 		for _, y := range byPort[k] {
 			if (x.host == y.host || x.host == "" || y.host == "") && !reported[x.at] {
 				reported[x.at] = true
-				l.fail(x.at, "Address used twice", "%s listens on %s, and %s (%s:%d) on %s: only one can have it.", x.what, x.original, y.what, y.at.Filename, y.at.Start.Line, y.original)
+				g.fail(x.at, "Address used twice", "%s listens on %s, and %s (%s:%d) on %s: only one can have it.", x.what, x.original, y.what, y.at.Filename, y.at.Start.Line, y.original)
 				break
 			}
 		}
@@ -90,24 +87,21 @@ func (l *loader) checkListeners() {
 
 // watched is a set of files that a source takes for itself: it renames or deletes what it has read.
 type watched struct {
-	c     *component
+	c     *Component
 	takes bool
 	at    hcl.Range
 	key   string
 }
 
 func (w *wiring) collectFiles() {
-	if w.inst.phantom {
-		return
-	}
-	for _, c := range w.inst.components {
-		if c.def == nil || c.def.About.Files == "" {
+	for _, c := range w.Components {
+		if c.Def == nil || c.Def.About.Files == "" {
 			continue
 		}
-		name := c.def.About.Files
+		name := c.Def.About.Files
 		takes := c.choice("done", "track") || c.choice("delete", "never")
 		var keys []string
-		switch v := c.cfg[name].(type) {
+		switch v := c.Config[name].(type) {
 		case string:
 			keys = []string{v}
 		case []any:
@@ -118,36 +112,23 @@ func (w *wiring) collectFiles() {
 			}
 		}
 		for _, k := range keys {
-			w.l.graph.files = append(w.l.graph.files, watched{c, takes, w.own.ranges[c.path()+"."+name], k})
+			w.g.files = append(w.g.files, watched{c, takes, w.Ranges[c.Path()+"."+name], k})
 		}
 	}
 }
 
-// choice says whether an argument has, given or by default, another value than the harmless one.
-func (c *component) choice(name, harmless string) bool {
-	a, ok := c.def.Block.Attr(name)
-	if !ok {
-		return false
-	}
-	s, ok := c.cfg[name].(string)
-	if !ok {
-		s, ok = a.Default.(string)
-	}
-	return ok && s != harmless
-}
-
 // checkFiles finds two sources on the same files where one marks or deletes them, which is where the other looks for what
 // it has read.
-func (l *loader) checkFiles() {
+func (g *Graph) checkFiles() {
 	seen := map[string]watched{}
-	for _, f := range l.graph.files {
+	for _, f := range g.files {
 		old, ok := seen[f.key]
 		if !ok {
 			seen[f.key] = f
 			continue
 		}
 		if old.c != f.c && (old.takes || f.takes) {
-			l.fail(f.at, "Files read by two sources", "%s reads %s too (%s:%d), and files are renamed or deleted when they are read: each would get only some of them.", old.c.ref.Addr, f.key, old.at.Filename, old.at.Start.Line)
+			g.fail(f.at, "Files read by two sources", "%s reads %s too (%s:%d), and files are renamed or deleted when they are read: each would get only some of them.", old.c.Addr, f.key, old.at.Filename, old.at.Start.Line)
 		}
 	}
 }

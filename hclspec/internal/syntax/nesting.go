@@ -1,4 +1,4 @@
-package hclspec
+package syntax
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 // Limits of one file. The parser of HCL calls itself for every level, and a stack overflow cannot be recovered, so what is
 // too deep never reaches it.
 const (
-	maxFileSize  = 1 << 20
+	maxSize      = 1 << 20
 	maxNesting   = 100
 	maxOperators = 500 // in one expression: each is a level of the expression's tree
 )

@@ -1,31 +1,29 @@
-package hclspec
+// Package version holds a version against conditions such as ">= 0.1, < 2".
+package version
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/hashicorp/hcl/v2"
 )
 
-// checkVersion checks required_version, such as ">= 0.1, < 2", against this program's version.
-func (l *loader) checkVersion(want string, at hcl.Range) {
-	if want == "" {
-		return
-	}
-	have, known := parseVersion(strings.TrimPrefix(l.opts.Version, "v"))
-	for _, c := range strings.Split(want, ",") {
+// Fits says whether a version fulfils all conditions. A version that cannot be read, such as that of a development build, fulfils
+// every condition.
+func Fits(have, conditions string) (bool, error) {
+	h, known := parse(strings.TrimPrefix(have, "v"))
+	for _, c := range strings.Split(conditions, ",") {
 		c = strings.TrimSpace(c)
 		op := strings.TrimRight(c[:len(c)-len(strings.TrimLeft(c, "<>=!~"))], " ")
-		v, ok := parseVersion(strings.TrimSpace(c[len(op):]))
-		if !ok || !contains([]string{"", "=", "!=", ">", ">=", "<", "<=", "~>"}, op) {
-			l.fail(at, "Invalid version", "%q is not a condition on versions. Write one such as \">= 0.1\" or \"~> 1.2\".", c)
-			return
+		v, ok := parse(strings.TrimSpace(c[len(op):]))
+		if !ok || !slices.Contains([]string{"", "=", "!=", ">", ">=", "<", "<=", "~>"}, op) {
+			return false, fmt.Errorf("%q is not a condition on versions. Write one such as \">= 0.1\" or \"~> 1.2\"", c)
 		}
-		if known && !versionFits(have, op, v) {
-			l.fail(at, "Wrong version of collect", "The configuration asks for collect %s; this is %s.", want, l.opts.Version)
-			return
+		if known && !h.fits(op, v) {
+			return false, nil
 		}
 	}
+	return true, nil
 }
 
 type version struct {
@@ -33,7 +31,7 @@ type version struct {
 	parts int
 }
 
-func parseVersion(s string) (version, bool) {
+func parse(s string) (version, bool) {
 	var v version
 	s, _, _ = strings.Cut(s, "-")
 	for _, p := range strings.Split(s, ".") {
@@ -59,8 +57,8 @@ func (v version) compare(o version) int {
 	return 0
 }
 
-func versionFits(have version, op string, want version) bool {
-	c := have.compare(want)
+func (v version) fits(op string, want version) bool {
+	c := v.compare(want)
 	switch op {
 	case "", "=":
 		return c == 0
@@ -82,5 +80,5 @@ func versionFits(have version, op string, want version) bool {
 	for i := last + 1; i < 3; i++ {
 		limit.n[i] = 0
 	}
-	return c >= 0 && have.compare(limit) < 0
+	return c >= 0 && v.compare(limit) < 0
 }
