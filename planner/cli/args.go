@@ -92,6 +92,7 @@ func hasFlag(args []string, name string) bool {
 
 // usageError explains a flag that is wrong.
 func (c *command) usageError(ctx *cli.Context, err error, _ bool) error {
+	c.streamFor(ctx)
 	text := err.Error()
 	name, unknown := strings.CutPrefix(text, "flag provided but not defined: -")
 	help := "collect -help"

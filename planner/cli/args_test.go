@@ -41,11 +41,11 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"a negative time to wait":   {[]string{"apply", "-auto-approve", "-wait=-3s"}, "-wait=-3s: a time to wait is not negative"},
 		"a negative lock timeout":   {[]string{"plan", "-lock-timeout=-3s"}, "is not negative"},
 		"no step at a time":         {[]string{"apply", "-auto-approve", "-parallelism=0"}, "at least one step"},
-		"a plan file in nowhere":    {[]string{"plan", "-out=/nonexistent/x"}, "/nonexistent/x: no such file or directory."},
+		"a plan file in nowhere":    {[]string{"plan", "-out=/proc/nonexistent/x"}, "/proc/nonexistent/x: no such file or directory."},
 		"a directory as plan file":  {[]string{"plan", "-out=/"}, "Plan file cannot be written"},
 		"not a plan file":           {[]string{"apply", os.Args[0]}, "is not a plan file"},
 		"no such plan file":         {[]string{"apply", "nosuch"}, "Plan file nosuch cannot be read: no such file or directory."},
-		"wrong directory":           {[]string{"-chdir=/nonexistent", "plan"}, "nonexistent"},
+		"wrong directory":           {[]string{"-chdir=/proc/nonexistent", "plan"}, "nonexistent"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) { r.want(1, tt.want, tt.args...) })

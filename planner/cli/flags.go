@@ -62,7 +62,15 @@ func (c *command) planFlags() []cli.Flag {
 }
 
 // checkFigures refuses figures that mean nothing, before anything is done.
-func checkFigures(ctx *cli.Context) error {
+func (c *command) checkFigures(ctx *cli.Context) error {
+	err := wrongFigure(ctx)
+	if err != nil {
+		c.streamFor(ctx)
+	}
+	return err
+}
+
+func wrongFigure(ctx *cli.Context) error {
 	for _, name := range []string{"lock-timeout", "wait"} {
 		if d := ctx.Duration(name); d < 0 {
 			return refuse("Wrong option", "-%s=%s: a time to wait is not negative.", name, d)

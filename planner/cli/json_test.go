@@ -123,3 +123,26 @@ func TestAddressesAreTakenApart(t *testing.T) {
 		}
 	}
 }
+
+// Who reads the stream reads there too that an option is wrong, wherever -json stands.
+func TestWrongOptionsAreInTheStream(t *testing.T) {
+	for name, args := range map[string][]string{
+		"unknown":            {"plan", "-json", "-nosuch"},
+		"unknown, and first": {"plan", "-nosuch", "-json"},
+		"no such value":      {"apply", "-json", "-parallelism=x"},
+		"a wrong figure":     {"destroy", "-json", "-parallelism=0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "")
+			got := r.want(1, "", args...)
+			lines := strings.Split(strings.TrimSpace(got.out), "\n")
+			if got.err != "" || len(lines) != 2 || !strings.Contains(lines[0], `"type":"version"`) || !strings.Contains(lines[1], `"type":"diagnostic"`) {
+				t.Errorf("out:\n%s\nerr:\n%s", got.out, got.err)
+			}
+		})
+	}
+	r := newRig(t, "")
+	if got := r.want(1, "Unknown option", "status", "-json", "-nosuch"); got.out != "" { // it gives one document, or none
+		t.Errorf("out:\n%s", got.out)
+	}
+}

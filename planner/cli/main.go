@@ -21,7 +21,7 @@ func Main(ctx context.Context, deps Deps, args, env []string, stdin io.Reader, s
 	c := &command{deps: deps, env: env, in: stdin, stdout: &output{to: stdout}, stderr: stderr}
 	app := c.app()
 	args, err := arrange(app, args)
-	c.noColor = hasFlag(args, "no-color")
+	c.noColor, c.json = hasFlag(args, "no-color"), hasFlag(args, "json")
 	c.out, c.err = c.screen(c.stdout), c.screen(stderr)
 	defer c.flush()
 	if err == nil {
@@ -44,6 +44,7 @@ type command struct {
 	stderr   io.Writer // as given
 	out, err Screen    // for people
 	noColor  bool
+	json     bool   // -json is among the arguments, whatever else is wrong with them
 	dir      string // -chdir
 	stream   *stream
 	vars     valueFlags
@@ -230,7 +231,7 @@ func (c *command) dress(cmd *cli.Command) {
 	cmd.OnUsageError = c.usageError
 	cmd.HideHelpCommand = true
 	if len(cmd.Subcommands) == 0 {
-		cmd.Before = checkFigures
+		cmd.Before = c.checkFigures
 	}
 	for _, sub := range cmd.Subcommands {
 		c.dress(sub)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,11 +28,25 @@ type stream struct {
 
 // startStream begins the stream when -json was given.
 func (c *command) startStream(ctx *cli.Context) {
-	if !ctx.Bool("json") || c.stream != nil {
-		return
+	if ctx.Bool("json") {
+		c.stream = c.begun()
 	}
-	c.stream = newStream(c.stdout, c.now)
-	c.stream.send("info", "version", "collect "+c.deps.Version, map[string]any{"collect": c.deps.Version, "ui": "1.2"})
+}
+
+// streamFor begins it for a command whose options are wrong, so that who reads the stream reads that too.
+func (c *command) streamFor(ctx *cli.Context) {
+	if c.json && ctx.Command != nil && slices.Contains([]string{"plan", "apply", "destroy"}, ctx.Command.Name) {
+		c.stream = c.begun()
+	}
+}
+
+func (c *command) begun() *stream {
+	if c.stream != nil {
+		return c.stream
+	}
+	s := newStream(c.stdout, c.now)
+	s.send("info", "version", "collect "+c.deps.Version, map[string]any{"collect": c.deps.Version, "ui": "1.2"})
+	return s
 }
 
 // jsonTo encodes to an output that may be a terminal.
