@@ -119,36 +119,33 @@ func (p *Pipeline) buildMember(d *design.Design, w *design.Runner, m design.Memb
 	return mm, nil
 }
 
-// position gives the tracker of a source address, which outlives the source.
+// positionOf names the positions of a source: an address may have another type later, and positions mean something to one type only.
+func positionOf(w *design.Source) string { return w.Spec.Name + "/" + w.Spec.Type }
+
+// position gives the tracker of a source, which outlives it.
 func (p *Pipeline) position(w *design.Source) (*track, string, error) {
 	address := "source." + w.Spec.Name
 	full := path.Join(p.base.Dir, address)
 	p.mu.Lock()
-	pos := p.pos[w.Spec.Name]
+	pos := p.pos[positionOf(w)]
 	p.mu.Unlock()
-	if pos != nil && pos.Type() == w.Spec.Type {
+	if pos != nil {
 		return pos, full, nil
-	}
-	if pos != nil { // another type now: its positions mean something else
-		if err := pos.Close(); err != nil {
-			return nil, "", fmt.Errorf("%s: %w", address, err)
-		}
 	}
 	dir, _, err := datadir.Open(p.base.FS, p.base.Dir, address)
 	if err != nil {
 		return nil, "", err
 	}
-	name := w.Spec.Name
-	tracker, err := position.Open(dir, w.Spec.Type, p.base.Rand, func(keys []string) { p.forget(name, keys) }, p.base.Pool.Violated)
+	pos = &track{}
+	pos.Tracker, err = position.Open(dir, w.Spec.Type, p.base.Rand, func(keys []string) { p.forget(w.Spec.Name, pos, keys) }, p.base.Pool.Violated)
 	if err != nil {
 		_ = dir.Close() // a handle for reading
 		return nil, "", fmt.Errorf("%s: %w", address, err)
 	}
-	pos = &track{Tracker: tracker}
 	stats := p.stats.Of(address)
-	tracker.Start(p.hard, func(err error) { stats.Error(fmt.Errorf("save positions: %w", err)) })
+	pos.Start(p.hard, func(err error) { stats.Error(fmt.Errorf("save positions: %w", err)) })
 	p.mu.Lock()
-	p.pos[name] = pos
+	p.pos[positionOf(w)] = pos
 	p.mu.Unlock()
 	return pos, full, nil
 }
@@ -229,11 +226,11 @@ func (p *Pipeline) newRouting(w *design.Source, pos *track) {
 }
 
 // forget tells channels that nothing comes with these keys of a source any more.
-func (p *Pipeline) forget(source string, keys []string) {
+func (p *Pipeline) forget(source string, pos *track, keys []string) {
 	p.mu.Lock()
 	s := p.sources[source]
 	p.mu.Unlock()
-	if s != nil {
+	if s != nil && s.pos == pos {
 		s.emitter.Forget(keys)
 	}
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -120,6 +121,21 @@ func (s *fakeSource) Run(ctx context.Context, out flow.Emitter) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// idleSource never reads anything. One with an argument cannot even start.
+type idleSource struct {
+	broken string
+	env    flow.Env
+}
+
+func (s idleSource) Run(ctx context.Context, _ flow.Emitter) error {
+	if s.broken != "" {
+		return errors.New(s.broken)
+	}
+	s.env.Ready()
+	<-ctx.Done()
 	return nil
 }
 

@@ -301,3 +301,53 @@ func TestEveryReloadUnderLoadKeepsEveryEvent(t *testing.T) {
 		}
 	})
 }
+
+// Positions mean something to one type of source only. Those of the type before must still be there when it comes back, above all when
+// the reload fails.
+func TestASourceOfAnotherTypeTakesNoPositionsAway(t *testing.T) {
+	idle := func(arg string) func(*schema.AgentSpec) {
+		return func(s *schema.AgentSpec) {
+			s.Sources[0].Type = "idle"
+			if arg != "" {
+				s.Sources[0].Config = schema.Config{"arg": arg}
+			}
+		}
+	}
+	t.Run("the reload fails", func(t *testing.T) {
+		each(t, func(t *testing.T, channel string, w *world) {
+			p := w.start(spec(channel, nil))
+			grow(t, w, "out", 50)
+			if err := reload(t, p, spec(channel, idle("address already in use"))); err == nil {
+				t.Fatal("no error")
+			}
+			grow(t, w, "out", 100)
+			w.drain(p, time.Second)
+			if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
+				t.Errorf("delivered (-want +got):\n%s", d)
+			}
+		})
+	})
+	t.Run("it comes back later", func(t *testing.T) {
+		each(t, func(t *testing.T, channel string, w *world) {
+			p := w.start(spec(channel, nil))
+			grow(t, w, "out", 50)
+			w.target("out").holdFrom(true) // acknowledged behind a volatile channel only after the change
+			w.feed("in").lines.Store(60)
+			time.Sleep(time.Second)
+			if err := reload(t, p, spec(channel, idle(""))); err != nil {
+				t.Fatal(err)
+			}
+			w.target("out").holdFrom(false)
+			w.drain(p, time.Second)
+			p = w.start(spec(channel, idle("")))
+			if err := reload(t, p, spec(channel, nil)); err != nil {
+				t.Fatal(err)
+			}
+			grow(t, w, "out", 100)
+			w.drain(p, time.Second)
+			if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
+				t.Errorf("delivered (-want +got):\n%s", d)
+			}
+		})
+	})
+}

@@ -11,7 +11,7 @@ import (
 	"collect/runtime/pipeline/internal/wait"
 )
 
-// track is how far a source address is. It outlives the source.
+// track is how far a source is. It outlives the source.
 type track struct {
 	*position.Tracker
 	interceptors int // interceptors of the source, each with dead-letter keys of its own
@@ -20,13 +20,12 @@ type track struct {
 // retirePositions lets go what the process and the channels hold for sources that left, once all they emitted is settled. Their files
 // stay: a source that is declared again goes on there.
 func (p *Pipeline) retirePositions(ctx context.Context, d *design.Design) {
-	p.mu.Lock()
-	var gone []string
-	for _, name := range slices.Sorted(maps.Keys(p.pos)) {
-		if d.Sources[name] == nil {
-			gone = append(gone, name)
-		}
+	stay := map[string]bool{}
+	for _, w := range d.Sources {
+		stay[positionOf(w)] = true
 	}
+	p.mu.Lock()
+	gone := slices.DeleteFunc(slices.Sorted(maps.Keys(p.pos)), func(name string) bool { return stay[name] })
 	p.mu.Unlock()
 	for _, name := range gone {
 		p.mu.Lock()

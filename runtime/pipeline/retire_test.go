@@ -40,7 +40,7 @@ func TestASourceThatLeftCostsNothingAndGoesOnWhenItComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if p.pos["in"] != nil || p.pos["other"] == nil {
+		if p.pos["in/fake"] != nil || p.pos["other/fake"] == nil {
 			t.Errorf("positions in memory: %v", slices.Sorted(maps.Keys(p.pos)))
 		}
 		if j := w.journals["channel.c"]; channel == "journal" && len(j.decided) != 0 {

@@ -83,6 +83,9 @@ func (w *world) registry(more ...registry.Entry) *registry.Registry {
 			w.note(w.made, env.Component)
 			return &fakeSource{feed: w.feed(strings.TrimPrefix(env.Component, "source.")), env: env}, nil
 		}),
+		registry.Source("idle", func() fakeConfig { return fakeConfig{} }, about, func(c fakeConfig, env flow.Env) (flow.Source, error) {
+			return idleSource{c.Arg, env}, nil
+		}),
 		registry.Interceptor("fake", func() fakeStage { return fakeStage{} }, about, func(c fakeStage, _ flow.Env) (flow.Interceptor, error) {
 			return stageFunc(c), nil
 		}),

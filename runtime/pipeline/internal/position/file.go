@@ -22,6 +22,7 @@ const (
 //	{"id":"…","type":"tail","routing":"…","keys":{"KEY":{"pos":4711,"note":"…"}}}
 type file struct {
 	dir    flow.Dir
+	name   string
 	id     string // uuid of the source, the first part of its keys in channels
 	typ    string
 	loaded map[string]storedKey
@@ -42,29 +43,32 @@ type stored struct {
 	Keys    map[string]storedKey `json:"keys"`
 }
 
-// openFile reads the file, or begins a new one with a new uuid. A file of another source type is not used: its positions
-// mean something else.
+// openFile reads the file of a source type, or begins a new one with a new uuid. Positions of another type mean something else: they stay
+// in their file, for when that type comes back.
 func openFile(dir flow.Dir, typ string, rand flow.Rand) (*file, error) {
-	raw, ok, err := datadir.Read(dir, fileName)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
+	for _, name := range []string{fileName, fileName + "." + typ} {
+		raw, ok, err := datadir.Read(dir, name)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			f := &file{dir: dir, name: name, id: datadir.UUID(rand), typ: typ}
+			return f, f.write(stored{})
+		}
 		s, err := decode(raw)
 		if err != nil {
-			return nil, fmt.Errorf("positions %s/%s: %w", dir.Path(), fileName, err)
+			return nil, fmt.Errorf("positions %s/%s: %w", dir.Path(), name, err)
 		}
 		if s.Type == typ {
-			return &file{dir: dir, id: s.ID, typ: typ, routing: s.Routing, loaded: s.Keys}, nil
+			return &file{dir: dir, name: name, id: s.ID, typ: typ, routing: s.Routing, loaded: s.Keys}, nil
 		}
 	}
-	f := &file{dir: dir, id: datadir.UUID(rand), typ: typ}
-	return f, f.write(stored{})
+	return nil, fmt.Errorf("positions %s/%s.%s are of another type", dir.Path(), fileName, typ)
 }
 
 func (f *file) write(s stored) error {
 	s.ID, s.Type = f.id, f.typ
-	return datadir.Write(f.dir, fileName, encode(s))
+	return datadir.Write(f.dir, f.name, encode(s))
 }
 
 func encode(s stored) []byte {
