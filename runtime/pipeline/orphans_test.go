@@ -211,3 +211,26 @@ func TestAnOrphanThatCannotBeReadIsShown(t *testing.T) {
 		w.drain(p, time.Second)
 	})
 }
+
+// A loss is confirmed for the configuration that was planned. When that cannot be, nothing is given up.
+func TestAReloadThatFailsGivesNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var away atomic.Bool
+		before, now := orphanage(t, w, &away)
+		p := w.start(before)
+		now.Sources = append(now.Sources, schema.SourceSpec{Type: "idle", Name: "bad", Config: schema.Config{"arg": "in use"}, Routes: now.Sources[0].Routes})
+		if err := reload(t, p, now, orphan.Loss{Channel: "c", Events: 50}); err == nil {
+			t.Fatal("no error")
+		}
+		away.Store(false)
+		eventually(t, "all is delivered", func() bool { return len(w.target("out").lines()) == 50 })
+		w.drain(p, time.Second)
+		if stored, err := orphan.Stored(w.registry(), host.FS(), w.base().Dir, nil); err != nil || len(stored) != 0 {
+			t.Errorf("on disk: %+v %v", stored, err)
+		}
+		if _, err := os.Stat(filepath.Join(w.base().Dir, "channel.d")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the channel of the configuration that could not be is still there: %v", err)
+		}
+	})
+}

@@ -59,6 +59,7 @@ type Pipeline struct {
 	retired  []*emit.Window // of sources that were replaced and may have something in flight
 	gone     int64          // events abandoned
 	remains  []api.Orphan
+	left     []api.Orphan // channels that left for good, with what is lost in them, once the configuration stands
 }
 
 // runner delivers from a channel.

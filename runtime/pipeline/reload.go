@@ -51,6 +51,7 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 		defer cancel()
 		again := p.converge(back, old, nil)
 		if again == nil {
+			p.removeLeft()
 			again = p.forgone(old)
 		}
 		if again != nil {
@@ -61,6 +62,7 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 	if err := p.forgone(want); err != nil { // until the next change the channel keeps more than it must
 		p.base.Log.Warn("a channel still keeps events for a sink that is gone", "err", err)
 	}
+	p.removeLeft()
 	p.retirePositions(ctx, want)
 	p.mu.Lock()
 	p.spec, p.secrets = spec, secrets
@@ -236,9 +238,39 @@ func (p *Pipeline) closeChannels(ctx context.Context, d *design.Design, leaving 
 		if !n.Durable && p.isOrphan(n.Name) {
 			continue // the directory holds what a durable channel of this name left
 		}
-		errs = errors.Join(errs, datadir.Remove(p.base.FS, p.base.Dir, "channel."+n.Name))
+		if d.Channels[n.Name] != nil { // of another type now, in the same directory
+			errs = errors.Join(errs, datadir.Remove(p.base.FS, p.base.Dir, "channel."+n.Name))
+			continue
+		}
+		if !n.Durable {
+			left.Events = 0
+		}
+		p.mu.Lock()
+		p.left = append(p.left, api.Orphan{Channel: n.Name, Events: left.Events, Bytes: left.Bytes})
+		p.mu.Unlock()
 	}
 	return errs
+}
+
+// removeLeft removes the directories of channels that left. Only now is it sure that they do not come back.
+func (p *Pipeline) removeLeft() {
+	p.mu.Lock()
+	left := p.left
+	p.left = nil
+	p.mu.Unlock()
+	for _, o := range left {
+		if p.channel(o.Channel) != nil {
+			continue // it came back
+		}
+		err := datadir.Remove(p.base.FS, p.base.Dir, "channel."+o.Channel)
+		if err == nil {
+			continue
+		}
+		p.base.Log.Warn("a channel that left is not removed yet", "channel", o.Channel, "err", err)
+		if o.Events > 0 { // it holds what was to be lost
+			p.orphaned(o.Channel, o.Events, o.Bytes)
+		}
+	}
 }
 
 // startNew opens channels, then starts runners, then sources. Sources of the old design that stay go on all the time.
