@@ -21,6 +21,7 @@ type journal struct {
 	name    string
 	closed  bool
 	putErr  func() error
+	openErr func() error
 	late    bool          // it acknowledges nothing
 	unacked []*flow.Batch // what it did not acknowledge
 }
@@ -53,6 +54,11 @@ func (w *world) journal(_ fakeConfig, env flow.Env) (flow.Channel, error) {
 func (j *journal) Open(context.Context) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.openErr != nil {
+		if err := j.openErr(); err != nil {
+			return err
+		}
+	}
 	j.closed, j.next, j.back = false, 0, nil
 	j.wait = make(chan struct{})
 	return nil

@@ -47,8 +47,11 @@ type Pipeline struct {
 
 	stats *counters.Table
 
+	mending sync.WaitGroup
+
 	mu       sync.Mutex // guards all below
 	phase    phase
+	broken   error // why not everything of the spec runs
 	spec     *schema.AgentSpec
 	secrets  schema.Secrets
 	channels map[string]*channel.Node
@@ -152,6 +155,9 @@ func (p *Pipeline) Ready() (ok bool, why string) {
 	case stopped:
 		return false, "stopped"
 	}
+	if p.broken != nil {
+		return false, p.broken.Error()
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.sources)) {
 		if s := p.sources[name]; !s.ready.Load() {
 			return false, "source." + name
@@ -237,6 +243,7 @@ func (p *Pipeline) shut(ctx context.Context) (abandoned int64, err error) {
 		cancel()
 	}
 	p.kill()
+	p.mending.Wait()
 	for _, name := range slices.Sorted(maps.Keys(pos)) {
 		err = errors.Join(err, pos[name].Close())
 	}

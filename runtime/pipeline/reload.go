@@ -47,18 +47,13 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 		err = p.waitReady(ctx)
 	}
 	if err != nil {
-		back, cancel := context.WithTimeout(context.WithoutCancel(ctx), old.Agent.Drain) // the way back must not end half way
-		defer cancel()
-		again := p.converge(back, old, nil)
-		if again == nil {
-			p.removeLeft()
-			again = p.forgone(old)
-		}
+		again := p.restore(ctx, old)
 		if again != nil {
-			return errors.Join(err, fmt.Errorf("and the configuration before could not be restored: %w", again))
+			p.mending.Go(p.mend)
 		}
-		return err
+		return errors.Join(err, again)
 	}
+	p.setBroken(nil)
 	if err := p.forgone(want); err != nil { // until the next change the channel keeps more than it must
 		p.base.Log.Warn("a channel still keeps events for a sink that is gone", "err", err)
 	}

@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"collect/hclspec/schema"
+	"collect/runtime/flow"
 	"collect/runtime/pipeline/orphan"
+	"collect/runtime/supervisor/api"
 )
 
 func reload(t *testing.T, p *Pipeline, s *schema.AgentSpec, drop ...orphan.Loss) error {
@@ -349,5 +351,57 @@ func TestASourceOfAnotherTypeTakesNoPositionsAway(t *testing.T) {
 				t.Errorf("delivered (-want +got):\n%s", d)
 			}
 		})
+	})
+}
+
+// When a reload fails and what was before cannot be had back at once, that is visible, and tried until it works.
+func TestWhatCouldNotBeRestoredIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := w.start(spec("journal", nil))
+		grow(t, w, "out", 50)
+		opened := 0
+		w.journals["channel.c"].openErr = func() error {
+			if opened++; opened > 1 && opened < 8 { // the first is the new configuration
+				return errors.New("input/output error")
+			}
+			return nil
+		}
+		err := reload(t, p, spec("journal", func(s *schema.AgentSpec) {
+			s.Channels[0].Config = schema.Config{"arg": "other"}
+			s.Sources = append(s.Sources, schema.SourceSpec{Type: "idle", Name: "bad", Config: schema.Config{"arg": "in use"}, Routes: s.Sources[0].Routes})
+		}))
+		if err == nil || !strings.Contains(err.Error(), "input/output error") {
+			t.Fatal(err)
+		}
+		snap := p.Snapshot()
+		if snap.Ready || !strings.Contains(snap.NotReady, "input/output error") || snap.State != api.Blocked {
+			t.Errorf("snapshot: %v %q %v", snap.Ready, snap.NotReady, snap.State)
+		}
+		if h, why := health(p, schema.Source, "in"); h != string(flow.Failed) || why == "" {
+			t.Errorf("the source that does not run: %s %s", h, why)
+		}
+		grow(t, w, "out", 100)
+		if snap := p.Snapshot(); !snap.Ready || snap.State != api.Running {
+			t.Errorf("snapshot: %v %q %v", snap.Ready, snap.NotReady, snap.State)
+		}
+		w.drain(p, time.Second)
+		if d := cmp.Diff(numbers(0, 100), w.target("out").lines()); d != "" {
+			t.Errorf("delivered (-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestAPipelineThatCouldNotBeRestoredEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := w.start(spec("journal", nil))
+		grow(t, w, "out", 50)
+		w.journals["channel.c"].openErr = func() error { return errors.New("input/output error") }
+		if err := reload(t, p, spec("journal", func(s *schema.AgentSpec) { s.Channels[0].Config = schema.Config{"arg": "other"} })); err == nil {
+			t.Fatal("no error")
+		}
+		time.Sleep(time.Minute)
+		w.drain(p, time.Second)
 	})
 }

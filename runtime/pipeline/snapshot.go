@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
 	"collect/runtime/pipeline/internal/channel"
+	"collect/runtime/pipeline/internal/deliver"
 	"collect/runtime/pipeline/internal/design"
 	"collect/runtime/supervisor/api"
 )
@@ -19,18 +21,18 @@ func (p *Pipeline) Snapshot() api.Agent {
 	ready, why := p.Ready()
 	a := api.Agent{Ready: ready, NotReady: why, State: api.Running}
 	p.mu.Lock()
-	spec, ph := p.spec, p.phase
+	spec, ph, broken := p.spec, p.phase, p.broken
 	a.Orphans = slices.Clone(p.orphans)
 	p.mu.Unlock()
 	a.Address, a.ConfigHash = spec.Address, spec.Hash()
-	p.components(&a, spec)
+	p.components(&a, spec, broken)
 	a.Violations, _ = p.base.Pool.Violations()
 	a.Edges = p.stats.Edges()
-	a.State = state(ph, a.Components)
+	a.State = state(ph, broken, a.Components)
 	return a
 }
 
-func state(ph phase, components []api.Component) api.State {
+func state(ph phase, broken error, components []api.Component) api.State {
 	switch ph {
 	case built:
 		return api.Starting
@@ -38,6 +40,9 @@ func state(ph phase, components []api.Component) api.State {
 		return api.Draining
 	case stopped:
 		return api.Stopped
+	}
+	if broken != nil {
+		return api.Blocked
 	}
 	for _, c := range components {
 		if c.Health == string(flow.Blocked) {
@@ -47,12 +52,20 @@ func state(ph phase, components []api.Component) api.State {
 	return api.Running
 }
 
-func (p *Pipeline) components(a *api.Agent, spec *schema.AgentSpec) {
+func (p *Pipeline) components(a *api.Agent, spec *schema.AgentSpec, broken error) {
 	p.mu.Lock()
-	sources, channels, runners := p.sources, p.channels, p.runners
+	sources, channels, runners := maps.Clone(p.sources), maps.Clone(p.channels), sorted(p.runners)
+	p.mu.Unlock()
+	add := func(c api.Component, runs bool) {
+		if broken != nil && !runs {
+			c.Health, c.Why = string(flow.Failed), "it does not run: "+broken.Error()
+		}
+		a.Components = append(a.Components, c)
+	}
 	for _, s := range spec.Sources {
 		c := p.component(schema.Source, s.Type, s.Name, "source."+s.Name, s.At)
-		if n := sources[s.Name]; n != nil {
+		n := sources[s.Name]
+		if n != nil {
 			_, events, bytes, _ := n.emitter.Window().Load()
 			c.InFlight, c.InFlightBytes = int64(events), bytes
 			if bad := n.emitter.ConditionErrors(); bad > 0 {
@@ -62,33 +75,34 @@ func (p *Pipeline) components(a *api.Agent, spec *schema.AgentSpec) {
 				c.Health, c.Why = string(flow.Waiting), "not ready yet"
 			}
 		}
-		a.Components = append(a.Components, c)
+		add(c, n != nil)
 		for i, ic := range s.Interceptors {
 			name := fmt.Sprintf("%s[%d]", ic.Type, i)
-			a.Components = append(a.Components,
-				p.component(schema.Interceptor, ic.Type, s.Name+"."+name, design.InterceptorAddress(s.Name, ic.Type, i), ic.At))
+			add(p.component(schema.Interceptor, ic.Type, s.Name+"."+name, design.InterceptorAddress(s.Name, ic.Type, i), ic.At), n != nil)
 		}
 	}
 	for _, s := range spec.Channels {
 		c := p.component(schema.Channel, s.Type, s.Name, "channel."+s.Name, s.At)
-		if n := channels[s.Name]; n != nil {
+		n := channels[s.Name]
+		if n != nil {
 			fill(&c, n)
 		}
-		a.Components = append(a.Components, c)
+		add(c, n != nil)
 	}
-	list := sorted(runners)
-	p.mu.Unlock()
 	for _, s := range spec.Sinks {
 		c := p.component(schema.Sink, s.Type, s.Name, "sink."+s.Name, s.At)
-		load(&c, list, func(r *runner) bool { return len(r.Members()) == 1 && r.Members()[0].Name() == s.Name })
-		a.Components = append(a.Components, c)
+		load(&c, runners, func(r *runner) bool { return len(r.Members()) == 1 && r.Members()[0].Name() == s.Name })
+		add(c, slices.ContainsFunc(runners, func(r *runner) bool {
+			return slices.ContainsFunc(r.Members(), func(m *deliver.Member) bool { return m.Name() == s.Name })
+		}))
 	}
 	for _, g := range spec.Groups {
 		strategy, _ := g.Settings["strategy"].(string)
 		c := p.component(schema.SinkGroup, strategy, g.Name, "sink_group."+g.Name, g.At)
 		address := "sink_group." + g.Name
-		load(&c, list, func(r *runner) bool { return r.Name() == address || strings.HasPrefix(r.Name(), address+"/") })
-		a.Components = append(a.Components, c)
+		of := func(r *runner) bool { return r.Name() == address || strings.HasPrefix(r.Name(), address+"/") }
+		load(&c, runners, of)
+		add(c, slices.ContainsFunc(runners, of))
 	}
 }
 
