@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/registry"
 )
 
 var channelTypes = []string{"memory", "journal"}
@@ -352,4 +355,57 @@ func TestDeadLettersThatAreHeldBackStopNothing(t *testing.T) {
 			}
 		})
 	})
+}
+
+// stuckSink does not come back from one of its calls, whatever its context says.
+type stuckSink struct {
+	deafSink
+	in   string
+	free chan struct{}
+}
+
+func (s stuckSink) Open(context.Context) error {
+	if s.in == "open" {
+		<-s.free
+	}
+	return nil
+}
+
+func (s stuckSink) Close(context.Context) error {
+	if s.in == "close" {
+		<-s.free
+	}
+	return nil
+}
+
+func TestASinkThatDoesNotListenHoldsUpNothing(t *testing.T) {
+	for in, want := range map[string]string{"open": "", "close": "sink.out does not stop"} {
+		t.Run(in, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.feed("in").lines.Store(20)
+				free := make(chan struct{})
+				stuck := registry.Sink("stuck", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests"},
+					func(fakeConfig, flow.Env) (flow.Sink, error) { return stuckSink{in: in, free: free}, nil })
+				p, err := New(spec("journal", func(s *schema.AgentSpec) { s.Sinks[0].Type = "stuck" }), nil, w.registry(stuck), w.base())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := p.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				begin := time.Now()
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				if _, err := p.Drain(ctx, false); fmt.Sprint(err) != want && (err != nil || want != "") {
+					t.Errorf("drain: %v", err)
+				}
+				if d := time.Since(begin); d > 20*time.Second {
+					t.Errorf("the drain took %v", d)
+				}
+				close(free)
+			})
+		})
+	}
 }

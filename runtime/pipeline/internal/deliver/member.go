@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type Member struct {
 	sink   flow.Sink
 	open   bool
 	broken bool      // it panicked and must be made anew
+	left   bool      // close gave up waiting: whoever opens it must close it
 	until  time.Time // not before
 }
 
@@ -85,8 +87,19 @@ func (m *Member) tryOpen(ctx context.Context) error {
 		}
 	}
 	err := guard.Call(func() error { return sink.Open(ctx) })
+	if !m.opened(sink, err) {
+		return errors.Join(err, guard.Call(func() error { return sink.Close(ctx) }))
+	}
+	return err
+}
+
+// opened notes how the opening of the sink ended; false: nobody waits for it any more.
+func (m *Member) opened(sink flow.Sink, err error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.left {
+		return false
+	}
 	m.sink = sink
 	if guard.IsPanic(err) {
 		m.sink = nil
@@ -96,7 +109,7 @@ func (m *Member) tryOpen(ctx context.Context) error {
 		m.retry.Reset()
 		m.stats.SetHealth(flow.OK, "")
 	}
-	return err
+	return true
 }
 
 // report notes an error of the sink.
@@ -195,15 +208,27 @@ func (m *Member) isBroken() bool {
 	return m.broken
 }
 
+// errStuck says that a sink does not come back from Close: it may still do something with what it accepted.
+var errStuck = errors.New("it does not stop")
+
 // close ends the sink. Afterwards it does nothing with what it accepted.
 func (m *Member) close(ctx context.Context) error {
-	m.opening.Wait()
+	opened := wait.ToEnd(ctx, &m.opening)
 	m.mu.Lock()
 	sink := m.sink
-	m.sink, m.open, m.broken = nil, false, false
+	m.sink, m.open, m.broken, m.left = nil, false, false, !opened
 	m.mu.Unlock()
+	if !opened { // it has accepted nothing
+		return errors.New("it does not come back from opening")
+	}
 	if sink == nil {
 		return nil
 	}
-	return guard.Call(func() error { return sink.Close(ctx) })
+	var closing sync.WaitGroup
+	var err error
+	closing.Go(func() { err = guard.Call(func() error { return sink.Close(ctx) }) })
+	if !wait.ToEnd(ctx, &closing) {
+		return errStuck
+	}
+	return err
 }

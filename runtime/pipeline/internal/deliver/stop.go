@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,11 +23,20 @@ func (r *Runner) Stop(ctx context.Context) error {
 	}
 	closing, cancel := wait.ToClose(ctx) // closing must end even after the deadline
 	defer cancel()
+	var stuck error
 	for _, m := range r.members {
-		if err := m.close(closing); err != nil {
-			m.stats.Error(err)
-			m.log.Warn("sink did not close cleanly", "sink", m.name, "err", err)
+		err := m.close(closing)
+		if err == nil {
+			continue
 		}
+		m.stats.Error(err)
+		m.log.Warn("sink did not close cleanly", "sink", m.name, "err", err)
+		if errors.Is(err, errStuck) {
+			stuck = errors.Join(stuck, fmt.Errorf("sink.%s does not stop", m.name))
+		}
+	}
+	if stuck != nil {
+		return stuck
 	}
 	r.returnAll()
 	r.forgetDead(0)
