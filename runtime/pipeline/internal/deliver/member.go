@@ -213,12 +213,14 @@ var errStuck = errors.New("it does not stop")
 
 // close ends the sink. Afterwards it does nothing with what it accepted.
 func (m *Member) close(ctx context.Context) error {
-	opened := wait.ToEnd(ctx, &m.opening)
+	ended := wait.ToEnd(ctx, &m.opening)
 	m.mu.Lock()
 	sink := m.sink
-	m.sink, m.open, m.broken, m.left = nil, false, false, !opened
+	m.left = !ended && !m.open
+	left := m.left
+	m.sink, m.open, m.broken = nil, false, false
 	m.mu.Unlock()
-	if !opened { // it has accepted nothing
+	if left { // it has accepted nothing
 		return errors.New("it does not come back from opening")
 	}
 	if sink == nil {
