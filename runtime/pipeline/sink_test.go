@@ -409,3 +409,60 @@ func TestASinkThatDoesNotListenHoldsUpNothing(t *testing.T) {
 		})
 	}
 }
+
+// A lease that goes back to the channel with an older one takes all its parts with it, also those that are dead.
+func TestNothingOfALeaseIsUsedAfterItWentBack(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		g := w.target("out")
+		g.hold, g.unload = true, true
+		calls := 0
+		g.answer = func(b *flow.Batch, lines []string) flow.Result {
+			calls++
+			switch {
+			case calls == 2:
+				return poison(b, lines) // the second batch has a dead event from now on
+			case calls <= 4:
+				return flow.Result{Err: errors.New("away")}
+			}
+			return poison(b, lines)
+		}
+		f := w.feed("in")
+		f.lines.Store(20)
+		f.body = func(i int) string {
+			if i == 15 {
+				return "15 dead 7"
+			}
+			return strconv.Itoa(i) + " alive"
+		}
+		p := w.start(spec(channel, func(s *schema.AgentSpec) {
+			withDead("memory")(s)
+			s.Sinks[0].Type = "rolling"
+		}))
+		eventually(t, "both batches are accepted", func() bool {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return len(g.held) == 2
+		})
+		p.channel("c").Pressure()
+		eventually(t, "the dead one is delivered", func() bool { return len(w.target("morgue").lines()) > 0 })
+		eventually(t, "all is settled", func() bool {
+			p.channel("c").Pressure()
+			return p.channel("c").Channel.Stats().Events == 0
+		})
+		w.drain(p, time.Second)
+		if d := cmp.Diff([]string{"15 dead 7"}, w.target("morgue").lines()); d != "" {
+			t.Errorf("dead (-want +got):\n%s", d)
+		}
+		var want []string
+		for i := range 20 {
+			if i != 15 {
+				want = append(want, strconv.Itoa(i)+" alive")
+			}
+		}
+		got := slices.Compact(slices.Sorted(slices.Values(g.lines())))
+		slices.Sort(want)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("delivered (-want +got):\n%s", d)
+		}
+	})
+}

@@ -24,6 +24,7 @@ type work struct {
 	left     int // parts not settled
 	settled  int // events delivered or dead-lettered
 	deadKeys []string
+	poison   map[int]error // events that can never be delivered, known before it was tried
 	ended    bool
 	returned bool // ended by going back to the channel
 }
@@ -57,6 +58,7 @@ func (r *Runner) split(w *work) []*part {
 	if m == nil {
 		m = &memo{}
 	}
+	w.poison = m.poison
 	lim := r.limits
 	if m.poison == nil && (lim.Events == 0 || w.events <= lim.Events) && (lim.Bytes == 0 || w.bytes <= lim.Bytes) {
 		if w.events == 0 {

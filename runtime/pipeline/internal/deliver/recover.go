@@ -43,6 +43,10 @@ func (r *Runner) recover(ctx context.Context) {
 	var again []*part
 	returned := false
 	for _, p := range failed {
+		if p.work.returned { // with another part of it; its memory is not ours any more
+			r.setDown(p)
+			continue
+		}
 		left := r.examine(ctx, p)
 		returned = returned || p.work.returned
 		for _, q := range left {
@@ -71,7 +75,7 @@ func (r *Runner) follow(p *part) bool {
 		return false
 	}
 	r.setDown(p)
-	r.giveBack(p.work, &memo{stick: p.memo.stick, until: p.memo.until})
+	r.giveBack(p.work, &memo{stick: p.memo.stick, until: p.memo.until, poison: p.work.poison})
 	return true
 }
 
