@@ -466,3 +466,22 @@ func TestNothingOfALeaseIsUsedAfterItWentBack(t *testing.T) {
 		}
 	})
 }
+
+// What is delivered of a batch that goes back at the end comes again, and is counted as such.
+func TestWhatComesAgainAfterAStopIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.target("out").answer = poison
+		p := w.start(spec("journal", withDead("journal")))
+		w.journals["channel.dead"].putErr = func() error { return errors.New("no space") }
+		w.feed("in").lines.Store(10)
+		eventually(t, "the living are delivered", func() bool { return len(w.target("out").lines()) == 9 })
+		time.Sleep(time.Second)
+		w.drain(p, time.Second)
+		for _, c := range p.Snapshot().Components {
+			if c.Kind == schema.Channel && c.Name == "c" && c.Duplicates != 9 {
+				t.Errorf("%d counted as coming again, want 9", c.Duplicates)
+			}
+		}
+	})
+}

@@ -167,6 +167,9 @@ func (r *Runner) after(ctx context.Context, p *part, dead []flow.EventResult, ag
 	w := p.work
 	if len(dead) > 0 {
 		if err := r.deadLetter(ctx, p, dead); err != nil { // it stops: the lease goes back whole
+			r.mu.Lock()
+			w.settled += delivered
+			r.mu.Unlock()
 			return []*part{{work: w, order: p.order, events: p.events, n: p.n, bytes: p.bytes, result: p.result, memo: p.memo, member: p.member}}
 		}
 	}

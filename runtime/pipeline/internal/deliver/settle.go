@@ -81,7 +81,7 @@ func (r *Runner) forgetDead(least time.Duration) {
 // giveBack returns a lease to the channel, to be taken again.
 func (r *Runner) giveBack(w *work, keep *memo) {
 	r.mu.Lock()
-	over := w.ended
+	over, settled := w.ended, w.settled
 	w.ended, w.returned = true, true
 	if keep != nil && !over {
 		r.memos[w.id] = keep
@@ -90,9 +90,7 @@ func (r *Runner) giveBack(w *work, keep *memo) {
 	if over {
 		return
 	}
-	if w.settled > 0 {
-		r.node.Stats.Duplicates.Add(int64(w.settled))
-	}
+	r.node.Stats.Duplicates.Add(int64(settled)) // they come again
 	_ = guard.Call(func() error { w.lease.Return(); return nil }) // a channel that panics here has the lease still
 	r.end(w)
 }
