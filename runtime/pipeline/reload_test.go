@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -402,6 +404,26 @@ func TestAPipelineThatCouldNotBeRestoredEnds(t *testing.T) {
 			t.Fatal("no error")
 		}
 		time.Sleep(time.Minute)
+		w.drain(p, time.Second)
+	})
+}
+
+// Under other routes channels do not know the positions of before: a kill right after the change must find them in the file.
+func TestPositionsAreStoredBeforeRoutesChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p := w.start(spec("journal", nil))
+		grow(t, w, "out", 50)
+		err := reload(t, p, spec("journal", func(s *schema.AgentSpec) {
+			s.Sources[0].Interceptors = []schema.InterceptorSpec{{Type: "fake", Config: schema.Config{"drop": "nothing"}}}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(filepath.Join(w.base().Dir, "source.in", "positions"))
+		if err != nil || !strings.Contains(string(raw), `"k":{"pos":50,`) {
+			t.Errorf("%s %v", raw, err)
+		}
 		w.drain(p, time.Second)
 	})
 }

@@ -146,8 +146,8 @@ func (s *sourceNode) settled(ctx context.Context) {
 // ackWait bounds how long a replaced source waits for durable channels to acknowledge what is in flight.
 const ackWait = 2 * time.Second
 
-// acked waits until durable channels have acknowledged what the source emitted, so that the next source of the address goes
-// on behind it also after a crash.
+// acked waits until durable channels have acknowledged what the source emitted, and stores that, so that the next source of the
+// address goes on behind it also after a crash.
 func (s *sourceNode) acked(ctx context.Context) {
 	if !s.emitter.Durable() {
 		return // acknowledged when delivered, which may take long
@@ -155,4 +155,9 @@ func (s *sourceNode) acked(ctx context.Context) {
 	short, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	s.settled(short)
+	saving, done := wait.ToClose(ctx)
+	defer done()
+	if err := s.pos.Save(saving); err != nil { // it is tried again every second
+		s.stats.Error(fmt.Errorf("save positions: %w", err))
+	}
 }
