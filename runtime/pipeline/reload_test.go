@@ -427,3 +427,25 @@ func TestPositionsAreStoredBeforeRoutesChange(t *testing.T) {
 		w.drain(p, time.Second)
 	})
 }
+
+// What a reload mends is healthy afterwards.
+func TestAnInterceptorIsHealthyOnceItsDeadLettersHaveAPlace(t *testing.T) {
+	each(t, func(t *testing.T, channel string, w *world) {
+		w.feed("in").lines.Store(100)
+		dead := func(s *schema.AgentSpec) {
+			s.Sources[0].Interceptors = []schema.InterceptorSpec{{Type: "fake", Config: schema.Config{"dead": "7"}}}
+		}
+		p := w.start(spec(channel, dead))
+		eventually(t, "the source is blocked", func() bool { return p.Snapshot().State == api.Blocked })
+		if err := reload(t, p, spec(channel, func(s *schema.AgentSpec) { withDead("memory")(s); dead(s) })); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "all is delivered", func() bool {
+			return len(w.target("out").lines()) == 81 && len(w.target("morgue").lines()) == 19
+		})
+		if snap := p.Snapshot(); snap.State != api.Running {
+			t.Errorf("state %v: %+v", snap.State, snap.Components)
+		}
+		w.drain(p, time.Second)
+	})
+}

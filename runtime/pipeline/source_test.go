@@ -327,3 +327,44 @@ func TestAPanicOnTheWayToTheChannelsClosesNothing(t *testing.T) {
 		}
 	})
 }
+
+// A channel that refused somebody who is gone is not unhealthy for ever.
+func TestAChannelIsHealthyWhenNobodyTriesAnyMore(t *testing.T) {
+	refuse := func() error { return errors.New("no space") }
+	for name, c := range map[string]struct {
+		channel string
+		refuse  string
+		gone    func(*schema.AgentSpec)
+	}{
+		"a source": {"c", "channel.c", func(s *schema.AgentSpec) { s.Sources = nil }},
+		"a sink with dead letters": {"dead", "channel.dead", func(s *schema.AgentSpec) {
+			s.Channels = append(s.Channels, schema.ChannelSpec{Type: "journal", Name: "d"})
+			s.Sinks[0].Channel = "d"
+			s.Sources[0].Routes[0].Channels = []string{"d"}
+			s.Channels = s.Channels[1:]
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.target("out").answer = poison
+				p := w.start(spec("journal", withDead("journal")))
+				w.journals[c.refuse].putErr = refuse
+				w.feed("in").lines.Store(10)
+				eventually(t, "the channel is unhealthy", func() bool { h, _ := health(p, schema.Channel, c.channel); return h != "ok" })
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				next := spec("journal", withDead("journal"))
+				c.gone(next)
+				next.Settings["drain"] = "5s"
+				if err := p.Reload(ctx, next, nil); err != nil {
+					t.Fatal(err)
+				}
+				if h, why := health(p, schema.Channel, c.channel); h != "ok" {
+					t.Errorf("%s: %s", h, why)
+				}
+				w.drain(p, time.Second)
+			})
+		})
+	}
+}

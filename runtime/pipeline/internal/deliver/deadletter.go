@@ -118,10 +118,11 @@ func (r *Runner) insist(ctx context.Context, f func() error) error {
 		}
 		r.dead.Stats.Error(err)
 		r.dead.Stats.SetHealth(flow.Retrying, err.Error())
-		if err := wait.Sleep(ctx, retry.Next()); err != nil {
+		err = wait.Sleep(ctx, retry.Next())
+		r.dead.Stats.SetHealth(flow.OK, "") // it works, fails again, or nobody tries any more
+		if err != nil {
 			return err
 		}
-		r.dead.Stats.SetHealth(flow.OK, "")
 	}
 }
 

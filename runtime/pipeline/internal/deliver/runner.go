@@ -147,9 +147,8 @@ func (r *Runner) loop() {
 			default:
 				r.node.Stats.Error(err)
 				r.node.Stats.SetHealth(flow.Retrying, err.Error())
-				if wait.Sleep(turn, retry.Next()) == nil {
-					r.node.Stats.SetHealth(flow.OK, "")
-				}
+				_ = wait.Sleep(turn, retry.Next()) // the loop looks why it ended
+				r.node.Stats.SetHealth(flow.OK, "")
 			}
 		}
 	}

@@ -88,6 +88,7 @@ func New(c Config) *Emitter {
 		window: newWindow(), gate: wait.NewGate(), keys: map[string]string{},
 	}
 	for _, ic := range c.Interceptors {
+		ic.Stats.SetHealth(flow.OK, "") // whatever the one of before was
 		e.stages = append(e.stages, &stage{Interceptor: ic})
 	}
 	for _, ch := range c.Router.Channels {

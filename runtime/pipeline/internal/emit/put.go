@@ -69,13 +69,15 @@ func (e *Emitter) store(ctx context.Context, n *channel.Node, slot flow.Slot, b 
 		if err == nil {
 			n.Stats.EventsIn.Add(events)
 			n.Stats.BytesIn.Add(bytes)
-			if failed {
-				e.stats.SetHealth(flow.OK, "")
-				n.Stats.SetHealth(flow.OK, "")
-			}
-			return nil
 		}
-		if ctx.Err() != nil {
+		if failed && (err == nil || ctx.Err() != nil) { // it works, or nobody tries any more
+			e.stats.SetHealth(flow.OK, "")
+			n.Stats.SetHealth(flow.OK, "")
+		}
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
 			return ctx.Err()
 		}
 		n.Stats.Error(err)
@@ -85,8 +87,6 @@ func (e *Emitter) store(ctx context.Context, n *channel.Node, slot flow.Slot, b 
 		if errors.Is(err, flow.ErrClosed) {
 			return err
 		}
-		if err := wait.Sleep(ctx, retry.Next()); err != nil {
-			return err
-		}
+		_ = wait.Sleep(ctx, retry.Next()) // the next failure looks at ctx
 	}
 }
