@@ -275,6 +275,35 @@ func TestEmitEndsWhenTheSendersPatienceEnds(t *testing.T) {
 	})
 }
 
+func TestEmitEndsAlsoWhenNothingWillEverTakeTheBatch(t *testing.T) {
+	for name, edit := range map[string]func(*schema.AgentSpec){
+		"too large": func(s *schema.AgentSpec) { s.Channels[0].Config = schema.Config{"max_size": "2MiB"} },
+		"nobody takes the dead": func(s *schema.AgentSpec) {
+			s.Sources[0].Interceptors = []schema.InterceptorSpec{{Type: "fake", Config: schema.Config{"dead": "x"}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				p := w.start(spec("memory", edit))
+				begin := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				b := w.pool.Get()
+				b.Begin("x", 0, nil)
+				b.AddBody([]byte(strings.Repeat("x", 3<<20)), 1)
+				if err := p.sources["in"].emitter.Emit(ctx, b); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("emit: %v", err)
+				}
+				if d := time.Since(begin); d > 10*time.Second {
+					t.Errorf("it took %v", d)
+				}
+				w.drain(p, time.Second)
+			})
+		})
+	}
+}
+
 func TestASourceThatDoesNotListenHoldsUpNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -142,10 +142,10 @@ func (e *Emitter) room(ctx context.Context, n *channel.Node, size flow.Size, ret
 	waited := false
 	for {
 		slot, err := n.Reserve(ctx, size)
+		if waited && (err == nil || ctx.Err() != nil) { // there is room, or nobody waits for it any more
+			e.stats.SetHealth(flow.OK, "")
+		}
 		if err == nil {
-			if waited {
-				e.stats.SetHealth(flow.OK, "")
-			}
 			return slot, nil
 		}
 		if ctx.Err() != nil {
@@ -154,20 +154,16 @@ func (e *Emitter) room(ctx context.Context, n *channel.Node, size flow.Size, ret
 		if errors.Is(err, flow.ErrClosed) || errors.Is(err, flow.ErrFull) {
 			return nil, err // full: the channel refuses instead of waiting, and the source answers so
 		}
-		pause := retry.Next()
-		health := flow.Retrying
-		if errors.Is(err, flow.ErrTooLarge) {
-			health, pause = flow.Blocked, retry.Slowest()
+		health, pause, until := flow.Retrying, retry.Next(), ctx
+		if errors.Is(err, flow.ErrTooLarge) { // no room will ever be enough: a stop need not wait
+			health, pause, until = flow.Blocked, retry.Slowest(), e.run
 		}
 		waited = true
 		n.Stats.Error(err)
 		e.stats.Retries.Add(1)
 		e.stats.SetHealth(health, "channel "+n.Name+": "+err.Error())
-		if health == flow.Blocked {
-			ctx = e.run // no room will ever be enough: a stop need not wait
-		}
-		if err := wait.Sleep(ctx, pause); err != nil {
-			return nil, err
+		if wait.Sleep(until, pause) != nil && until == e.run {
+			return nil, until.Err()
 		}
 	}
 }

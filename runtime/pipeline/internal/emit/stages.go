@@ -56,7 +56,7 @@ func (e *Emitter) pass(ctx context.Context, b *flow.Batch) error {
 		if err := e.intercept(ctx, st, b); err != nil {
 			return err
 		}
-		if err := e.deadLetters(&dead, n, b); err != nil {
+		if err := e.deadLetters(ctx, &dead, n, b); err != nil {
 			return err
 		}
 		e.puts = append(e.puts, st.keep.Puts()...)
@@ -110,7 +110,7 @@ func (e *Emitter) logPanic(component string, err error) {
 
 // deadLetters copies the events that an interceptor gave up. Without a channel for them the source is blocked, until its
 // configuration changes.
-func (e *Emitter) deadLetters(dead **deadletter.Batch, n int, b *flow.Batch) error {
+func (e *Emitter) deadLetters(ctx context.Context, dead **deadletter.Batch, n int, b *flow.Batch) error {
 	st := e.stages[n]
 	if !st.keep.Any() {
 		return nil
@@ -121,7 +121,7 @@ func (e *Emitter) deadLetters(dead **deadletter.Batch, n int, b *flow.Batch) err
 			continue
 		}
 		if e.dead == nil {
-			return e.blocked(st, reason)
+			return e.blocked(ctx, st, reason)
 		}
 		if *dead == nil {
 			*dead = deadletter.NewBatch(e.pool, len(b.Body(i))+256)
@@ -137,12 +137,15 @@ func (e *Emitter) deadLetters(dead **deadletter.Batch, n int, b *flow.Batch) err
 	return nil
 }
 
-func (e *Emitter) blocked(st *stage, reason string) error {
+func (e *Emitter) blocked(ctx context.Context, st *stage, reason string) error {
 	why := "cannot handle an event and no dead_letter channel is declared: " + reason
 	err := errors.New(why)
 	st.Stats.Error(err)
 	st.Stats.SetHealth(flow.Blocked, why)
 	e.stats.SetHealth(flow.Blocked, why)
-	<-e.run.Done()
+	select {
+	case <-e.run.Done():
+	case <-ctx.Done():
+	}
 	return err
 }
