@@ -233,13 +233,12 @@ func TestAFullOptionalChannelDelaysNobody(t *testing.T) {
 		f.perRun = 1
 		big := strings.Repeat("x", 90_000)
 		f.body = func(int) string { return big }
-		w.target("slow").hold = true
+		w.target("slow").write = func([]string) error { return errors.New("away") }
 		p := w.start(spec("memory", func(s *schema.AgentSpec) {
 			s.Channels = append(s.Channels, schema.ChannelSpec{Type: "memory", Name: "d", Config: schema.Config{"max_size": "2MiB"}})
 			s.Sinks = append(s.Sinks, schema.SinkSpec{Type: "fake", Name: "slow", Channel: "d"})
 			s.Sources[0].Routes[0].Optional = []string{"d"}
 		}))
-		w.target("slow").write = func([]string) error { return errors.New("away") }
 		eventually(t, "all is delivered to the required one", func() bool { return len(w.target("out").lines()) == 60 })
 		if n := len(f.outcomes()); n != 60 {
 			t.Errorf("acknowledged %d batches", n)

@@ -90,7 +90,7 @@ func (r *Runner) giveBack(w *work, keep *memo) {
 	if over {
 		return
 	}
-	r.node.Stats.Duplicates.Add(int64(settled)) // they come again
+	r.node.Stats.Duplicates.Add(int64(settled))                   // they come again
 	_ = guard.Call(func() error { w.lease.Return(); return nil }) // a channel that panics here has the lease still
 	r.end(w)
 }
