@@ -279,7 +279,7 @@ func (d *differ) removed(p part) {
 		d.dropped = append(d.dropped, p.name)
 		it.Note = d.drains(p)
 	case schema.Source:
-		it.Note = "stops reading; what it has read is delivered"
+		it.Note = "stops reading; what it has read is delivered, and its positions are kept as long as the agent is"
 	default:
 		it.Note = "stops when what it has taken is delivered" + d.leaves(p)
 	}

@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"collect/hclspec/schema"
 	"collect/runtime/supervisor/api"
 )
 
@@ -35,16 +37,22 @@ func (s *supervisor) remove(u *unit, keep bool) error {
 }
 
 // keepPositions moves what sources remember from DATA/agents/ID/data to DATA/kept/ID. What is kept from an earlier life is replaced
-// file by file, so that a removal that was interrupted loses nothing.
+// file by file, so that a removal that was interrupted loses nothing. What sources left behind that are not declared any more goes.
 func (s *supervisor) keepPositions(u *unit) error {
 	from := filepath.Join(u.dir, "data")
 	to := filepath.Join(s.layout.Kept(), u.id)
+	_, spec, unreadable := readSettings(u.dir)
+	gone := func(rel string) bool {
+		first, _, _ := strings.Cut(rel, string(filepath.Separator))
+		return unreadable == nil && strings.HasPrefix(first, api.SourceDir("")) &&
+			!slices.ContainsFunc(spec.Sources, func(src schema.SourceSpec) bool { return api.SourceDir(src.Name) == first })
+	}
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		rel, relErr := filepath.Rel(from, path)
-		if err = errors.Join(err, relErr); err != nil || d.IsDir() || !ofSource(rel) {
+		if err = errors.Join(err, relErr); err != nil || d.IsDir() || !ofSource(rel) || gone(rel) {
 			return err
 		}
 		return move(path, filepath.Join(to, rel))

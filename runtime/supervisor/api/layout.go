@@ -3,8 +3,10 @@
 package api
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,6 +66,24 @@ func AgentID(address string) string {
 
 // AgentDir is the directory of an agent.
 func (l Layout) AgentDir(id string) string { return filepath.Join(l.Data, "agents", id) }
+
+// SourceDir is where an agent's data have what its sources remember: below it in a directory of this name for each.
+func SourceDir(source string) string { return "source." + source }
+
+// PositionsOf says of which type the source was that left its positions with an agent under a name; "" when nobody did. A file that cannot
+// be read is the agent's to complain about.
+func (l Layout) PositionsOf(id, source string) string {
+	raw, err := os.ReadFile(filepath.Join(l.AgentDir(id), "data", SourceDir(source), "positions"))
+	if err != nil {
+		return ""
+	}
+	_, body, _ := bytes.Cut(raw, []byte("\n"))
+	var of struct{ Type string }
+	if json.Unmarshal(body, &of) != nil {
+		return ""
+	}
+	return of.Type
+}
 
 // AgentsDir holds the directories of all agents.
 func (l Layout) AgentsDir() string { return filepath.Join(l.Data, "agents") }
