@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -206,18 +207,14 @@ func (k *agentKind) warnSinks(ctx context.Context, id string, a api.Agent, opt r
 		}
 	}
 	for _, m := range unwell(a) {
-		why := m.LastError
-		if why == "" {
-			why = m.Why
-		}
-		opt.Warn(fmt.Sprintf("%s.%s is %s: %s", m.Type, m.Name, m.Health, why))
+		opt.Warn(fmt.Sprintf("%s.%s is %s: %s", m.Type, m.Name, m.Health, cmp.Or(m.LastError, m.Why)))
 	}
 }
 
 func unwell(a api.Agent) []api.Component {
 	var out []api.Component
 	for _, m := range a.Components {
-		if m.Kind == schema.Sink && (m.Health == "retrying" || m.Health == "blocked" || m.Health == "failed" || m.Health == "waiting" && m.LastError != "") {
+		if m.Kind == schema.Sink && (m.Health == "retrying" || m.Health == "blocked" || m.Health == "failed" || m.Health == "waiting" && m.Why+m.LastError != "") {
 			out = append(out, m)
 		}
 	}

@@ -181,6 +181,20 @@ func TestApplyWaitsUntilReadyAndWarnsOfSinks(t *testing.T) {
 	}
 }
 
+func TestASinkThatConnectsIsWaitedFor(t *testing.T) {
+	w, k := newWorld(t)
+	w.agent = api.Agent{Ready: true, Components: []api.Component{{Kind: schema.Sink, Type: "kafka", Name: "stream", Health: "waiting", Why: "connecting"}}}
+	w.answer()
+	object, c := w.object()
+	var out told
+	if _, err := k.Apply(t.Context(), c, object, out.options()); err != nil {
+		t.Fatal(err)
+	}
+	if w.asked < 2 || len(out.warns) != 1 || !strings.Contains(out.warns[0], "kafka.stream is waiting: connecting") {
+		t.Errorf("asked %d times, warnings %q", w.asked, out.warns)
+	}
+}
+
 func TestWithoutAWaitSinksAreLookedAtOnce(t *testing.T) {
 	w, k := newWorld(t)
 	o := k.Options

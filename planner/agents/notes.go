@@ -158,7 +158,7 @@ func (d *differ) stuck(channel string) bool {
 	all := readers(d.was, channel)
 	for _, s := range all {
 		m := d.component(s)
-		if m == nil || m.Health == "ok" || m.Health == "idle" {
+		if m == nil || m.Health == "ok" || m.Health == "idle" || m.Why == "connecting" { // nobody knows yet
 			return false
 		}
 	}

@@ -58,6 +58,7 @@ func (m *Member) Name() string { return m.name }
 
 // start opens the sink, again and again until it succeeds or ctx ends.
 func (m *Member) start(ctx context.Context) {
+	m.stats.SetHealth(flow.Waiting, "connecting") // until it succeeds, or says why it does not
 	m.opening.Go(func() {
 		for ctx.Err() == nil {
 			err := m.tryOpen(ctx)
