@@ -70,6 +70,12 @@ func sinkState(health, lastError string) api.Component {
 	return api.Component{Kind: schema.Sink, Type: "kafka", Name: "stream", Health: health, LastError: lastError, EventsPerSec: 2120, InFlight: 212, InFlightBytes: 41 << 10}
 }
 
+func connecting(since time.Time) api.Component {
+	c := sinkState("waiting", "")
+	c.Why, c.HealthSince = "connecting", since
+	return c
+}
+
 func backlog(name string, n int64) api.Component {
 	return api.Component{Kind: schema.Channel, Name: name, BacklogEvents: n, BacklogBytes: n * 178}
 }
@@ -149,6 +155,8 @@ func diffCases() map[string]diffCase {
 		"restart loses nothing that replays":           {have: same, want: func(s *schema.AgentSpec) { s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
 		"destroy":                                      {have: same, live: running(backlog("stream", 3), sinkState("ok", ""))},
 		"destroy and forget":                           {have: same, live: running(), opt: resource.DiffOptions{Destroy: true, ForgetPositions: true}},
+		"destroy while the sink connects":              {have: disk, live: running(backlog("stream", 1204), connecting(time.Now()))},
+		"destroy with a sink that never connects":      {have: disk, live: running(backlog("stream", 1204), connecting(time.Now().Add(-time.Minute)))},
 		"destroy with a stuck disk":                    {have: disk, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
 		"the branch goes and its loss is confirmed":    {have: alerts, want: same, live: running(backlog("alerts", 12345)), opt: resource.DiffOptions{Confirmed: []string{"agent.driver_info.channel.alerts"}}},
 		"the branch goes with a restart":               {have: alerts, want: func(s *schema.AgentSpec) { same(s); s.Settings = schema.Config{"memory_limit": "256MiB"} }, live: running(backlog("alerts", 12345))},

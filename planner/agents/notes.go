@@ -150,6 +150,9 @@ func (d *differ) drainTime(p part) string {
 	return about(c.BacklogEvents, r)
 }
 
+// connectTime is how long a sink that is connecting is thought to succeed.
+const connectTime = 3 * time.Second
+
 // stuck says whether nobody empties a channel at present, and why.
 func (d *differ) stuck(channel string) bool {
 	if !isRunning(d.live.State) {
@@ -158,7 +161,8 @@ func (d *differ) stuck(channel string) bool {
 	all := readers(d.was, channel)
 	for _, s := range all {
 		m := d.component(s)
-		if m == nil || m.Health == "ok" || m.Health == "idle" || m.Why == "connecting" { // nobody knows yet
+		connects := m != nil && m.Why == "connecting" && time.Since(m.HealthSince) < connectTime
+		if m == nil || connects || m.Health == "ok" || m.Health == "idle" {
 			return false
 		}
 	}
