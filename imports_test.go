@@ -26,6 +26,9 @@ var layers = []struct {
 	{"", []string{"planner/cli", "planner/agents", "planner/render", "planner/resource", "providers", "providers/topic", "providers/devbroker", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api", "hclspec/schema", "runtime/flow", "runtime/flow/host", "runtime/pipeline/registry"}},
 
 	{"hclspec/schema", nil},
+	{"hclspec/internal/value", []string{"hclspec/internal/datetime", "hclspec/internal/jsontext", "hclspec/internal/number"}},
+	{"hclspec/internal/compile", []string{"hclspec/schema", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/printer", "hclspec/internal/value"}},
+	{"hclspec/internal/native", []string{"hclspec/internal/compile", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/grapheme", "hclspec/internal/jsontext", "hclspec/internal/pattern", "hclspec/internal/value"}},
 	{"hclspec/internal/syntax", []string{"hclspec/internal/diag"}},
 	{"hclspec/internal/topology", []string{"hclspec/schema", "hclspec/internal/diag", "hclspec/internal/digraph"}},
 	{"hclspec/internal/pattern", []string{"hclspec/internal/scan"}},

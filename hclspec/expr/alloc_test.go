@@ -1,8 +1,6 @@
 package expr
 
-import (
-	"testing"
-)
+import "testing"
 
 // freeExpressions are the usual ones, which must not allocate per event.
 func freeExpressions() map[string]Type {
@@ -45,7 +43,7 @@ func lineEvent() *fakeEvent {
 func TestUsualExpressionsDoNotAllocate(t *testing.T) {
 	ev := lineEvent()
 	for src, want := range freeExpressions() {
-		p, s := compile(t, src, want), new(Scratch)
+		p, s := program(t, src, want), new(Scratch)
 		run := func() {
 			s.Reset()
 			ev.time += 1e6
@@ -70,7 +68,7 @@ func TestUsualExpressionsDoNotAllocate(t *testing.T) {
 func BenchmarkEvent(b *testing.B) {
 	for src, want := range freeExpressions() {
 		b.Run(src, func(b *testing.B) {
-			ev, p, s := lineEvent(), compile(b, src, want), new(Scratch)
+			ev, p, s := lineEvent(), program(b, src, want), new(Scratch)
 			b.SetBytes(int64(len(ev.body)))
 			b.ReportAllocs()
 			for b.Loop() {

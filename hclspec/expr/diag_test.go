@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"collect/hclspec/internal/native"
 	"collect/hclspec/schema"
 )
 
@@ -299,7 +300,7 @@ func TestEachFunctionThatIsAllowedPerEventHasAType(t *testing.T) {
 		t.Errorf("there are only %d functions", len(fs))
 	}
 	var names []string
-	for name := range natives() {
+	for name := range native.Table() {
 		if !fs[name].EventSafe {
 			t.Errorf("%s has closures and is not allowed per event", name)
 		}

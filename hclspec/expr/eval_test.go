@@ -18,7 +18,7 @@ func TestPrograms(t *testing.T) {
 	for src, want := range programResults() {
 		t.Run(src, func(t *testing.T) {
 			t.Parallel()
-			got, err := compile(t, src, TypeAny).Bytes(sampleEvent(), new(Scratch))
+			got, err := program(t, src, TypeAny).Bytes(sampleEvent(), new(Scratch))
 			if err != nil {
 				got = []byte("error: " + err.Error())
 			}
@@ -197,25 +197,25 @@ func programResults() map[string]string {
 func TestResultTypes(t *testing.T) {
 	t.Parallel()
 	ev, s := sampleEvent(), new(Scratch)
-	if b, err := compile(t, `event.headers.flag`, TypeBool).Bool(ev, s); err != nil || !b {
+	if b, err := program(t, `event.headers.flag`, TypeBool).Bool(ev, s); err != nil || !b {
 		t.Error("a header that says true is a condition:", b, err)
 	}
-	if n, err := compile(t, `event.headers.speed`, TypeNumber).Number(ev, s); err != nil || n != 130 {
+	if n, err := program(t, `event.headers.speed`, TypeNumber).Number(ev, s); err != nil || n != 130 {
 		t.Error("a header that holds digits is a number:", n, err)
 	}
-	p := compile(t, `timeadd(event.time, "1ms")`, TypeString)
+	p := program(t, `timeadd(event.time, "1ms")`, TypeString)
 	if ns, err := p.Time(ev, s); err != nil || ns != ev.time+1e6 {
 		t.Error("a time has its nanoseconds:", ns, err)
 	}
-	if ns, err := compile(t, `event.headers.zoned`, TypeString).Time(ev, s); err != nil || ns != 1795408200500000000 {
+	if ns, err := program(t, `event.headers.zoned`, TypeString).Time(ev, s); err != nil || ns != 1795408200500000000 {
 		t.Error("a text is read as a time:", ns, err)
 	}
-	_, err := compile(t, `event.headers.none`, TypeString).Bytes(ev, s)
+	_, err := program(t, `event.headers.none`, TypeString).Bytes(ev, s)
 	var ee *EventError
 	if !errors.As(err, &ee) || ee.Header != "none" {
 		t.Errorf("got %v, want an event error that names the header", err)
 	}
-	if _, err := compile(t, `event.headers.car`, TypeString).Time(ev, s); err == nil {
+	if _, err := program(t, `event.headers.car`, TypeString).Time(ev, s); err == nil {
 		t.Error("B2 is no time")
 	}
 }
@@ -224,7 +224,7 @@ func TestBodyIsNotCopied(t *testing.T) {
 	t.Parallel()
 	ev := sampleEvent()
 	for _, src := range []string{`event.body`, `"${event.body}"`, `trimspace(event.body)`, `replace(event.body, "nothing", "x")`, `try(event.body, "")`} {
-		b, err := compile(t, src, TypeString).Bytes(ev, new(Scratch))
+		b, err := program(t, src, TypeString).Bytes(ev, new(Scratch))
 		if err != nil || &b[0] != &ev.body[0] || len(b) != len(ev.body) {
 			t.Errorf("%s: the body is copied (%v)", src, err)
 		}
@@ -233,7 +233,7 @@ func TestBodyIsNotCopied(t *testing.T) {
 
 func TestPartsOfATemplate(t *testing.T) {
 	t.Parallel()
-	p := compile(t, `"file:///data/${var.limit}/${event.headers.kind}/${"x"}y=${formatdate("YYYYMMDD", event.time)}"`, TypeString)
+	p := program(t, `"file:///data/${var.limit}/${event.headers.kind}/${"x"}y=${formatdate("YYYYMMDD", event.time)}"`, TypeString)
 	var got string
 	for _, part := range p.Parts() {
 		if part.Program == nil {
@@ -249,14 +249,14 @@ func TestPartsOfATemplate(t *testing.T) {
 	if want := "[file:///data/120/]<status>[/xy=]<20261122>"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if parts := compile(t, `event.body`, TypeString).Parts(); len(parts) != 1 || parts[0].Program == nil {
+	if parts := program(t, `event.body`, TypeString).Parts(); len(parts) != 1 || parts[0].Program == nil {
 		t.Error("a plain expression is one part")
 	}
 }
 
 func TestScratchIsReusedAfterReset(t *testing.T) {
 	t.Parallel()
-	p := compile(t, `upper("${event.headers.kind}-${event.headers.car}")`, TypeString)
+	p := program(t, `upper("${event.headers.kind}-${event.headers.car}")`, TypeString)
 	s := new(Scratch)
 	first, _ := p.Bytes(sampleEvent(), s)
 	second, _ := p.Bytes(newEvent("", map[string]string{"kind": "other", "car": "C3"}), s)
@@ -269,14 +269,14 @@ func TestScratchIsReusedAfterReset(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if cap(s.buf) > 4096 {
-		t.Errorf("the scratch memory grew to %d bytes", cap(s.buf))
+	if cap(s.Buf) > 4096 {
+		t.Errorf("the scratch memory grew to %d bytes", cap(s.Buf))
 	}
 }
 
 func TestChangedMemoryIsCheckedAgain(t *testing.T) {
 	t.Parallel()
-	p, s, ev := compile(t, `jsondecode(event.body).a`, TypeString), new(Scratch), newEvent(`{"a":"x"}`, nil)
+	p, s, ev := program(t, `jsondecode(event.body).a`, TypeString), new(Scratch), newEvent(`{"a":"x"}`, nil)
 	if b, err := p.Bytes(ev, s); err != nil || string(b) != "x" {
 		t.Fatal(string(b), err)
 	}

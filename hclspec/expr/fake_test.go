@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/functions"
 )
 
 // fakeEvent is an event for tests; reading it does not allocate.
@@ -61,7 +63,7 @@ func (f *fakeEvent) MetaNumber(n string) (int64, bool) {
 // testContext has a few variables and all functions.
 func testContext() *hcl.EvalContext {
 	return &hcl.EvalContext{
-		Functions: ctyTable(),
+		Functions: functions.CtyTable(),
 		Variables: map[string]cty.Value{
 			"var": cty.ObjectVal(map[string]cty.Value{
 				"limit":  cty.NumberIntVal(120),
@@ -101,8 +103,8 @@ func parse(t testing.TB, src string) hclsyntax.Expression {
 	return e
 }
 
-// compile takes an expression the way it goes in production: residual at plan time, program in the agent.
-func compile(t testing.TB, src string, want Type) *Program {
+// program takes an expression the way it goes in production: residual at plan time, program in the agent.
+func program(t testing.TB, src string, want Type) *Program {
 	t.Helper()
 	r, diags := Residual(parse(t, src), []byte(src), testContext(), want)
 	if diags.HasErrors() {

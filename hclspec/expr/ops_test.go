@@ -15,7 +15,7 @@ func TestConditionalsOfListsAndObjects(t *testing.T) {
 		`[for x in event.body == "a,b" ? split(",", event.body) : ["c"] : x][1]`:    "b",
 		`jsonencode(event.body == "a,b" ? { a = [event.body] } : { a = ["none"] })`: `{"a":["a,b"]}`,
 	} {
-		b, err := compile(t, src, TypeAny).Bytes(ev, new(Scratch))
+		b, err := program(t, src, TypeAny).Bytes(ev, new(Scratch))
 		if err != nil || string(b) != want {
 			t.Errorf("%s: got %q, %v, want %s", src, b, err, want)
 		}

@@ -61,6 +61,12 @@ func ParseLayout(text string) (*Layout, error) {
 	return l, nil
 }
 
+// What is said of a layout that shows hours of 12 as if they were of 24.
+const (
+	HalfDaySummary = "12-hour clock without AM or PM"
+	HalfDayAdvice  = "H and HH are the 12-hour clock, so half past two in the afternoon is 02:30. Use hh for 24 hours, or add AA."
+)
+
 // HalfDay says whether the layout shows a 12-hour clock without saying which half of the day it is.
 func (l *Layout) HalfDay() bool { return l.half }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -95,4 +97,10 @@ func Reword(d *hcl.Diagnostic) (*hcl.Diagnostic, bool) {
 		return &c, true
 	}
 	return d, false
+}
+
+// UpperFirst begins a sentence.
+func UpperFirst(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }

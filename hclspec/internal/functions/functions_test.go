@@ -8,24 +8,19 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/function"
 
 	"collect/hclspec/internal/constant"
 )
 
 // testContext has all functions and a few values.
 func testContext() *hcl.EvalContext {
-	ctx := &hcl.EvalContext{
-		Functions: map[string]function.Function{},
+	return &hcl.EvalContext{
+		Functions: CtyTable(),
 		Variables: map[string]cty.Value{
 			"var":     cty.ObjectVal(map[string]cty.Value{"secret": cty.StringVal("x").Mark(Sensitive)}),
 			"channel": cty.ObjectVal(map[string]cty.Value{"a": testRef()}),
 		},
 	}
-	for name, f := range Table() {
-		ctx.Functions[name] = f.Cty
-	}
-	return ctx
 }
 
 func testRef() cty.Value {

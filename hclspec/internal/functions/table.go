@@ -20,6 +20,17 @@ type Function struct {
 // Table gives the functions by name; nobody writes it.
 func Table() map[string]Function { return table() }
 
+// CtyTable is Table as HCL needs it; nobody writes it.
+func CtyTable() map[string]function.Function { return ctyTable() }
+
+var ctyTable = sync.OnceValue(func() map[string]function.Function {
+	out := map[string]function.Function{}
+	for name, f := range table() {
+		out[name] = f.Cty
+	}
+	return out
+})
+
 // table is made once, since making it costs more than compiling an expression.
 var table = sync.OnceValue(makeTable)
 

@@ -1,11 +1,14 @@
-package expr
+package native
 
 import (
 	"math"
 	"strconv"
 
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/compile"
+	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/value"
 )
 
 // formatOp writes one argument, or literal text when verb is 0.
@@ -20,57 +23,56 @@ type formatOp struct {
 
 // buildFormat compiles format(layout, …). The common verbs are written here: %s %v %d %f and %t, with zero, width and precision
 // where they are plain; any other layout goes through the plan-time function.
-func buildFormat(c *compiler, e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
-	text, ok := args[0].text()
+func buildFormat(c *compile.Call) *compile.Node {
+	text, ok := c.Literal(0)
 	if !ok {
-		return c.viaCty(c.funcs["format"].Cty, e, args, t)
+		return c.PerEvent()
 	}
 	ops, ok := parseFormat(text)
-	if !ok || !plainFormat(ops, args[1:]) {
-		return c.checkedFormat(e, args, t)
+	if !ok || !plainFormat(c, ops) {
+		return checkedFormat(c)
 	}
-	fs := make([]formatFn, len(ops))
+	fs := make([]compile.StrFn, len(ops))
 	for i, op := range ops {
-		if fs[i] = c.formatOp(op, e, args); fs[i] == nil {
+		if fs[i] = formatArg(c, op); fs[i] == nil {
 			return nil
 		}
 	}
-	return strNode(func(s *Scratch) ([]byte, *EventError) {
-		base := len(s.parts)
+	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+		base := len(s.Parts)
 		for _, f := range fs {
 			b, err := f(s)
 			if err != nil {
-				s.parts = s.parts[:base]
+				s.Parts = s.Parts[:base]
 				return nil, err
 			}
-			s.parts = append(s.parts, b)
+			s.Parts = append(s.Parts, b)
 		}
-		return s.joinParts(base, nil)
+		return s.JoinParts(base, nil)
 	})
 }
 
-type formatFn = strFn
-
 // checkedFormat takes the slow way, after a try with sample values that finds a layout that can never work.
-func (c *compiler) checkedFormat(e *hclsyntax.FunctionCallExpr, args []*node, t cty.Type) *node {
-	sample := make([]cty.Value, len(args))
-	for i, a := range args {
-		switch {
-		case a.konst:
-			sample[i] = a.ck
-		case a.typ == cty.Bool:
+func checkedFormat(c *compile.Call) *compile.Node {
+	sample := make([]cty.Value, c.Len())
+	for i := range sample {
+		v, fixed := c.Constant(i)
+		switch t := c.ArgType(i); {
+		case fixed:
+			sample[i] = v
+		case t == cty.Bool:
 			sample[i] = cty.True
-		case a.typ == cty.Number || a.typ == cty.String:
+		case t == cty.Number || t == cty.String:
 			sample[i] = cty.NumberIntVal(1)
 		default:
-			return c.viaCty(c.funcs["format"].Cty, e, args, t)
+			return c.PerEvent()
 		}
 	}
-	if _, err := c.funcs["format"].Cty.Call(sample); err != nil {
-		c.errorf(e.Range(), "Wrong format", "%s.", upperFirst(err.Error()))
+	if _, err := c.Func.Call(sample); err != nil {
+		c.Fail("Wrong format", "%s.", diag.UpperFirst(err.Error()))
 		return nil
 	}
-	return c.viaCty(c.funcs["format"].Cty, e, args, t)
+	return c.PerEvent()
 }
 
 // parseFormat reads a layout; false means that it holds something that is not handled here.
@@ -127,17 +129,17 @@ func smallNumber(text string, i int) (next, n int) {
 }
 
 // plainFormat says whether each verb fits its argument in a way that is handled here.
-func plainFormat(ops []formatOp, args []*node) bool {
+func plainFormat(c *compile.Call, ops []formatOp) bool {
 	used := 0
 	for _, op := range ops {
 		if op.verb == 0 {
 			continue
 		}
-		if used++; op.arg > len(args) {
+		if used++; op.arg >= c.Len() {
 			return false
 		}
-		a := args[op.arg-1]
-		if !a.typ.IsPrimitiveType() || a.nullable {
+		t := c.ArgType(op.arg)
+		if !t.IsPrimitiveType() || c.Nullable(op.arg) {
 			return false
 		}
 		bare := op.wide < 0 && op.prec < 0 && !op.zero
@@ -147,7 +149,7 @@ func plainFormat(ops []formatOp, args []*node) bool {
 				return false
 			}
 		case 'v':
-			if !bare || a.typ == cty.Number {
+			if !bare || t == cty.Number {
 				return false
 			}
 		case 'd':
@@ -162,31 +164,31 @@ func plainFormat(ops []formatOp, args []*node) bool {
 			return false
 		}
 	}
-	return used == len(args)
+	return used == c.Len()-1
 }
 
-var errNotWhole = &EventError{Reason: "a whole number is required by %d"}
+var errNotWhole = &value.EventError{Reason: "a whole number is required by %d"}
 
-func (c *compiler) formatOp(op formatOp, e *hclsyntax.FunctionCallExpr, args []*node) formatFn {
+// formatArg gives the text that an operation writes.
+func formatArg(c *compile.Call, op formatOp) compile.StrFn {
 	if op.verb == 0 {
 		lit := []byte(op.lit)
-		return func(*Scratch) ([]byte, *EventError) { return lit, nil }
+		return func(*value.Scratch) ([]byte, *value.EventError) { return lit, nil }
 	}
-	n, at := args[op.arg], e.Args[op.arg].Range()
 	switch op.verb {
 	case 's', 'v':
-		return c.asText(n, at)
+		return c.Text(op.arg)
 	case 't':
-		f := c.asBool(n, at)
+		f := c.Boolean(op.arg)
 		if f == nil {
 			return nil
 		}
-		return func(s *Scratch) ([]byte, *EventError) {
+		return func(s *value.Scratch) ([]byte, *value.EventError) {
 			b, err := f(s)
-			return boolText(b, s), err
+			return value.BoolText(b, s), err
 		}
 	}
-	f := c.asNumber(n, at)
+	f := c.Number(op.arg)
 	if f == nil {
 		return nil
 	}
@@ -194,44 +196,44 @@ func (c *compiler) formatOp(op formatOp, e *hclsyntax.FunctionCallExpr, args []*
 	if prec < 0 {
 		prec = 6
 	}
-	return func(s *Scratch) ([]byte, *EventError) {
+	return func(s *value.Scratch) ([]byte, *value.EventError) {
 		x, err := f(s)
 		if err != nil {
 			return nil, err
 		}
-		from := len(s.buf)
+		from := len(s.Buf)
 		if op.verb == 'f' {
-			s.buf = strconv.AppendFloat(s.buf, x, 'f', prec, 64)
+			s.Buf = strconv.AppendFloat(s.Buf, x, 'f', prec, 64)
 		} else {
 			if x != math.Trunc(x) || math.Abs(x) >= 1<<53 {
 				return nil, errNotWhole
 			}
-			s.buf = strconv.AppendInt(s.buf, int64(x), 10)
+			s.Buf = strconv.AppendInt(s.Buf, int64(x), 10)
 		}
-		return s.pad(from, op), nil
+		return pad(from, op, s), nil
 	}
 }
 
 // pad widens the number that was written from from on, zeros after the sign.
-func (s *Scratch) pad(from int, op formatOp) []byte {
-	n := len(s.buf) - from
+func pad(from int, op formatOp, s *value.Scratch) []byte {
+	n := len(s.Buf) - from
 	if n >= op.wide {
-		return s.since(from)
+		return s.Since(from)
 	}
 	fill, at := byte(' '), from
 	if op.zero {
 		fill = '0'
-		if s.buf[from] == '-' {
+		if s.Buf[from] == '-' {
 			at++
 		}
 	}
 	missing := op.wide - n
 	for range missing {
-		s.buf = append(s.buf, fill)
+		s.Buf = append(s.Buf, fill)
 	}
-	copy(s.buf[at+missing:], s.buf[at:from+n])
+	copy(s.Buf[at+missing:], s.Buf[at:from+n])
 	for i := range missing {
-		s.buf[at+i] = fill
+		s.Buf[at+i] = fill
 	}
-	return s.since(from)
+	return s.Since(from)
 }

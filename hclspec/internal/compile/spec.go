@@ -1,15 +1,13 @@
-package expr
+package compile
 
 import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/function"
 
 	"collect/hclspec/internal/constant"
 	"collect/hclspec/internal/functions"
@@ -23,7 +21,7 @@ const (
 
 // specContext holds the constants of a spec and the functions.
 func specContext(consts map[string]any) (*hcl.EvalContext, error) {
-	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: ctyTable()}
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: functions.CtyTable()}
 	for k, v := range consts {
 		val, err := constant.FromPlain(v)
 		if err != nil {
@@ -33,15 +31,6 @@ func specContext(consts map[string]any) (*hcl.EvalContext, error) {
 	}
 	return ctx, nil
 }
-
-// ctyTable is the table of functions as HCL needs it; nobody writes it.
-var ctyTable = sync.OnceValue(func() map[string]function.Function {
-	out := map[string]function.Function{}
-	for name, f := range functions.Table() {
-		out[name] = f.Cty
-	}
-	return out
-})
 
 // checkDepth refuses what would make the parser, which recurses, need much stack. The lexer does not recurse.
 func checkDepth(src string) error {

@@ -1,4 +1,4 @@
-package expr
+package compile
 
 import (
 	"bytes"
@@ -11,11 +11,13 @@ import (
 
 	"collect/hclspec/internal/constant"
 	"collect/hclspec/internal/datetime"
+	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/value"
 )
 
-var errDivide = &EventError{Reason: "division by zero"}
+var errDivide = &value.EventError{Reason: "division by zero"}
 
-func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *node {
+func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *Node {
 	n := c.expr(e.Val)
 	if n == nil {
 		return nil
@@ -25,7 +27,7 @@ func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *node {
 		if f == nil {
 			return nil
 		}
-		return boolNode(func(s *Scratch) (bool, *EventError) {
+		return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
 			b, err := f(s)
 			return !b && err == nil, err
 		})
@@ -34,13 +36,13 @@ func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *node {
 	if f == nil {
 		return nil
 	}
-	return numNode(func(s *Scratch) (float64, *EventError) {
+	return NumNode(func(s *value.Scratch) (float64, *value.EventError) {
 		x, err := f(s)
 		return -x, err
 	})
 }
 
-func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) *node {
+func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) *Node {
 	l, r := c.expr(e.LHS), c.expr(e.RHS)
 	if l == nil || r == nil {
 		return nil
@@ -63,7 +65,7 @@ func (c *compiler) binary(e *hclsyntax.BinaryOpExpr) *node {
 	return arithmeticNode(e.Op, a, b)
 }
 
-func compareNode(op *hclsyntax.Operation, a, b numFn) *node {
+func compareNode(op *hclsyntax.Operation, a, b NumFn) *Node {
 	var f func(x, y float64) bool
 	switch op {
 	case hclsyntax.OpGreaterThan:
@@ -77,7 +79,7 @@ func compareNode(op *hclsyntax.Operation, a, b numFn) *node {
 	default:
 		return nil
 	}
-	return boolNode(func(s *Scratch) (bool, *EventError) {
+	return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
 		x, err := a(s)
 		if err != nil {
 			return false, err
@@ -90,31 +92,31 @@ func compareNode(op *hclsyntax.Operation, a, b numFn) *node {
 	})
 }
 
-func arithmeticNode(op *hclsyntax.Operation, a, b numFn) *node {
-	var f func(x, y float64) (float64, *EventError)
+func arithmeticNode(op *hclsyntax.Operation, a, b NumFn) *Node {
+	var f func(x, y float64) (float64, *value.EventError)
 	switch op {
 	case hclsyntax.OpAdd:
-		f = func(x, y float64) (float64, *EventError) { return finite(x + y) }
+		f = func(x, y float64) (float64, *value.EventError) { return value.Finite(x + y) }
 	case hclsyntax.OpSubtract:
-		f = func(x, y float64) (float64, *EventError) { return finite(x - y) }
+		f = func(x, y float64) (float64, *value.EventError) { return value.Finite(x - y) }
 	case hclsyntax.OpMultiply:
-		f = func(x, y float64) (float64, *EventError) { return finite(x * y) }
+		f = func(x, y float64) (float64, *value.EventError) { return value.Finite(x * y) }
 	case hclsyntax.OpDivide:
-		f = func(x, y float64) (float64, *EventError) {
+		f = func(x, y float64) (float64, *value.EventError) {
 			if y == 0 {
 				return 0, errDivide
 			}
-			return finite(x / y)
+			return value.Finite(x / y)
 		}
 	default:
-		f = func(x, y float64) (float64, *EventError) {
+		f = func(x, y float64) (float64, *value.EventError) {
 			if y == 0 {
 				return 0, errDivide
 			}
-			return finite(math.Mod(x, y))
+			return value.Finite(math.Mod(x, y))
 		}
 	}
-	return numNode(func(s *Scratch) (float64, *EventError) {
+	return NumNode(func(s *value.Scratch) (float64, *value.EventError) {
 		x, err := a(s)
 		if err != nil {
 			return 0, err
@@ -129,15 +131,15 @@ func arithmeticNode(op *hclsyntax.Operation, a, b numFn) *node {
 
 // logical compiles && and ||. As in HCL a side that decides the result counts even when the other has none, so an event error on
 // the left is forgiven when the right side decides.
-func (c *compiler) logical(e *hclsyntax.BinaryOpExpr, l, r *node) *node {
+func (c *compiler) logical(e *hclsyntax.BinaryOpExpr, l, r *Node) *Node {
 	decides := e.Op == hclsyntax.OpLogicalOr // the value that decides
 	a, b := c.asBool(l, e.LHS.Range()), c.asBool(r, e.RHS.Range())
 	if a == nil || b == nil {
 		return nil
 	}
 	for _, side := range []struct {
-		n *node
-		f boolFn
+		n *Node
+		f BoolFn
 	}{{l, a}, {r, b}} {
 		if !side.n.konst {
 			continue
@@ -146,7 +148,7 @@ func (c *compiler) logical(e *hclsyntax.BinaryOpExpr, l, r *node) *node {
 			return constNode(cty.BoolVal(v))
 		}
 	}
-	return boolNode(func(s *Scratch) (bool, *EventError) {
+	return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
 		x, err := a(s)
 		if err == nil && x == decides {
 			return decides, nil
@@ -163,20 +165,20 @@ func (c *compiler) logical(e *hclsyntax.BinaryOpExpr, l, r *node) *node {
 }
 
 // equality compiles == and !=, refusing what would be the same for every event.
-func (c *compiler) equality(e *hclsyntax.BinaryOpExpr, l, r *node, not bool) *node {
+func (c *compiler) equality(e *hclsyntax.BinaryOpExpr, l, r *Node, not bool) *Node {
 	if c.mismatch(e, l, r) {
 		return nil
 	}
-	if l.typ == cty.String && r.typ == cty.String && !l.nullable && !r.nullable {
-		a, b := l.s, r.s
+	if l.typ == cty.String && r.typ == cty.String && !l.Nullable && !r.Nullable {
+		a, b := l.S, r.S
 		if t, ok := r.text(); ok {
 			want := []byte(t)
-			return boolNode(func(s *Scratch) (bool, *EventError) {
+			return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
 				x, err := a(s)
 				return err == nil && bytes.Equal(x, want) != not, err
 			})
 		}
-		return boolNode(func(s *Scratch) (bool, *EventError) {
+		return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
 			x, err := a(s)
 			if err != nil {
 				return false, err
@@ -185,9 +187,9 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr, l, r *node, not bool) *no
 			return err == nil && bytes.Equal(x, y) != not, err
 		})
 	}
-	if l.typ == cty.Number && r.typ == cty.Number && !l.nullable && !r.nullable {
+	if l.typ == cty.Number && r.typ == cty.Number && !l.Nullable && !r.Nullable {
 		a, b := l.n, r.n
-		return boolNode(func(s *Scratch) (bool, *EventError) {
+		return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
 			x, err := a(s)
 			if err != nil {
 				return false, err
@@ -197,7 +199,7 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr, l, r *node, not bool) *no
 		})
 	}
 	a, b := l.v, r.v
-	return boolNode(func(s *Scratch) (bool, *EventError) {
+	return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
 		x, err := a(s)
 		if err != nil {
 			return false, err
@@ -206,15 +208,15 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr, l, r *node, not bool) *no
 		if err != nil {
 			return false, err
 		}
-		same, err := x.equals(y)
+		same, err := x.Equals(y)
 		return err == nil && same != not, err
 	})
 }
 
 // mismatch reports a comparison whose two sides can never be equal.
-func (c *compiler) mismatch(e *hclsyntax.BinaryOpExpr, l, r *node) bool {
-	for _, x := range []struct{ n, other *node }{{l, r}, {r, l}} {
-		if x.n.konst && x.n.ck.IsNull() && !x.other.nullable && x.other.typ != cty.DynamicPseudoType {
+func (c *compiler) mismatch(e *hclsyntax.BinaryOpExpr, l, r *Node) bool {
+	for _, x := range []struct{ n, other *Node }{{l, r}, {r, l}} {
+		if x.n.konst && x.n.ck.IsNull() && !x.other.Nullable && x.other.typ != cty.DynamicPseudoType {
 			c.errorf(e.SrcRange, "Comparison with null", "This is never null, so the result is the same for every event. A header that is missing is an event error: use can(event.headers.NAME).")
 			return true
 		}
@@ -223,7 +225,7 @@ func (c *compiler) mismatch(e *hclsyntax.BinaryOpExpr, l, r *node) bool {
 }
 
 // differ reports two values of plain types that differ.
-func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *node) bool {
+func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *Node) bool {
 	// try() with results of several types: none of them may be one that never equals the other side.
 	for _, arm := range l.mixed {
 		if c.differ(whole, lr, rr, arm, r) {
@@ -235,8 +237,8 @@ func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *node) bool {
 			return true
 		}
 	}
-	if l.typ.IsPrimitiveType() != r.typ.IsPrimitiveType() && l.typ != cty.DynamicPseudoType && r.typ != cty.DynamicPseudoType && !l.nullable && !r.nullable {
-		c.errorf(whole, "Values of different types", "%s and %s are never equal.", upperFirst(constant.TypeName(l.typ)), constant.TypeName(r.typ))
+	if l.typ.IsPrimitiveType() != r.typ.IsPrimitiveType() && l.typ != cty.DynamicPseudoType && r.typ != cty.DynamicPseudoType && !l.Nullable && !r.Nullable {
+		c.errorf(whole, "Values of different types", "%s and %s are never equal.", diag.UpperFirst(constant.TypeName(l.typ)), constant.TypeName(r.typ))
 		return true
 	}
 	if !l.typ.IsPrimitiveType() || !r.typ.IsPrimitiveType() || l.typ == r.typ {
@@ -263,7 +265,7 @@ func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *node) bool {
 }
 
 // noTime reports a time that is compared with a text that is none.
-func (c *compiler) noTime(whole hcl.Range, t, other *node) bool {
+func (c *compiler) noTime(whole hcl.Range, t, other *Node) bool {
 	text, ok := other.text()
 	if t.t == nil || t.konst || !ok {
 		return false
@@ -284,7 +286,7 @@ func (c *compiler) source(at hcl.Range) string {
 }
 
 // conditional compiles c ? a : b; only the side that is chosen is evaluated.
-func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) *node {
+func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) *Node {
 	cond, yes, no := c.expr(e.Condition), c.expr(e.TrueResult), c.expr(e.FalseResult)
 	if cond == nil || yes == nil || no == nil {
 		return nil
@@ -300,25 +302,25 @@ func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) *node {
 	}
 	switch typ {
 	case cty.String:
-		if !yes.nullable && !no.nullable {
+		if !yes.Nullable && !no.Nullable {
 			a, b := c.asText(yes, e.TrueResult.Range()), c.asText(no, e.FalseResult.Range())
-			return strNode(pick(f, a, b))
+			return StrNode(pick(f, a, b))
 		}
 	case cty.Number:
-		if !yes.nullable && !no.nullable {
-			return numNode(pick(f, yes.n, no.n))
+		if !yes.Nullable && !no.Nullable {
+			return NumNode(pick(f, yes.n, no.n))
 		}
 	case cty.Bool:
-		if !yes.nullable && !no.nullable {
-			return boolNode(pick(f, yes.b, no.b))
+		if !yes.Nullable && !no.Nullable {
+			return BoolNode(pick(f, yes.b, no.b))
 		}
 	}
-	return valNode(typ, pick(f, as(typ, yes), as(typ, no)))
+	return ValNode(typ, pick(f, as(typ, yes), as(typ, no)))
 }
 
 // pick chooses between two closures of one type.
-func pick[T any](f boolFn, a, b func(*Scratch) (T, *EventError)) func(*Scratch) (T, *EventError) {
-	return func(s *Scratch) (T, *EventError) {
+func pick[T any](f BoolFn, a, b func(*value.Scratch) (T, *value.EventError)) func(*value.Scratch) (T, *value.EventError) {
+	return func(s *value.Scratch) (T, *value.EventError) {
 		ok, err := f(s)
 		if err != nil {
 			var none T
@@ -332,7 +334,7 @@ func pick[T any](f boolFn, a, b func(*Scratch) (T, *EventError)) func(*Scratch) 
 }
 
 // unify finds the type that both results have.
-func unify(a, b *node) (cty.Type, bool) {
+func unify(a, b *Node) (cty.Type, bool) {
 	switch {
 	case a.typ.Equals(b.typ):
 		return a.typ, true
@@ -348,42 +350,4 @@ func unify(a, b *node) (cty.Type, bool) {
 		return t, false
 	}
 	return t, true
-}
-
-// as gives values of a plain type; other types keep what they are.
-func as(t cty.Type, n *node) valFn {
-	f := n.v
-	if n.typ.Equals(t) {
-		return f
-	}
-	switch t {
-	case cty.String:
-		return func(s *Scratch) (value, *EventError) {
-			v, err := f(s)
-			if err != nil || v.kind == kindNull {
-				return v, err
-			}
-			b, err := toText(v, s)
-			return value{kind: kindString, s: b}, err
-		}
-	case cty.Number:
-		return func(s *Scratch) (value, *EventError) {
-			v, err := f(s)
-			if err != nil || v.kind == kindNull {
-				return v, err
-			}
-			x, err := toNumber(v)
-			return value{kind: kindNumber, n: x}, err
-		}
-	case cty.Bool:
-		return func(s *Scratch) (value, *EventError) {
-			v, err := f(s)
-			if err != nil || v.kind == kindNull {
-				return v, err
-			}
-			x, err := toBool(v)
-			return value{kind: kindBool, b: x}, err
-		}
-	}
-	return f
 }

@@ -1,4 +1,4 @@
-package expr
+package value
 
 import (
 	"strconv"
@@ -23,14 +23,14 @@ type jsonSeen struct {
 	err *EventError
 }
 
-// decodeJSON checks a text and gives it as a value; arrays and objects stay text until something of them is read.
-func (s *Scratch) decodeJSON(b []byte) (value, *EventError) {
+// DecodeJSON checks a text and gives it as a value; arrays and objects stay text until something of them is read.
+func (s *Scratch) DecodeJSON(b []byte) (Value, *EventError) {
 	at := unsafe.SliceData(b)
 	if s.json.at != at || s.json.n != len(b) || at == nil {
 		s.json = jsonSeen{at: at, n: len(b), err: checkJSON(b)}
 	}
 	if s.json.err != nil {
-		return value{}, s.json.err
+		return Value{}, s.json.err
 	}
 	return jsonValue(jsontext.Value(b), s)
 }
@@ -46,21 +46,21 @@ func checkJSON(b []byte) *EventError {
 }
 
 // jsonValue gives the value that raw is.
-func jsonValue(raw []byte, s *Scratch) (value, *EventError) {
+func jsonValue(raw []byte, s *Scratch) (Value, *EventError) {
 	switch raw[0] {
 	case '{', '[':
-		return value{kind: kindJSON, s: raw}, nil
+		return Value{Kind: KindJSON, S: raw}, nil
 	case '"':
-		return value{kind: kindString, s: jsonString(raw, s)}, nil
+		return Value{Kind: KindString, S: jsonString(raw, s)}, nil
 	case 't':
-		return value{kind: kindBool, b: true}, nil
+		return Value{Kind: KindBool, B: true}, nil
 	case 'f':
-		return value{kind: kindBool}, nil
+		return Value{Kind: KindBool}, nil
 	case 'n':
-		return value{}, nil
+		return Value{}, nil
 	}
-	f, err := parseNumber(raw)
-	return value{kind: kindNumber, n: f}, err
+	f, err := ParseNumber(raw)
+	return Value{Kind: KindNumber, N: f}, err
 }
 
 // jsonString gives the text of a quoted string; it is copied only when it has escapes.
@@ -68,94 +68,94 @@ func jsonString(quoted []byte, s *Scratch) []byte {
 	if text, ok := jsontext.Unescaped(quoted); ok {
 		return text
 	}
-	at := len(s.buf)
-	s.buf = jsontext.AppendUnquoted(s.buf, quoted)
-	return s.since(at)
+	at := len(s.Buf)
+	s.Buf = jsontext.AppendUnquoted(s.Buf, quoted)
+	return s.Since(at)
 }
 
-func jsonField(raw, name []byte, s *Scratch) (value, *EventError) {
+func jsonField(raw, name []byte, s *Scratch) (Value, *EventError) {
 	if raw[0] != '{' {
-		return value{}, errKind
+		return Value{}, ErrKind
 	}
 	found := jsontext.Field(raw, name)
 	if found == nil {
-		return value{}, errNoKey
+		return Value{}, ErrNoKey
 	}
 	return jsonValue(found, s)
 }
 
-func jsonItem(raw []byte, n int, s *Scratch) (value, *EventError) {
+func jsonItem(raw []byte, n int, s *Scratch) (Value, *EventError) {
 	if raw[0] != '[' {
-		return value{}, errKind
+		return Value{}, ErrKind
 	}
 	found := jsontext.Item(raw, n)
 	if found == nil {
-		return value{}, errNoElement
+		return Value{}, ErrNoElement
 	}
 	return jsonValue(found, s)
 }
 
 // expandJSON makes values of a whole document. The depth is bounded by the check.
-func expandJSON(raw []byte) (value, *EventError) {
+func expandJSON(raw []byte) (Value, *EventError) {
 	s, left := new(Scratch), maxJSONItems
 	return expandInto(raw, s, &left)
 }
 
-func expandInto(raw []byte, s *Scratch, left *int) (value, *EventError) {
+func expandInto(raw []byte, s *Scratch, left *int) (Value, *EventError) {
 	v, err := jsonValue(raw, s)
-	if err != nil || v.kind != kindJSON {
+	if err != nil || v.Kind != KindJSON {
 		return v, err
 	}
-	list := value{kind: kindList}
-	fields := map[string]value{}
+	list := Value{Kind: KindList}
+	fields := map[string]Value{}
 	for key, x := range jsontext.Elements(raw) {
 		if *left--; *left < 0 {
-			return value{}, errTooLarge
+			return Value{}, ErrTooLarge
 		}
 		e, err := expandInto(x, s, left)
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
 		if key != nil {
 			fields[string(jsonString(key, s))] = e
 		} else {
-			list.list = append(list.list, e)
+			list.List = append(list.List, e)
 		}
 	}
 	if raw[0] == '[' {
 		return list, nil
 	}
-	return objectOf(fields), nil
+	return ObjectOf(fields), nil
 }
 
-// appendJSON writes a value; JSON inside of it stays as it was written.
-func appendJSON(out []byte, v value) []byte {
-	switch v.kind {
-	case kindBool:
-		return strconv.AppendBool(out, v.b)
-	case kindNumber:
-		return number.Append(out, v.n)
-	case kindString:
-		return jsontext.AppendQuoted(out, v.s)
-	case kindJSON:
-		return append(out, v.s...)
-	case kindList:
+// AppendJSON writes a value; JSON inside of it stays as it was written.
+func AppendJSON(out []byte, v Value) []byte {
+	switch v.Kind {
+	case KindBool:
+		return strconv.AppendBool(out, v.B)
+	case KindNumber:
+		return number.Append(out, v.N)
+	case KindString:
+		return jsontext.AppendQuoted(out, v.S)
+	case KindJSON:
+		return append(out, v.S...)
+	case KindList:
 		out = append(out, '[')
-		for i, e := range v.list {
+		for i, e := range v.List {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = appendJSON(out, e)
+			out = AppendJSON(out, e)
 		}
 		return append(out, ']')
-	case kindObject:
+	case KindObject:
 		out = append(out, '{')
-		for i, e := range v.list {
+		for i, e := range v.List {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = append(jsontext.AppendQuoted(out, []byte(v.obj.keys[i])), ':')
-			out = appendJSON(out, e)
+			out = append(jsontext.AppendQuoted(out, []byte(v.Obj.Keys[i])), ':')
+			out = AppendJSON(out, e)
 		}
 		return append(out, '}')
 	}

@@ -1,4 +1,4 @@
-package expr
+package compile
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"collect/hclspec/internal/datetime"
+	"collect/hclspec/internal/value"
 )
 
 // metaTypes are the attributes of event.meta.
@@ -22,7 +23,7 @@ func metaTypes() map[string]cty.Type {
 }
 
 // traversal compiles a path that begins with event or with a variable of a for expression.
-func (c *compiler) traversal(e *hclsyntax.ScopeTraversalExpr) *node {
+func (c *compiler) traversal(e *hclsyntax.ScopeTraversalExpr) *Node {
 	t := e.Traversal
 	if slot := c.lookup(t.RootName()); slot >= 0 {
 		return c.steps(c.variable(slot), t[1:])
@@ -72,7 +73,7 @@ func (c *compiler) eventHint(name string) string {
 	return fmt.Sprintf(" A header is written event.headers.%s.", name)
 }
 
-func (c *compiler) meta(t hcl.Traversal) *node {
+func (c *compiler) meta(t hcl.Traversal) *Node {
 	types := metaTypes()
 	names := slices.Sorted(maps.Keys(types))
 	if len(t) < 3 {
@@ -85,22 +86,22 @@ func (c *compiler) meta(t hcl.Traversal) *node {
 		c.errorf(at, "Unknown event attribute", "event.meta has no attribute %q: it has %s.%s", name, strings.Join(names, ", "), suggest(name, names))
 		return nil
 	}
-	missing := &EventError{Reason: "the event has no meta." + name}
+	missing := &value.EventError{Reason: "the event has no meta." + name}
 	if typ == cty.Number {
-		return c.steps(numNode(func(s *Scratch) (float64, *EventError) {
-			n, ok := s.ev.MetaNumber(name)
+		return c.steps(NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+			n, ok := s.Event.MetaNumber(name)
 			if !ok {
 				return 0, missing
 			}
 			return float64(n), nil
 		}), t[3:])
 	}
-	return c.steps(strNode(func(s *Scratch) ([]byte, *EventError) {
-		v, ok := s.ev.MetaText(name)
+	return c.steps(StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+		v, ok := s.Event.MetaText(name)
 		if !ok {
 			return nil, missing
 		}
-		return s.text(v), nil
+		return s.Text(v), nil
 	}), t[3:])
 }
 
@@ -118,26 +119,26 @@ func stepName(t hcl.Traverser) (string, hcl.Range, bool) {
 	return "", t.SourceRange(), false
 }
 
-func bodyNode() *node {
-	n := strNode(func(s *Scratch) ([]byte, *EventError) { return s.ev.Body(), nil })
-	n.total = true
+func bodyNode() *Node {
+	n := StrNode(func(s *value.Scratch) ([]byte, *value.EventError) { return s.Event.Body(), nil })
+	n.Total = true
 	return n
 }
 
-func eventTimeNode() *node {
-	n := timeNode(func(s *Scratch) (datetime.Instant, *EventError) { return datetime.Of(s.ev.Time()), nil })
-	n.total = true
+func eventTimeNode() *Node {
+	n := TimeNode(func(s *value.Scratch) (datetime.Instant, *value.EventError) { return datetime.Of(s.Event.Time()), nil })
+	n.Total = true
 	return n
 }
 
-func missingHeader(name string) *EventError {
-	return &EventError{Reason: fmt.Sprintf("the event has no header %q", name), Header: name}
+func missingHeader(name string) *value.EventError {
+	return &value.EventError{Reason: fmt.Sprintf("the event has no header %q", name), Header: name}
 }
 
-func headerNode(name string) *node {
+func headerNode(name string) *Node {
 	missing := missingHeader(name)
-	return strNode(func(s *Scratch) ([]byte, *EventError) {
-		v, ok := s.ev.Header(name)
+	return StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+		v, ok := s.Event.Header(name)
 		if !ok {
 			return nil, missing
 		}
@@ -145,38 +146,41 @@ func headerNode(name string) *node {
 	})
 }
 
-var errNoHeader = &EventError{Reason: "the event has no header of that name"}
+var errNoHeader = &value.EventError{Reason: "the event has no header of that name"}
 
-// headerByKey reads a header whose name is computed.
-func headerByKey(key strFn) *node {
-	return strNode(func(s *Scratch) ([]byte, *EventError) {
+// Header reads a header whose name is computed; def, when it is not nil, stands in for one that is missing.
+func Header(key, def StrFn) *Node {
+	return StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
 		k, err := key(s)
 		if err != nil {
 			return nil, err
 		}
-		v, ok := s.ev.Header(string(k))
-		if !ok {
-			return nil, errNoHeader
+		v, ok := s.Event.Header(string(k))
+		switch {
+		case ok:
+			return v, nil
+		case def != nil:
+			return def(s)
 		}
-		return v, nil
+		return nil, errNoHeader
 	})
 }
 
 // headersNode is event.headers as a whole. This is the slow way: a map is made for each event.
-func headersNode() *node {
-	n := valNode(cty.Map(cty.String), func(s *Scratch) (value, *EventError) {
+func headersNode() *Node {
+	n := ValNode(cty.Map(cty.String), func(s *value.Scratch) (value.Value, *value.EventError) {
 		m := map[string][]byte{}
-		s.ev.Headers(func(name, v []byte) bool {
+		s.Event.Headers(func(name, v []byte) bool {
 			m[string(name)] = v
 			return true
 		})
-		out := value{kind: kindObject, obj: newShape(slices.Collect(maps.Keys(m)))}
-		for _, k := range out.obj.keys {
-			out.list = append(out.list, value{kind: kindString, s: m[k]})
+		out := value.Value{Kind: value.KindObject, Obj: value.NewShape(slices.Collect(maps.Keys(m)))}
+		for _, k := range out.Obj.Keys {
+			out.List = append(out.List, value.Value{Kind: value.KindString, S: m[k]})
 		}
 		return out, nil
 	})
-	n.nullable, n.total = false, true
+	n.Nullable, n.Total = false, true
 	return n
 }
 

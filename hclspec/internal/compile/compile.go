@@ -1,4 +1,6 @@
-package expr
+// Package compile turns the syntax tree of an expression into a tree of closures over an event, and says what is wrong with it. The
+// functions that may be called are given to it: package native has those with closures of their own.
+package compile
 
 import (
 	"fmt"
@@ -12,7 +14,6 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"collect/hclspec/internal/constant"
-	"collect/hclspec/internal/datetime"
 	"collect/hclspec/internal/functions"
 	"collect/hclspec/internal/printer"
 )
@@ -26,7 +27,8 @@ const maxOperators = 10_000
 type compiler struct {
 	ctx     *hcl.EvalContext
 	eval    Evaluate
-	funcs   map[string]Function
+	funcs   map[string]functions.Function
+	natives map[string]Native
 	diags   hcl.Diagnostics
 	bound   []boundVar                        // variables of the for expressions around
 	anon    map[*hclsyntax.AnonSymbolExpr]int // slots of splat items, indexes of bound
@@ -42,16 +44,17 @@ type boundVar struct {
 	typ  cty.Type
 }
 
-func newCompiler(ctx *hcl.EvalContext) *compiler {
+func (l *Language) compiler(ctx *hcl.EvalContext) *compiler {
 	c := &compiler{
-		eval:   hclsyntax.Expression.Value,
-		funcs:  functions.Table(),
-		anon:   map[*hclsyntax.AnonSymbolExpr]int{},
-		folded: printer.Folded{},
-		reads:  map[hclsyntax.Expression]reads{},
+		eval:    hclsyntax.Expression.Value,
+		funcs:   functions.Table(),
+		natives: l.Natives,
+		anon:    map[*hclsyntax.AnonSymbolExpr]int{},
+		folded:  printer.Folded{},
+		reads:   map[hclsyntax.Expression]reads{},
 	}
 	if ctx == nil {
-		ctx = &hcl.EvalContext{Functions: ctyTable()}
+		ctx = &hcl.EvalContext{Functions: functions.CtyTable()}
 	}
 	c.ctx = ctx
 	return c
@@ -67,7 +70,7 @@ func (c *compiler) errorf(at hcl.Range, summary, format string, args ...any) {
 }
 
 // top compiles a whole expression and holds it against the wanted type.
-func (c *compiler) top(e hclsyntax.Expression, want Type) *node {
+func (c *compiler) top(e hclsyntax.Expression, want Type) *Node {
 	if c.scan(e); c.diags.HasErrors() {
 		return nil
 	}
@@ -106,7 +109,7 @@ func constText(v cty.Value) string {
 }
 
 // expr compiles any expression; nil means that a diagnostic says why not.
-func (c *compiler) expr(e hclsyntax.Expression) *node {
+func (c *compiler) expr(e hclsyntax.Expression) *Node {
 	if !c.depends(e) {
 		return c.constant(e)
 	}
@@ -242,7 +245,7 @@ func (c *compiler) lookup(name string) int {
 }
 
 // constant evaluates an expression that does not depend on the event.
-func (c *compiler) constant(e hclsyntax.Expression) *node {
+func (c *compiler) constant(e hclsyntax.Expression) *Node {
 	v, diags := c.eval(e, c.ctx)
 	c.diags = append(c.diags, diags...)
 	if diags.HasErrors() {
@@ -252,7 +255,7 @@ func (c *compiler) constant(e hclsyntax.Expression) *node {
 }
 
 // fold remembers a constant and makes its node.
-func (c *compiler) fold(e hclsyntax.Expression, v cty.Value) *node {
+func (c *compiler) fold(e hclsyntax.Expression, v cty.Value) *Node {
 	if v.ContainsMarked() {
 		c.errorf(e.Range(), "Sensitive value per event", "A sensitive value cannot be used in an expression that depends on the event: it would have to be stored with the expression.")
 		return nil
@@ -282,77 +285,6 @@ func usable(v cty.Value) (why string) {
 		return why == "", nil
 	})
 	return why
-}
-
-// program gives the closures for all results that the type allows.
-func (c *compiler) program(n *node, e hclsyntax.Expression) *Program {
-	quiet := &compiler{}
-	p := &Program{konst: n.konst, b: quiet.asBool(n, e.Range()), n: quiet.asNumber(n, e.Range()), s: quiet.asText(n, e.Range())}
-	if p.s != nil {
-		p.t = quiet.asTime(n, e.Range())
-	}
-	if p.b == nil {
-		p.b = func(*Scratch) (bool, *EventError) { return false, errKind }
-	}
-	if p.n == nil {
-		p.n = func(*Scratch) (float64, *EventError) { return 0, errKind }
-	}
-	if p.s == nil {
-		p.s = func(*Scratch) ([]byte, *EventError) { return nil, errKind }
-	}
-	if p.t == nil {
-		p.t = func(*Scratch) (datetime.Instant, *EventError) { return datetime.Instant{}, errKind }
-	}
-	if n.konst {
-		p.freeze()
-	}
-	p.parts = c.split(p, n, e)
-	return p
-}
-
-// freeze makes a constant program independent of the scratch memory.
-func (p *Program) freeze() {
-	s := new(Scratch)
-	text, err := p.s(s)
-	p.s = func(*Scratch) ([]byte, *EventError) { return text, err }
-}
-
-// split cuts a template into its parts.
-func (c *compiler) split(whole *Program, n *node, e hclsyntax.Expression) []Part {
-	if n.konst {
-		text, _ := whole.s(nil)
-		return []Part{{Literal: string(text)}}
-	}
-	for {
-		switch x := e.(type) {
-		case *hclsyntax.ParenthesesExpr:
-			e = x.Expression
-			continue
-		case *hclsyntax.TemplateWrapExpr:
-			e = x.Wrapped
-			continue
-		}
-		break
-	}
-	t, ok := e.(*hclsyntax.TemplateExpr)
-	if !ok {
-		return []Part{{Program: whole}}
-	}
-	var parts []Part
-	for _, pe := range t.Parts {
-		n := c.expr(pe)
-		if n == nil {
-			return []Part{{Program: whole}}
-		}
-		for _, p := range c.program(n, pe).parts {
-			if last := len(parts) - 1; p.Program == nil && last >= 0 && parts[last].Program == nil {
-				parts[last].Literal += p.Literal
-				continue
-			}
-			parts = append(parts, p)
-		}
-	}
-	return parts
 }
 
 // suggest gives " Did you mean X?" for the name that is nearest, or "".

@@ -1,10 +1,11 @@
-package expr
+package compile
 
 import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/value"
 )
 
 // bind adds a variable for the time that f compiles.
@@ -16,7 +17,7 @@ func (c *compiler) bind(vars []boundVar, f func()) {
 }
 
 // forExpr compiles [for …] and {for …}.
-func (c *compiler) forExpr(e *hclsyntax.ForExpr) *node {
+func (c *compiler) forExpr(e *hclsyntax.ForExpr) *Node {
 	coll := c.expr(e.CollExpr)
 	if coll == nil {
 		return nil
@@ -32,7 +33,7 @@ func (c *compiler) forExpr(e *hclsyntax.ForExpr) *node {
 		keyType = cty.DynamicPseudoType
 	}
 	slot := len(c.bound)
-	var key, val, cond *node
+	var key, val, cond *Node
 	ok := true
 	c.bind([]boundVar{{e.KeyVar, keyType}, {e.ValVar, constant.ElementType(coll.typ)}}, func() {
 		val = c.expr(e.ValExpr)
@@ -49,7 +50,7 @@ func (c *compiler) forExpr(e *hclsyntax.ForExpr) *node {
 	if !ok {
 		return nil
 	}
-	var when boolFn
+	var when BoolFn
 	if cond != nil {
 		if when = c.asBool(cond, e.CondExpr.Range()); when == nil {
 			return nil
@@ -69,15 +70,15 @@ func (c *compiler) forExpr(e *hclsyntax.ForExpr) *node {
 	return c.forObject(coll.v, slot, k, val, when)
 }
 
-func (c *compiler) forList(coll valFn, slot int, val *node, when boolFn) *node {
+func (c *compiler) forList(coll ValFn, slot int, val *Node, when BoolFn) *Node {
 	f := val.v
-	return valNode(listOf(val.typ), func(s *Scratch) (value, *EventError) {
+	return ValNode(listOf(val.typ), func(s *value.Scratch) (value.Value, *value.EventError) {
 		v, err := coll(s)
 		if err != nil {
 			return v, err
 		}
-		var out []value
-		err = each(v, slot, s, func() *EventError {
+		var out []value.Value
+		err = each(v, slot, s, func() *value.EventError {
 			if ok, err := holds(when, s); err != nil || !ok {
 				return err
 			}
@@ -88,7 +89,7 @@ func (c *compiler) forList(coll valFn, slot int, val *node, when boolFn) *node {
 			out = append(out, x)
 			return nil
 		})
-		return value{kind: kindList, list: out}, err
+		return value.Value{Kind: value.KindList, List: out}, err
 	})
 }
 
@@ -100,21 +101,21 @@ func listOf(t cty.Type) cty.Type {
 	return cty.DynamicPseudoType
 }
 
-var errDuplicateKey = &EventError{Reason: "two elements have the same key"}
+var errDuplicateKey = &value.EventError{Reason: "two elements have the same key"}
 
-func (c *compiler) forObject(coll valFn, slot int, key strFn, val *node, when boolFn) *node {
+func (c *compiler) forObject(coll ValFn, slot int, key StrFn, val *Node, when BoolFn) *Node {
 	f := val.v
 	typ := cty.DynamicPseudoType
 	if val.typ.IsPrimitiveType() {
 		typ = cty.Map(val.typ)
 	}
-	return valNode(typ, func(s *Scratch) (value, *EventError) {
+	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.EventError) {
 		v, err := coll(s)
 		if err != nil {
 			return v, err
 		}
-		m := map[string]value{}
-		err = each(v, slot, s, func() *EventError {
+		m := map[string]value.Value{}
+		err = each(v, slot, s, func() *value.EventError {
 			if ok, err := holds(when, s); err != nil || !ok {
 				return err
 			}
@@ -129,13 +130,13 @@ func (c *compiler) forObject(coll valFn, slot int, key strFn, val *node, when bo
 			return err
 		})
 		if err != nil {
-			return value{}, err
+			return value.Value{}, err
 		}
-		return objectOf(m), nil
+		return value.ObjectOf(m), nil
 	})
 }
 
-func holds(f boolFn, s *Scratch) (bool, *EventError) {
+func holds(f BoolFn, s *value.Scratch) (bool, *value.EventError) {
 	if f == nil {
 		return true, nil
 	}
@@ -143,26 +144,26 @@ func holds(f boolFn, s *Scratch) (bool, *EventError) {
 }
 
 // each calls f for each element with its key and value in the variables slot and slot+1.
-func each(v value, slot int, s *Scratch, f func() *EventError) *EventError {
-	v, err := v.plain()
+func each(v value.Value, slot int, s *value.Scratch, f func() *value.EventError) *value.EventError {
+	v, err := v.Plain()
 	if err != nil {
 		return err
 	}
-	if v.kind != kindList && v.kind != kindObject {
-		return errKind
+	if v.Kind != value.KindList && v.Kind != value.KindObject {
+		return value.ErrKind
 	}
-	for len(s.vars) < slot+2 {
-		s.vars = append(s.vars, value{})
+	for len(s.Vars) < slot+2 {
+		s.Vars = append(s.Vars, value.Value{})
 	}
-	for i, e := range v.list {
-		if v.kind == kindObject {
-			s.vars[slot] = value{kind: kindString, s: s.text(v.obj.keys[i])}
+	for i, e := range v.List {
+		if v.Kind == value.KindObject {
+			s.Vars[slot] = value.Value{Kind: value.KindString, S: s.Text(v.Obj.Keys[i])}
 		} else {
-			s.vars[slot] = value{kind: kindNumber, n: float64(i)}
+			s.Vars[slot] = value.Value{Kind: value.KindNumber, N: float64(i)}
 		}
-		s.vars[slot+1] = e
-		if !s.fits(0) {
-			return errTooLarge
+		s.Vars[slot+1] = e
+		if !s.Fits(0) {
+			return value.ErrTooLarge
 		}
 		if err := f(); err != nil {
 			return err
@@ -172,7 +173,7 @@ func each(v value, slot int, s *Scratch, f func() *EventError) *EventError {
 }
 
 // splat compiles list[*].path. What is no list counts as a list of one, null as an empty one.
-func (c *compiler) splat(e *hclsyntax.SplatExpr) *node {
+func (c *compiler) splat(e *hclsyntax.SplatExpr) *Node {
 	src := c.expr(e.Source)
 	if src == nil {
 		return nil
@@ -183,7 +184,7 @@ func (c *compiler) splat(e *hclsyntax.SplatExpr) *node {
 		typ = constant.ElementType(typ)
 	}
 	slot := len(c.bound)
-	var val *node
+	var val *Node
 	c.bind([]boundVar{{"", cty.Number}, {"", typ}}, func() {
 		c.anon[e.Item] = slot + 1
 		val = c.expr(e.Each)
@@ -193,23 +194,23 @@ func (c *compiler) splat(e *hclsyntax.SplatExpr) *node {
 		return nil
 	}
 	f := src.v
-	return c.forList(func(s *Scratch) (value, *EventError) {
+	return c.forList(func(s *value.Scratch) (value.Value, *value.EventError) {
 		v, err := f(s)
-		if err != nil || v.kind == kindList || v.kind == kindJSON && v.s[0] == '[' {
+		if err != nil || v.Kind == value.KindList || v.Kind == value.KindJSON && v.S[0] == '[' {
 			return v, err
 		}
-		if v.kind == kindNull {
-			return value{kind: kindList}, nil
+		if v.Kind == value.KindNull {
+			return value.Value{Kind: value.KindList}, nil
 		}
-		one := s.room(1)
+		one := s.Room(1)
 		one[0] = v
-		return value{kind: kindList, list: one}, nil
+		return value.Value{Kind: value.KindList, List: one}, nil
 	}, slot, val, nil)
 }
 
 // template compiles "…${…}…".
-func (c *compiler) template(e *hclsyntax.TemplateExpr) *node {
-	var fs []strFn
+func (c *compiler) template(e *hclsyntax.TemplateExpr) *Node {
+	var fs []StrFn
 	bad := false
 	for _, p := range e.Parts {
 		n := c.expr(p)
@@ -227,86 +228,47 @@ func (c *compiler) template(e *hclsyntax.TemplateExpr) *node {
 	if bad {
 		return nil
 	}
-	return strNode(func(s *Scratch) ([]byte, *EventError) {
-		base := len(s.parts)
+	return StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+		base := len(s.Parts)
 		for _, f := range fs {
 			b, err := f(s)
 			if err != nil {
-				s.parts = s.parts[:base]
+				s.Parts = s.Parts[:base]
 				return nil, err
 			}
-			s.parts = append(s.parts, b)
+			s.Parts = append(s.Parts, b)
 		}
-		return s.joinParts(base, nil)
+		return s.JoinParts(base, nil)
 	})
 }
 
-// joinParts makes one text of the pieces from base on.
-func (s *Scratch) joinParts(base int, sep []byte) ([]byte, *EventError) {
-	size := 0
-	for _, p := range s.parts[base:] {
-		size += len(p) + len(sep)
-	}
-	if !s.fits(size) {
-		s.parts = s.parts[:base]
-		return nil, errTooLarge
-	}
-	at := len(s.buf)
-	for i, p := range s.parts[base:] {
-		if i > 0 {
-			s.buf = append(s.buf, sep...)
-		}
-		s.buf = append(s.buf, p...)
-	}
-	s.parts = s.parts[:base]
-	return s.since(at), nil
-}
-
 // templateJoin compiles %{for} in a template.
-func (c *compiler) templateJoin(e *hclsyntax.TemplateJoinExpr) *node {
+func (c *compiler) templateJoin(e *hclsyntax.TemplateJoinExpr) *Node {
 	n := c.expr(e.Tuple)
 	if n == nil {
 		return nil
 	}
-	return joinLists(func(*Scratch) ([]byte, *EventError) { return nil, nil }, []valFn{n.v})
+	return JoinLists(func(*value.Scratch) ([]byte, *value.EventError) { return nil, nil }, []ValFn{n.v})
 }
 
-// joinLists gives the texts of all lists with sep between them.
-func joinLists(sep strFn, lists []valFn) *node {
-	return strNode(func(s *Scratch) ([]byte, *EventError) {
+// JoinLists gives the texts of all lists with sep between them.
+func JoinLists(sep StrFn, lists []ValFn) *Node {
+	return StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
 		between, err := sep(s)
 		if err != nil {
 			return nil, err
 		}
-		base := len(s.parts)
+		base := len(s.Parts)
 		for _, f := range lists {
-			if err := s.pushTexts(f); err != nil {
-				s.parts = s.parts[:base]
+			v, err := f(s)
+			if err == nil {
+				err = s.PushTexts(v)
+			}
+			if err != nil {
+				s.Parts = s.Parts[:base]
 				return nil, err
 			}
 		}
-		return s.joinParts(base, between)
+		return s.JoinParts(base, between)
 	})
-}
-
-// pushTexts puts the elements of a list on the stack of pieces.
-func (s *Scratch) pushTexts(f valFn) *EventError {
-	v, err := f(s)
-	if err != nil {
-		return err
-	}
-	if v, err = v.plain(); err != nil {
-		return err
-	}
-	if v.kind != kindList {
-		return errKind
-	}
-	for _, e := range v.list {
-		b, err := toText(e, s)
-		if err != nil {
-			return err
-		}
-		s.parts = append(s.parts, b)
-	}
-	return nil
 }

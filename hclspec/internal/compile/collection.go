@@ -1,9 +1,8 @@
-package expr
+package compile
 
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -11,20 +10,16 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"collect/hclspec/internal/constant"
-)
-
-var (
-	errNoElement = &EventError{Reason: "the list has no element with this index"}
-	errNoKey     = &EventError{Reason: "the object has no attribute of this name"}
+	"collect/hclspec/internal/value"
 )
 
 // variable gives the node of a variable of a for expression.
-func (c *compiler) variable(slot int) *node {
-	return valNode(c.bound[slot].typ, func(s *Scratch) (value, *EventError) { return s.vars[slot], nil })
+func (c *compiler) variable(slot int) *Node {
+	return ValNode(c.bound[slot].typ, func(s *value.Scratch) (value.Value, *value.EventError) { return s.Vars[slot], nil })
 }
 
 // steps applies .NAME and [KEY] to a value.
-func (c *compiler) steps(n *node, t hcl.Traversal) *node {
+func (c *compiler) steps(n *Node, t hcl.Traversal) *Node {
 	for _, step := range t {
 		if n == nil {
 			return nil
@@ -43,7 +38,7 @@ func (c *compiler) steps(n *node, t hcl.Traversal) *node {
 }
 
 // attribute compiles n.name.
-func (c *compiler) attribute(n *node, name string, at hcl.Range) *node {
+func (c *compiler) attribute(n *Node, name string, at hcl.Range) *Node {
 	t := n.typ
 	if (t.IsTupleType() || t.IsListType()) && name != "" && name[0] >= '0' && name[0] <= '9' {
 		return c.element(n, constNode(cty.StringVal(name)), at)
@@ -65,58 +60,26 @@ func (c *compiler) attribute(n *node, name string, at hcl.Range) *node {
 		c.errorf(at, "Wrong path", "This is %s, which has no attribute %q.", constant.TypeName(t), name)
 		return nil
 	}
-	if n.field != nil {
-		return n.field(name)
+	if n.Field != nil {
+		return n.Field(name)
 	}
 	key, f := []byte(name), n.v
-	missing := &EventError{Reason: fmt.Sprintf("there is no attribute %q", name)}
-	return valNode(typ, func(s *Scratch) (value, *EventError) {
+	missing := &value.EventError{Reason: fmt.Sprintf("there is no attribute %q", name)}
+	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.EventError) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
 		}
-		out, err := field(v, key, s)
-		if err == errNoKey {
+		out, err := value.Field(v, key, s)
+		if err == value.ErrNoKey {
 			err = missing
 		}
 		return out, err
 	})
 }
 
-// field reads an attribute of an object.
-func field(v value, key []byte, s *Scratch) (value, *EventError) {
-	switch v.kind {
-	case kindObject:
-		if out, ok := v.get(key); ok {
-			return out, nil
-		}
-		return value{}, errNoKey
-	case kindJSON:
-		return jsonField(v.s, key, s)
-	case kindNull:
-		return value{}, errNull
-	}
-	return value{}, errKind
-}
-
-// item reads an element of a list.
-func item(v value, i int, s *Scratch) (value, *EventError) {
-	switch v.kind {
-	case kindList:
-		if i < 0 || i >= len(v.list) {
-			return value{}, errNoElement
-		}
-		return v.list[i], nil
-	case kindJSON:
-		return jsonItem(v.s, i, s)
-	case kindNull:
-		return value{}, errNull
-	}
-	return value{}, errKind
-}
-
 // index compiles collection[key].
-func (c *compiler) index(e *hclsyntax.IndexExpr) *node {
+func (c *compiler) index(e *hclsyntax.IndexExpr) *Node {
 	if isHeaders(e.Collection) {
 		key := c.expr(e.Key)
 		if key == nil {
@@ -126,7 +89,7 @@ func (c *compiler) index(e *hclsyntax.IndexExpr) *node {
 		if f == nil {
 			return nil
 		}
-		return headerByKey(f)
+		return Header(f, nil)
 	}
 	coll, key := c.expr(e.Collection), c.expr(e.Key)
 	if coll == nil || key == nil {
@@ -136,7 +99,7 @@ func (c *compiler) index(e *hclsyntax.IndexExpr) *node {
 }
 
 // element compiles n[key] for a key of any kind.
-func (c *compiler) element(n, key *node, at hcl.Range) *node {
+func (c *compiler) element(n, key *Node, at hcl.Range) *Node {
 	t := n.typ
 	switch {
 	case t.IsObjectType() || t.IsMapType():
@@ -153,25 +116,25 @@ func (c *compiler) element(n, key *node, at hcl.Range) *node {
 	return nil
 }
 
-func (c *compiler) byKey(n, key *node, at hcl.Range) *node {
+func (c *compiler) byKey(n, key *Node, at hcl.Range) *Node {
 	k, f := c.asText(key, at), n.v
 	if k == nil {
 		return nil
 	}
-	return valNode(constant.ElementType(n.typ), func(s *Scratch) (value, *EventError) {
+	return ValNode(constant.ElementType(n.typ), func(s *value.Scratch) (value.Value, *value.EventError) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
 		}
 		name, err := k(s)
 		if err != nil {
-			return value{}, err
+			return value.Value{}, err
 		}
-		return field(v, name, s)
+		return value.Field(v, name, s)
 	})
 }
 
-func (c *compiler) byIndex(n, key *node, at hcl.Range) *node {
+func (c *compiler) byIndex(n, key *Node, at hcl.Range) *Node {
 	k := c.asNumber(key, at)
 	if k == nil {
 		return nil
@@ -192,80 +155,72 @@ func (c *compiler) byIndex(n, key *node, at hcl.Range) *node {
 			}
 			typ = types[i]
 		}
-		if n.item != nil {
-			return n.item(i)
+		if n.Item != nil {
+			return n.Item(i)
 		}
-		return valNode(typ, func(s *Scratch) (value, *EventError) {
+		return ValNode(typ, func(s *value.Scratch) (value.Value, *value.EventError) {
 			v, err := f(s)
 			if err != nil {
 				return v, err
 			}
-			return item(v, i, s)
+			return value.Item(v, i, s)
 		})
 	}
-	return valNode(typ, func(s *Scratch) (value, *EventError) {
+	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.EventError) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
 		}
 		x, err := k(s)
 		if err != nil {
-			return value{}, err
+			return value.Value{}, err
 		}
-		i, ok := whole(x)
+		i, ok := value.Whole(x)
 		if !ok {
-			return value{}, errNoElement
+			return value.Value{}, value.ErrNoElement
 		}
-		return item(v, i, s)
+		return value.Item(v, i, s)
 	})
 }
 
 // byAny indexes a value whose type only the event decides.
-func (c *compiler) byAny(n, key *node, at hcl.Range) *node {
+func (c *compiler) byAny(n, key *Node, at hcl.Range) *Node {
 	if key.typ.IsObjectType() || key.typ.IsTupleType() || key.typ.IsCollectionType() {
 		c.typeError(key, at, "a text or number")
 		return nil
 	}
 	f, k := n.v, key.v
-	return valNode(cty.DynamicPseudoType, func(s *Scratch) (value, *EventError) {
+	return ValNode(cty.DynamicPseudoType, func(s *value.Scratch) (value.Value, *value.EventError) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
 		}
 		x, err := k(s)
 		if err != nil {
-			return value{}, err
+			return value.Value{}, err
 		}
-		if v.kind == kindList || v.kind == kindJSON && v.s[0] == '[' {
-			num, err := toNumber(x)
+		if v.Kind == value.KindList || v.Kind == value.KindJSON && v.S[0] == '[' {
+			num, err := value.ToNumber(x)
 			if err != nil {
-				return value{}, err
+				return value.Value{}, err
 			}
-			i, ok := whole(num)
+			i, ok := value.Whole(num)
 			if !ok {
-				return value{}, errNoElement
+				return value.Value{}, value.ErrNoElement
 			}
-			return item(v, i, s)
+			return value.Item(v, i, s)
 		}
-		name, err := toText(x, s)
+		name, err := value.ToText(x, s)
 		if err != nil {
-			return value{}, err
+			return value.Value{}, err
 		}
-		return field(v, name, s)
+		return value.Field(v, name, s)
 	})
 }
 
-// whole gives a number as an int when it is one.
-func whole(f float64) (int, bool) {
-	if f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
-		return 0, false
-	}
-	return int(f), true
-}
-
 // tuple compiles [a, b, …].
-func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *node {
-	fs := make([]valFn, len(e.Exprs))
+func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *Node {
+	fs := make([]ValFn, len(e.Exprs))
 	types := make([]cty.Type, len(e.Exprs))
 	for i, x := range e.Exprs {
 		n := c.expr(x)
@@ -281,26 +236,26 @@ func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *node {
 	if fs == nil {
 		return nil
 	}
-	n := valNode(cty.Tuple(types), func(s *Scratch) (value, *EventError) {
-		list := s.room(len(fs))
+	n := ValNode(cty.Tuple(types), func(s *value.Scratch) (value.Value, *value.EventError) {
+		list := s.Room(len(fs))
 		for i, f := range fs {
 			v, err := f(s)
 			if err != nil {
-				return value{}, err
+				return value.Value{}, err
 			}
 			list[i] = v
 		}
-		return value{kind: kindList, list: list}, nil
+		return value.Value{Kind: value.KindList, List: list}, nil
 	})
-	n.nullable = false
+	n.Nullable = false
 	return n
 }
 
 // object compiles {a = b, …}. Keys must be constant.
-func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *node {
+func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *Node {
 	type pair struct {
 		name string
-		f    valFn
+		f    ValFn
 	}
 	var pairs []pair
 	types := map[string]cty.Type{}
@@ -321,25 +276,25 @@ func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *node {
 			bad = true
 			continue
 		}
-		name, _ := f(new(Scratch))
+		name, _ := f(new(value.Scratch))
 		types[string(name)] = n.typ
 		pairs = append(pairs, pair{string(name), n.v})
 	}
 	if bad {
 		return nil
 	}
-	sh := newShape(slices.Collect(maps.Keys(types)))
-	n := valNode(cty.Object(types), func(s *Scratch) (value, *EventError) {
-		list := s.room(len(sh.keys))
+	sh := value.NewShape(slices.Collect(maps.Keys(types)))
+	n := ValNode(cty.Object(types), func(s *value.Scratch) (value.Value, *value.EventError) {
+		list := s.Room(len(sh.Keys))
 		for _, p := range pairs {
 			v, err := p.f(s)
 			if err != nil {
-				return value{}, err
+				return value.Value{}, err
 			}
-			list[sh.index[p.name]] = v
+			list[sh.Index[p.name]] = v
 		}
-		return value{kind: kindObject, list: list, obj: sh}, nil
+		return value.Value{Kind: value.KindObject, List: list, Obj: sh}, nil
 	})
-	n.nullable = false
+	n.Nullable = false
 	return n
 }

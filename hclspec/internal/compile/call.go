@@ -1,12 +1,10 @@
-package expr
+package compile
 
 import (
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -15,10 +13,11 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"collect/hclspec/internal/constant"
+	"collect/hclspec/internal/value"
 )
 
 // call compiles a function call that depends on the event.
-func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *node {
+func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *Node {
 	f, ok := c.funcs[e.Name]
 	if !ok {
 		c.unknownFunction(e)
@@ -29,7 +28,7 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *node {
 			return nil
 		}
 	}
-	args := make([]*node, len(e.Args))
+	args := make([]*Node, len(e.Args))
 	bad := false
 	for i, a := range e.Args {
 		args[i] = c.expr(a)
@@ -48,17 +47,19 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) *node {
 		c.errorf(e.NameRange, "Function not available per event", "%s() can be used where the configuration is evaluated, but not on events.", e.Name)
 		return nil
 	}
-	typ, ok := c.check(f, e, args)
+	own, isNative := c.natives[e.Name]
+	typ, ok := c.check(f.Cty, own.Typed, e, args)
 	if !ok {
 		return nil
 	}
 	if c.unknown {
 		return unknownNode(typ)
 	}
-	if build := natives()[e.Name]; build != nil {
-		return build(c, e, args, typ)
+	out := &Call{Name: e.Name, Type: typ, Func: f.Cty, args: args, c: c, e: e}
+	if isNative {
+		return own.Build(out)
 	}
-	return c.viaCty(f.Cty, e, args, typ)
+	return c.viaCty(out)
 }
 
 func (c *compiler) unknownFunction(e *hclsyntax.FunctionCallExpr) {
@@ -98,38 +99,38 @@ func (c *compiler) expand(e *hclsyntax.FunctionCallExpr) *hclsyntax.FunctionCall
 }
 
 // can compiles can(x): true when x has a value. It need not be made, so a pattern is only matched.
-func (c *compiler) can(e *hclsyntax.FunctionCallExpr, args []*node) *node {
+func (c *compiler) can(e *hclsyntax.FunctionCallExpr, args []*Node) *Node {
 	if len(args) != 1 {
 		c.errorf(e.Range(), "Wrong number of arguments", "can() takes one argument, not %d.", len(args))
 		return nil
 	}
-	if args[0].total {
+	if args[0].Total {
 		return constNode(cty.True) // not folded into the text: what stands around it must stay dependent on the event
 	}
-	if f := args[0].ok; f != nil {
-		return boolNode(func(s *Scratch) (bool, *EventError) { return f(s) == nil, nil })
+	if f := args[0].OK; f != nil {
+		return BoolNode(func(s *value.Scratch) (bool, *value.EventError) { return f(s) == nil, nil })
 	}
 	switch n := args[0]; {
-	case n.nullable || !n.typ.IsPrimitiveType():
-		return boolNode(canFn(n.v))
+	case n.Nullable || !n.typ.IsPrimitiveType():
+		return BoolNode(canFn(n.v))
 	case n.typ == cty.Bool:
-		return boolNode(canFn(n.b))
+		return BoolNode(canFn(n.b))
 	case n.typ == cty.Number:
-		return boolNode(canFn(n.n))
+		return BoolNode(canFn(n.n))
 	default:
-		return boolNode(canFn(n.s))
+		return BoolNode(canFn(n.S))
 	}
 }
 
-func canFn[T any](f func(*Scratch) (T, *EventError)) boolFn {
-	return func(s *Scratch) (bool, *EventError) {
+func canFn[T any](f func(*value.Scratch) (T, *value.EventError)) BoolFn {
+	return func(s *value.Scratch) (bool, *value.EventError) {
 		_, err := f(s)
 		return err == nil, nil
 	}
 }
 
 // try compiles try(a, b, …): the first that has a value.
-func (c *compiler) try(e *hclsyntax.FunctionCallExpr, args []*node) *node {
+func (c *compiler) try(e *hclsyntax.FunctionCallExpr, args []*Node) *Node {
 	if len(args) == 0 {
 		c.errorf(e.Range(), "Wrong number of arguments", "try() takes at least one argument.")
 		return nil
@@ -140,33 +141,33 @@ func (c *compiler) try(e *hclsyntax.FunctionCallExpr, args []*node) *node {
 		if !a.typ.Equals(typ) {
 			typ = cty.DynamicPseudoType
 		}
-		plainArgs = plainArgs && !a.nullable
+		plainArgs = plainArgs && !a.Nullable
 	}
-	var n *node
+	var n *Node
 	switch {
 	case plainArgs && typ == cty.String:
-		n = strNode(firstOf(args, func(n *node) strFn { return n.s }))
+		n = StrNode(firstOf(args, func(n *Node) StrFn { return n.S }))
 	case plainArgs && typ == cty.Number:
-		n = numNode(firstOf(args, func(n *node) numFn { return n.n }))
+		n = NumNode(firstOf(args, func(n *Node) NumFn { return n.n }))
 	case plainArgs && typ == cty.Bool:
-		n = boolNode(firstOf(args, func(n *node) boolFn { return n.b }))
+		n = BoolNode(firstOf(args, func(n *Node) BoolFn { return n.b }))
 	default:
-		n = valNode(typ, firstOf(args, func(n *node) valFn { return n.v }))
+		n = ValNode(typ, firstOf(args, func(n *Node) ValFn { return n.v }))
 		if typ == cty.DynamicPseudoType {
 			n.mixed = args
 		}
 	}
-	n.total = slices.ContainsFunc(args, func(a *node) bool { return a.total })
+	n.Total = slices.ContainsFunc(args, func(a *Node) bool { return a.Total })
 	return n
 }
 
 // firstOf gives the first result without an error, or the last error.
-func firstOf[F ~func(*Scratch) (T, *EventError), T any](args []*node, get func(*node) F) F {
+func firstOf[F ~func(*value.Scratch) (T, *value.EventError), T any](args []*Node, get func(*Node) F) F {
 	fs := make([]F, len(args))
 	for i, a := range args {
 		fs[i] = get(a)
 	}
-	return func(s *Scratch) (v T, err *EventError) {
+	return func(s *value.Scratch) (v T, err *value.EventError) {
 		for _, f := range fs {
 			if v, err = f(s); err == nil {
 				return v, nil
@@ -177,8 +178,7 @@ func firstOf[F ~func(*Scratch) (T, *EventError), T any](args []*node, get func(*
 }
 
 // check holds the arguments against a function's parameters and finds the type of the result.
-func (c *compiler) check(fn Function, e *hclsyntax.FunctionCallExpr, args []*node) (cty.Type, bool) {
-	f := fn.Cty
+func (c *compiler) check(f function.Function, typed bool, e *hclsyntax.FunctionCallExpr, args []*Node) (cty.Type, bool) {
 	params, rest := f.Params(), f.VarParam()
 	if len(args) < len(params) || len(args) > len(params) && rest == nil {
 		c.arity(e, len(params), rest != nil)
@@ -197,7 +197,7 @@ func (c *compiler) check(fn Function, e *hclsyntax.FunctionCallExpr, args []*nod
 	if !ok {
 		return cty.NilType, false
 	}
-	if findsType(e.Name) {
+	if typed {
 		return cty.DynamicPseudoType, true
 	}
 	t, err := f.ReturnTypeForValues(vals)
@@ -225,7 +225,7 @@ func (c *compiler) arity(e *hclsyntax.FunctionCallExpr, n int, more bool) {
 }
 
 // argument gives what is known of an argument: its value, or an unknown of its type.
-func (c *compiler) argument(p *function.Parameter, n *node, at hcl.Range, name string) (cty.Value, bool) {
+func (c *compiler) argument(p *function.Parameter, n *Node, at hcl.Range, name string) (cty.Value, bool) {
 	if n.konst {
 		v, err := convert.Convert(n.ck, p.Type)
 		if err != nil {
@@ -253,15 +253,16 @@ func (c *compiler) argument(p *function.Parameter, n *node, at hcl.Range, name s
 		return cty.DynamicVal, true
 	}
 	v := cty.UnknownVal(t)
-	if !n.nullable {
+	if !n.Nullable {
 		v = v.RefineNotNull()
 	}
 	return v, true
 }
 
 // viaCty calls the plan-time implementation: slower, and with its normalisation of text.
-func (c *compiler) viaCty(f function.Function, e *hclsyntax.FunctionCallExpr, args []*node, typ cty.Type) *node {
-	fail := &EventError{Reason: e.Name + "() has no result for these values"}
+func (c *compiler) viaCty(call *Call) *Node {
+	f, args := call.Func, call.args
+	fail := &value.EventError{Reason: call.Name + "() has no result for these values"}
 	params, rest := f.Params(), f.VarParam()
 	types := make([]cty.Type, len(args))
 	for i := range args {
@@ -271,27 +272,27 @@ func (c *compiler) viaCty(f function.Function, e *hclsyntax.FunctionCallExpr, ar
 			types[i] = rest.Type
 		}
 	}
-	return valNode(typ, func(s *Scratch) (value, *EventError) {
+	return ValNode(call.Type, func(s *value.Scratch) (value.Value, *value.EventError) {
 		vals := make([]cty.Value, len(args))
 		for i, a := range args {
 			v, err := a.v(s)
 			if err != nil {
 				return v, err
 			}
-			if v, err = v.plain(); err != nil {
+			if v, err = v.Plain(); err != nil {
 				return v, err
 			}
-			x, cerr := convert.Convert(typed(v.toCty(), a.typ), types[i])
+			x, cerr := convert.Convert(typed(v.ToCty(), a.typ), types[i])
 			if cerr != nil {
-				return value{}, fail
+				return value.Value{}, fail
 			}
 			vals[i] = x
 		}
 		out, err := f.Call(vals)
 		if err != nil || !out.IsWhollyKnown() {
-			return value{}, fail
+			return value.Value{}, fail
 		}
-		return fromCty(out), nil
+		return value.FromCty(out), nil
 	})
 }
 
@@ -303,9 +304,4 @@ func typed(v cty.Value, t cty.Type) cty.Value {
 		}
 	}
 	return v
-}
-
-func upperFirst(s string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(r)) + s[n:]
 }

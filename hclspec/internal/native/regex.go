@@ -1,0 +1,184 @@
+package native
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/internal/compile"
+	"collect/hclspec/internal/pattern"
+	"collect/hclspec/internal/value"
+)
+
+// search is a pattern and the text that it is held against.
+type search struct {
+	p    *pattern.Pattern
+	in   compile.StrFn
+	typ  cty.Type     // what a match gives
+	keys *value.Shape // of an object
+	nums []int        // numbers of the groups in the order of the value's elements
+	fail *value.EventError
+}
+
+// constPattern reads the pattern at argument i, which must be constant.
+func constPattern(c *compile.Call, i int) *pattern.Pattern {
+	src, ok := c.Literal(i)
+	if !ok {
+		c.FailAt(i, "Pattern per event", "A pattern must not depend on the event: it is compiled once.")
+		return nil
+	}
+	return compilePattern(c, i, src)
+}
+
+func compilePattern(c *compile.Call, i int, src string) *pattern.Pattern {
+	p, err := pattern.Compile(src)
+	if err != nil {
+		c.Refuse(i, "Wrong pattern", err)
+		return nil
+	}
+	return p
+}
+
+// newSearch reads the arguments of regex and regexall.
+func newSearch(c *compile.Call) *search {
+	p := constPattern(c, 0)
+	if p == nil {
+		return nil
+	}
+	typ, err := p.Type()
+	if err != nil {
+		c.Refuse(0, "Wrong pattern", err)
+		return nil
+	}
+	in := c.Text(1)
+	if in == nil {
+		return nil
+	}
+	src, _ := c.Literal(0)
+	m := &search{p: p, in: in, typ: typ, fail: &value.EventError{Reason: fmt.Sprintf("the pattern %q does not match", src)}}
+	if typ.IsObjectType() {
+		m.keys = value.NewShape(slices.Collect(maps.Keys(typ.AttributeTypes())))
+		for _, name := range m.keys.Keys {
+			m.nums = append(m.nums, p.Group(name))
+		}
+		return m
+	}
+	for i := range p.Groups() {
+		m.nums = append(m.nums, i+1)
+	}
+	return m
+}
+
+// buildRegex compiles regex(pattern, text).
+func buildRegex(c *compile.Call) *compile.Node {
+	m := newSearch(c)
+	if m == nil {
+		return nil
+	}
+	var n *compile.Node
+	if m.typ == cty.String {
+		n = compile.StrNode(m.group(0))
+	} else {
+		n = compile.ValNode(m.typ, m.groups)
+		n.Nullable = false
+	}
+	n.OK = func(s *value.Scratch) *value.EventError {
+		b, err := m.in(s)
+		if err != nil {
+			return err
+		}
+		if !m.p.Match(b) {
+			return m.fail
+		}
+		return nil
+	}
+	n.Item = func(i int) *compile.Node { return m.groupNode(i + 1) }
+	n.Field = func(name string) *compile.Node { return m.groupNode(m.p.Group(name)) }
+	return n
+}
+
+// group reads one group; a group that took no part in the match is null.
+func (m *search) group(i int) compile.StrFn {
+	return func(s *value.Scratch) ([]byte, *value.EventError) {
+		b, err := m.in(s)
+		if err != nil {
+			return nil, err
+		}
+		at := m.p.Find(b, &s.Ints)
+		if at == nil {
+			return nil, m.fail
+		}
+		if at[2*i] < 0 {
+			return nil, value.ErrNull
+		}
+		return b[at[2*i]:at[2*i+1]], nil
+	}
+}
+
+// groupNode is one group without the list of all groups.
+func (m *search) groupNode(i int) *compile.Node {
+	f := m.group(i)
+	out := compile.ValNode(cty.String, func(s *value.Scratch) (value.Value, *value.EventError) {
+		b, err := f(s)
+		if err == value.ErrNull {
+			return value.Value{}, nil
+		}
+		return value.Value{Kind: value.KindString, S: b}, err
+	})
+	out.S = f
+	return out
+}
+
+// groups reads all groups.
+func (m *search) groups(s *value.Scratch) (value.Value, *value.EventError) {
+	b, err := m.in(s)
+	if err != nil {
+		return value.Value{}, err
+	}
+	at := m.p.Find(b, &s.Ints)
+	if at == nil {
+		return value.Value{}, m.fail
+	}
+	return m.value(b, at, s), nil
+}
+
+// value makes the value of a match at these places.
+func (m *search) value(b []byte, at []int, s *value.Scratch) value.Value {
+	if len(m.nums) == 0 {
+		return value.Value{Kind: value.KindString, S: b[at[0]:at[1]]}
+	}
+	list := s.Room(len(m.nums))
+	for i, n := range m.nums {
+		if from := at[2*n]; from >= 0 { // a group that took no part stays null
+			list[i] = value.Value{Kind: value.KindString, S: b[from:at[2*n+1]]}
+		}
+	}
+	if m.keys == nil {
+		return value.Value{Kind: value.KindList, List: list}
+	}
+	return value.Value{Kind: value.KindObject, List: list, Obj: m.keys}
+}
+
+// buildRegexAll compiles regexall(pattern, text): all matches as a list.
+func buildRegexAll(c *compile.Call) *compile.Node {
+	m := newSearch(c)
+	if m == nil {
+		return nil
+	}
+	n := compile.ValNode(cty.List(m.typ), func(s *value.Scratch) (value.Value, *value.EventError) {
+		b, err := m.in(s)
+		if err != nil {
+			return value.Value{}, err
+		}
+		all := m.p.FindAll(b)
+		list := make([]value.Value, len(all))
+		for i, at := range all {
+			list[i] = m.value(b, at, s)
+		}
+		return value.Value{Kind: value.KindList, List: list}, nil
+	})
+	n.Nullable = false
+	return n
+}
