@@ -11,7 +11,6 @@ import (
 // dead-letter channel when it got some of the events, has settled.
 type join struct {
 	emitter *Emitter
-	source  func(flow.Outcome)
 	flights []*position.Flight
 	events  int
 	bytes   int64
@@ -20,6 +19,7 @@ type join struct {
 	left    int
 	outcome flow.Outcome
 	over    bool
+	source  func(flow.Outcome) // hears how it ended; nil: nobody, or Emit tells
 }
 
 // worse orders outcomes: the join has the worst of its parts. A part that is only Delivered by volatile channels is as good as
@@ -47,9 +47,10 @@ func (j *join) settle(o flow.Outcome) {
 	end := j.left == 0 && !j.over
 	j.over = j.over || end
 	o = j.outcome
+	source := j.source
 	j.mu.Unlock()
 	if end {
-		j.emitter.ended(j, o)
+		j.emitter.ended(j, o, source)
 	}
 }
 
@@ -66,8 +67,22 @@ func (j *join) abandon() {
 	j.mu.Lock()
 	end := !j.over
 	j.over = true
+	source := j.source
 	j.mu.Unlock()
 	if end {
-		j.emitter.ended(j, flow.Abandoned)
+		j.emitter.ended(j, flow.Abandoned, source)
 	}
+}
+
+// withdraw ends the join as abandoned for a batch that Emit gives back. It gives who must hear of that from Emit; nil: he has.
+func (j *join) withdraw() func(flow.Outcome) {
+	j.mu.Lock()
+	source := j.source
+	if j.over {
+		source = nil
+	}
+	j.source = nil
+	j.mu.Unlock()
+	j.abandon()
+	return source
 }

@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"context"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -43,18 +44,22 @@ func TestInFlightLimitsWhatIsNotAcknowledged(t *testing.T) {
 	})
 }
 
-func TestAPanicOfARouteIsAnErrorOfItsBatch(t *testing.T) {
+// emitter makes one that leads to a memory channel.
+func emitter(t *testing.T, size int) (*Emitter, *flow.Pool) {
+	t.Helper()
 	dir, err := host.FS().OpenDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer dir.Close()
+	t.Cleanup(func() { dir.Close() })
 	pos, err := position.Open(dir, "fake", host.Rand(), func([]string) {}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pool := flow.NewPoisonPool(1 << 20)
-	mem, err := memory.New(memory.Defaults(), flow.Env{Pool: pool, Stats: &flow.Stats{}, Log: slog.New(slog.DiscardHandler), Rand: host.Rand()})
+	cfg := memory.Defaults()
+	cfg.MaxSize = schema.Bytes(size)
+	mem, err := memory.New(cfg, flow.Env{Pool: pool, Stats: &flow.Stats{}, Log: slog.New(slog.DiscardHandler), Rand: host.Rand()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +70,20 @@ func TestAPanicOfARouteIsAnErrorOfItsBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := New(Config{
+	t.Cleanup(func() {
+		if err := mem.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return New(Config{
 		Source: "in", Prefix: Prefix(pos.ID(), "r"), Stats: &flow.Stats{}, Log: slog.New(slog.DiscardHandler), Pool: pool, Rand: host.Rand(),
 		Run: t.Context(), Hard: t.Context(), Positions: pos, Router: router, Edges: counters.New(),
 		Channels: func(name string) *channel.Node { return &channel.Node{Name: name, Channel: mem, Stats: &flow.Stats{}} },
-	})
+	}), pool
+}
+
+func TestAPanicOfARouteIsAnErrorOfItsBatch(t *testing.T) {
+	e, pool := emitter(t, 4<<20)
 	emit := func() (*atomic.Int32, error) {
 		out := &atomic.Int32{}
 		b := pool.Get()
@@ -79,16 +93,43 @@ func TestAPanicOfARouteIsAnErrorOfItsBatch(t *testing.T) {
 		err := guard.Call(func() error { return e.Emit(t.Context(), b) })
 		return out, err
 	}
-	channels := router.Channels
-	router.Channels = nil // the router's tables do not fit any more
+	channels := e.router.Channels
+	e.router.Channels = nil // the router's tables do not fit any more
 	if out, err := emit(); err == nil || flow.Outcome(out.Load()) != flow.Abandoned {
 		t.Errorf("outcome %v, error %v", out.Load(), err)
 	}
-	router.Channels = channels
+	e.router.Channels = channels
 	if _, err := emit(); err != nil {
 		t.Errorf("the next batch: %v", err)
 	}
-	if err := mem.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
+}
+
+// What is abandoned while its source is still in Emit ends once.
+func TestASourceHearsOfABatchOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, pool := emitter(t, 2<<20)
+		told := 0
+		emit := func(ctx context.Context) error {
+			b := pool.Get()
+			b.Begin("k", 0, nil)
+			b.AddBody(make([]byte, 1_500_000), 1)
+			b.OnAck(func(flow.Outcome) { told++ })
+			return e.Emit(ctx, b)
+		}
+		if err := emit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- emit(ctx) }() // it waits for room
+		synctest.Wait()
+		e.Window().AbandonAll()
+		cancel()
+		if err := <-ended; err == nil {
+			t.Error("no error")
+		}
+		if told != 2 {
+			t.Errorf("told %d times of two batches", told)
+		}
+	})
 }

@@ -162,9 +162,7 @@ func (e *Emitter) emit(ctx context.Context, b *flow.Batch) error {
 		err = e.place(ctx, b, j)
 	}
 	if err != nil {
-		b.OnAck(j.source) // Emit tells the source
-		j.source = nil
-		j.abandon()
+		b.OnAck(j.withdraw())
 		return err
 	}
 	e.stats.EventsIn.Add(events)
@@ -207,11 +205,11 @@ func (e *Emitter) begin(b *flow.Batch) {
 }
 
 // ended is called by a join at its end.
-func (e *Emitter) ended(j *join, o flow.Outcome) {
+func (e *Emitter) ended(j *join, o flow.Outcome, source func(flow.Outcome)) {
 	e.pos.Settle(j.flights, o == flow.Abandoned)
 	e.window.leave(j, o == flow.Abandoned)
-	if j.source != nil {
-		j.source(o)
+	if source != nil {
+		source(o)
 	}
 }
 
