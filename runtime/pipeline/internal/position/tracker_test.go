@@ -3,6 +3,7 @@ package position
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -191,4 +192,39 @@ func TestAKeyIsSettledWhenNothingOfItIsInFlightOrAbandoned(t *testing.T) {
 	p.Stored(c)
 	p.Settle(c, false)
 	settled(true, "emitted again and acknowledged")
+}
+
+// slowDir waits in the last step of a save.
+type slowDir struct {
+	flow.Dir
+	came, free chan struct{}
+}
+
+func (d slowDir) Rename(from string, _ flow.Dir, to string) error {
+	d.came <- struct{}{}
+	<-d.free
+	return d.Dir.Rename(from, d.Dir, to)
+}
+
+// Whoever closes a tracker may open another of the directory: nothing is written after that.
+func TestNothingIsSavedAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, dir := tracker(t)
+		slow := slowDir{Dir: dir, came: make(chan struct{}), free: make(chan struct{})}
+		p.file.dir = slow
+		p.Start(t.Context(), func(err error) { t.Error(err) })
+		p.Note("k", []byte("n"))
+		<-slow.came
+		closed := false
+		go func() { _ = p.Close(); closed = true }()
+		synctest.Wait()
+		if closed {
+			t.Error("closed while it was saving")
+		}
+		close(slow.free)
+		synctest.Wait()
+		if !closed {
+			t.Error("not closed")
+		}
+	})
 }
