@@ -16,6 +16,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/internal/wait"
 	"collect/runtime/pipeline/registry"
 )
 
@@ -482,6 +483,78 @@ func TestWhatComesAgainAfterAStopIsCounted(t *testing.T) {
 			if c.Kind == schema.Channel && c.Name == "c" && c.Duplicates != 9 {
 				t.Errorf("%d counted as coming again, want 9", c.Duplicates)
 			}
+		}
+	})
+}
+
+// slowSink takes a while to write a batch, and counts what was cut short.
+type slowSink struct {
+	deafSink
+	target *target
+	cut    *atomic.Int32
+}
+
+func (s slowSink) Write(ctx context.Context, b *flow.Batch) error {
+	if err := wait.Sleep(ctx, 3*time.Second); err != nil {
+		s.cut.Add(1)
+		return err
+	}
+	s.target.mu.Lock()
+	s.target.got = append(s.target.got, bodies(b)...)
+	s.target.mu.Unlock()
+	b.Done(flow.Result{})
+	return nil
+}
+
+func TestAStopGivesAWriteTime(t *testing.T) {
+	for channel, want := range map[string]int{"memory": 50, "journal": 20} { // a durable channel keeps what is not taken yet
+		t.Run(channel, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.feed("in").lines.Store(50)
+				var cut atomic.Int32
+				slow := registry.Sink("slow", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests"},
+					func(fakeConfig, flow.Env) (flow.Sink, error) {
+						return slowSink{target: w.target("out"), cut: &cut}, nil
+					})
+				p, err := New(spec(channel, func(s *schema.AgentSpec) { s.Sinks[0].Type = "slow" }), nil, w.registry(slow), w.base())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := p.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(4 * time.Second) // in the midst of the second batch
+				if n := w.drain(p, time.Minute); n != 0 || cut.Load() != 0 {
+					t.Errorf("abandoned %d events, %d writes were cut short", n, cut.Load())
+				}
+				if d := cmp.Diff(numbers(0, want), w.target("out").lines()); d != "" {
+					t.Errorf("delivered (-want +got):\n%s", d)
+				}
+			})
+		})
+	}
+}
+
+// A write that does not end must not hold up a stop for long.
+func TestAStopEndsAWriteThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.feed("in").lines.Store(50)
+		deaf := registry.Sink("deaf", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests"},
+			func(fakeConfig, flow.Env) (flow.Sink, error) { return deafSink{}, nil })
+		p, err := New(spec("journal", func(s *schema.AgentSpec) { s.Sinks[0].Type = "deaf" }), nil, w.registry(deaf), w.base())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		begin := time.Now()
+		w.drain(p, time.Hour)
+		if d := time.Since(begin); d > 10*time.Second {
+			t.Errorf("the stop took %v", d)
 		}
 	})
 }

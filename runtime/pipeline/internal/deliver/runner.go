@@ -16,7 +16,6 @@ import (
 
 	"collect/runtime/flow"
 	"collect/runtime/pipeline/internal/channel"
-	"collect/runtime/pipeline/internal/guard"
 	"collect/runtime/pipeline/internal/wait"
 )
 
@@ -46,6 +45,7 @@ type Runner struct {
 	mu          sync.Mutex // guards all below
 	turn        context.Context
 	endTurn     context.CancelFunc
+	inWrite     writing
 	stopping    bool
 	flushNow    bool
 	seq         uint64
@@ -197,7 +197,7 @@ func (r *Runner) anyOpen() bool {
 	return false
 }
 
-// newTurn gives the context of the next wait. Whoever has something for the loop ends it.
+// newTurn gives the context of the next wait, but not of a write. Whoever has something for the loop ends it.
 func (r *Runner) newTurn() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -214,6 +214,7 @@ func (r *Runner) interrupt(change func()) {
 	if r.endTurn != nil {
 		r.endTurn()
 	}
+	r.hurry()
 	r.mu.Unlock()
 	r.wake.Set()
 }
@@ -248,50 +249,6 @@ func (r *Runner) deliver(turn context.Context, w *work) {
 		return
 	}
 	r.writeAll(turn, parts)
-}
-
-// writeAll writes parts in order. When it is interrupted, the rest is put where what failed is tried again, in order.
-func (r *Runner) writeAll(turn context.Context, parts []*part) {
-	for i, p := range parts {
-		if p.result == nil && turn.Err() == nil && r.write(turn, p) {
-			continue
-		}
-		r.interrupt(func() { r.failed = append(r.failed, parts[i:]...) })
-		return
-	}
-}
-
-// write hands one part to a member; false: it was not accepted.
-func (r *Runner) write(turn context.Context, p *part) bool {
-	m, err := r.choose(turn, p)
-	if err != nil {
-		p.result = nil
-		return false
-	}
-	if p.batch == nil {
-		p.batch = p.work.batch
-		if p.events != nil {
-			p.batch = p.work.batch.Select(p.events)
-		}
-	}
-	p.member, p.result = m, nil
-	b := p.batch
-	b.SetDone(r.done)
-	r.mu.Lock()
-	r.outstanding[b] = p
-	r.mu.Unlock()
-	err = m.write(turn, b)
-	if err == nil {
-		return true
-	}
-	r.mu.Lock()
-	delete(r.outstanding, b)
-	r.mu.Unlock()
-	b.SetDone(nil)
-	if turn.Err() == nil || guard.IsPanic(err) {
-		p.result = &flow.Result{Err: err}
-	}
-	return false
 }
 
 // onDone is called by sinks, from any goroutine.
