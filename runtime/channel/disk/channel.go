@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	lockName   = "lock"
 	cacheBytes = 8 << 20 // of batches kept in memory for consumers that keep up
 	cacheCount = 4096    // of frames whose places are kept in memory behind a cached one
 	cursorWait = time.Second
@@ -34,8 +33,8 @@ type Channel struct {
 	id    [16]byte
 	epoch uint64
 
-	turn chan struct{} // one writer at a time holds it
-	w    writer        // guarded by turn
+	turn   chan struct{} // one writer at a time holds it
+	tables []byte        // room for those of the frame that is written; guarded by turn
 
 	kick  chan struct{} // wakes the syncer
 	ended chan struct{} // closed when the syncer is gone
@@ -150,22 +149,6 @@ func (c *Channel) open(ctx context.Context) (err error) {
 	go c.syncer()
 	c.wake()
 	return nil
-}
-
-func lockDir(dir flow.Dir) (flow.File, error) {
-	f, err := dir.OpenWrite(lockName, true, filePerm)
-	if err != nil {
-		return nil, err
-	}
-	ok, err := f.Lock()
-	if err == nil && !ok {
-		err = fmt.Errorf("%s is in use by another process or another channel", dir.Path())
-	}
-	if err != nil {
-		_ = f.Close() // nothing was written
-		return nil, err
-	}
-	return f, nil
 }
 
 // release closes all files. What had to be durable is.

@@ -17,25 +17,18 @@ func (c *Channel) copyTail(r *recovery) error {
 	h := c.newHead(c.synced+1, before)
 	name := segmentName(h.number) + newSuffix
 	_ = c.dir.Remove(name) // of an attempt that did not finish
-	w, err := c.create(name, h, c.positionsNow(), r.durable)
+	w, err := createSegment(c.dir, name, h, c.epoch, r.durable, c.positionsNow())
 	if err != nil {
 		return err
 	}
 	err = c.copyFrames(w, r.copy)
 	if err == nil {
-		err = w.file.Sync()
-	}
-	if err == nil {
-		err = c.dir.Rename(name, c.dir, w.seg.name)
-	}
-	if err == nil {
-		err = c.dir.Sync()
+		err = w.publish(c.dir, name)
 	}
 	if err != nil {
 		return c.giveUp(w, err)
 	}
 	r.remove = slices.DeleteFunc(r.remove, func(n string) bool { return n == name })
-	w.named = true
 	c.segs = append(c.segs, w.seg)
 	c.writing = []*segFile{w}
 	c.synced = r.last
@@ -66,13 +59,9 @@ func (c *Channel) copyFrames(w *segFile, frames []found) error {
 		if body == nil {
 			return fmt.Errorf("frame %d changed while it was read", f.seq)
 		}
-		off := w.seg.end
-		f.encode(c.w.header[:], w.seg.salt, off)
-		if err := w.file.WriteVec(off, [][]byte{c.w.header[:], body, c.w.pad[:f.frame.size()-frameBytes-int64(len(body))]}); err != nil {
+		if _, err := w.extend(&f.frame, body, nil); err != nil {
 			return err
 		}
-		w.seg.end, w.seg.last = off+f.frame.size(), f.seq
-		w.allocated = w.seg.end
 	}
 	return nil
 }

@@ -10,11 +10,6 @@ import (
 	"collect/runtime/flow"
 )
 
-var (
-	errExist    = fs.ErrExist
-	errNotExist = fs.ErrNotExist
-)
-
 // The cursors file: a head (twice), a note of what is durable (twice, written in turn), and for each consumer a slot with three
 // sides. One side is what the last fdatasync made durable, one is perhaps being synced, one is being written; so a write that a
 // power cut tears never costs more than what came after the last fdatasync.
@@ -227,6 +222,71 @@ func (n *note) decode(p []byte) bool {
 	}
 	*n = note{le.Uint64(p[8:]), le.Uint64(p[16:]), le.Uint64(p[24:]), le.Uint64(p[32:])}
 	return true
+}
+
+// store writes a note beside the one before it.
+func (n *note) store(f flow.File) error {
+	_, err := f.WriteAt(n.encode(), noteAt+512*int64(n.generation%2))
+	return err
+}
+
+// slotSide is a side in its stored form.
+type slotSide struct {
+	slot int
+	data []byte
+}
+
+// writeCursors writes a new cursors file, which then takes the place of the one that is there, and leaves it open.
+func writeCursors(dir flow.Dir, channel [16]byte, n note, sides []slotSide) (flow.File, error) {
+	const name = cursorName + newSuffix
+	_ = dir.Remove(name) // of an earlier attempt
+	f, err := dir.Create(name, filePerm)
+	if err != nil {
+		return nil, err
+	}
+	err = fillCursors(f, channel, n, sides)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = dir.Rename(name, dir, cursorName)
+	}
+	if err == nil {
+		err = dir.Sync()
+	}
+	if err != nil {
+		_ = f.Close() // the file is given up
+		return nil, err
+	}
+	return f, nil
+}
+
+func fillCursors(f flow.File, channel [16]byte, n note, sides []slotSide) error {
+	slots := 4
+	for _, s := range sides {
+		slots = max(slots, s.slot+1)
+	}
+	if err := f.Allocate(0, slotAt(slots, 0)); err != nil {
+		return err
+	}
+	if err := f.WriteVec(0, [][]byte{cursorHead(channel)}); err != nil {
+		return err
+	}
+	if err := n.store(f); err != nil {
+		return err
+	}
+	for _, s := range sides {
+		if err := storeSide(f, s.slot, 0, s.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeSide writes one side of a slot.
+func storeSide(f flow.File, slot, which int, data []byte) error {
+	_, err := f.WriteAt(data, slotAt(slot, which))
+	return err
 }
 
 func cursorHead(channel [16]byte) []byte {

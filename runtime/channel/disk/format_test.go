@@ -14,11 +14,8 @@ func sealed(t testing.TB, c *codec, b *flow.Batch) []byte {
 	t.Helper()
 	sh := shapeOf(b)
 	b.Cut(sh.used)
-	p := prepared{b: b}
-	p.seal(c, sh.form)
-	tables := appendTables(nil, b, sh.form, 7, []position{{"other", 9}, {"gone", forgotten}})
-	p.header.tables = uint32(len(tables))
-	p.header.bodyCRC = checksum(p.sum, tables)
+	p := seal(b, c, sh.form)
+	tables := p.appendTables(nil, 7, []position{{"other", 9}, {"gone", forgotten}})
 	p.header.seq = 8
 	out := make([]byte, frameBytes)
 	p.header.encode(out, 1, 4096)

@@ -3,7 +3,6 @@ package disk
 import (
 	"context"
 	"fmt"
-	"hash/crc32"
 	"maps"
 	"slices"
 	"time"
@@ -11,28 +10,8 @@ import (
 	"collect/runtime/flow"
 )
 
-// allocateStep is how much disk space is taken ahead of what is written: little for a channel that holds nothing.
-const allocateStep = 4 << 20
-
 // hardUnsynced is how much may wait for the disk before writers wait too, with sync = "interval".
 const hardUnsynced = 32 << 20
-
-// writer is what the holder of the turn needs.
-type writer struct {
-	tables []byte
-	header [frameBytes]byte
-	pad    [8]byte
-	vec    [4][]byte
-}
-
-// segFile is a segment that is open for writing.
-type segFile struct {
-	seg       *segment
-	file      flow.File
-	allocated int64
-	named     bool // its name is durable
-	sealed    bool // nothing is written to it any more
-}
 
 // Reserve waits for room.
 func (c *Channel) Reserve(ctx context.Context, n flow.Size) (flow.Slot, error) {
@@ -76,20 +55,21 @@ func (s *slot) Put(b *flow.Batch) error {
 		s.Release()
 		return nil
 	}
-	p, err := c.prepare(b)
-	if err != nil {
+	p := prepared{ack: b.AckFunc()}
+	var err error
+	if p.packed, err = pack(b, c.codec); err != nil {
 		return err
 	}
 	c.turn <- struct{}{}
 	err = c.write(&p)
 	<-c.turn
 	if err != nil {
-		if p.b != b {
-			p.b.Release()
+		if p.batch != b {
+			p.batch.Release()
 		}
 		return fmt.Errorf("write to channel: %w", err)
 	}
-	if p.b != b { // the copy is what is held from here on
+	if p.batch != b { // the copy is what is held from here on
 		b.Release()
 	}
 	c.room.Add(p.header.size() - s.bytes)
@@ -129,53 +109,8 @@ func (c *Channel) decide(b *flow.Batch) error {
 
 // prepared is a batch that is ready to be written but for its number and place.
 type prepared struct {
-	b      *flow.Batch
-	ack    func(flow.Outcome) // may be nil
-	header frame
-	stored []byte
-	sum    uint32 // of stored
-}
-
-// prepare brings a batch into the form in which it will also be read again, and does what needs no turn.
-func (c *Channel) prepare(b *flow.Batch) (prepared, error) {
-	for _, r := range b.Runs() {
-		if len(r.Key) > maxKey {
-			return prepared{}, errKeyTooLong
-		}
-	}
-	p := prepared{b: b}
-	sh := shapeOf(b)
-	if sh.copy {
-		p.b = b.Copy()
-		sh = shapeOf(p.b)
-	}
-	p.b.Cut(sh.used)
-	runs := p.b.Runs()
-	for i := range runs { // what is not stored must not be there before either
-		if m := runs[i].Meta; m != nil {
-			runs[i].Meta = nil
-			if m.Counted || len(m.Headers) > 0 {
-				runs[i].Meta = &flow.Meta{Counted: m.Counted, Headers: m.Headers}
-			}
-		}
-	}
-	p.ack = b.AckFunc()
-	if sh.used > maxBody {
-		return p, flow.Permanent(fmt.Errorf("a batch of %d bytes is larger than a frame", sh.used))
-	}
-	p.seal(c.codec, sh.form)
-	return p, nil
-}
-
-// seal compresses the arena and computes its checksum.
-func (p *prepared) seal(c *codec, form byte) {
-	p.header = frame{events: uint32(p.b.Len()), arena: uint32(len(p.b.Arena())), form: form}
-	if p.b.Times() != nil {
-		p.header.flags |= flagTimes
-	}
-	p.stored, p.header.codec = c.compress(p.b.Arena())
-	p.header.stored = uint32(len(p.stored))
-	p.sum = crc32.Checksum(p.stored, castagnoli)
+	packed
+	ack func(flow.Outcome) // may be nil
 }
 
 // write writes a frame behind the newest one. The caller has the turn.
@@ -194,10 +129,10 @@ func (c *Channel) write(p *prepared) error {
 	if err := c.waitUnsynced(); err != nil {
 		return err
 	}
-	p.b.SetID(flow.ID{Channel: c.id, Epoch: c.epoch, Seq: p.header.seq})
+	p.batch.SetID(flow.ID{Channel: c.id, Epoch: c.epoch, Seq: p.header.seq})
 	p.header.seconds = uint32(time.Now().Unix())
-	c.w.tables = appendTables(c.w.tables[:0], p.b, p.header.form, durable, extra)
-	w, off, err := c.put(&p.header, p.stored, p.sum)
+	c.tables = p.appendTables(c.tables[:0], durable, extra)
+	at, err := c.put(&p.header, p.stored)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
@@ -205,7 +140,7 @@ func (c *Channel) write(p *prepared) error {
 		return err
 	}
 	c.lastErr = nil
-	c.written(p, place{w.seg, off, p.header.size()}, extra)
+	c.written(p, at, extra)
 	return nil
 }
 
@@ -253,22 +188,15 @@ func (c *Channel) waitUnsynced() error {
 	}
 }
 
-// put writes header, stored arena and c.w.tables at the end of the active segment, or of a new one. The caller has the turn.
-func (c *Channel) put(h *frame, stored []byte, sum uint32) (*segFile, int64, error) {
-	h.tables = uint32(len(c.w.tables))
-	h.bodyCRC = checksum(sum, c.w.tables)
+// put writes header, stored arena and c.tables at the end of the active segment, or of a new one. The caller has the turn.
+func (c *Channel) put(h *frame, stored []byte) (place, error) {
 	w, err := c.active(h.size())
 	if err != nil {
-		return nil, 0, err
+		return place{}, err
 	}
-	off := w.seg.end
-	h.encode(c.w.header[:], w.seg.salt, off)
-	pad := h.size() - frameBytes - int64(h.body())
-	c.w.vec = [4][]byte{c.w.header[:], stored, c.w.tables, c.w.pad[:pad]}
 	c.begin()
-	err = w.file.WriteVec(off, c.w.vec[:])
-	c.finish()
-	return w, off, err
+	defer c.finish()
+	return w.write(h, stored, c.tables)
 }
 
 func (c *Channel) begin()  { c.since.CompareAndSwap(0, max(int64(time.Since(c.made)), 1)) }
@@ -276,8 +204,8 @@ func (c *Channel) finish() { c.since.Store(0) }
 
 // written records a frame. The caller has the turn and holds the mutex.
 func (c *Channel) written(p *prepared, at place, extra []position) {
-	e := &entry{place: at, seq: p.header.seq, events: p.b.Len(), before: p.header.before, seconds: p.header.seconds, b: p.b, pins: p.b.Retained(), extra: extra}
-	p.b.OnAck(nil) // from here on the channel calls it: the batch may be gone by then
+	e := &entry{place: at, seq: p.header.seq, events: p.batch.Len(), before: p.header.before, seconds: p.header.seconds, b: p.batch, pins: p.batch.Retained(), extra: extra}
+	p.batch.OnAck(nil) // from here on the channel calls it: the batch may be gone by then
 	if c.cfg.Sync == syncBatch && p.ack != nil {
 		e.acks = append(e.acks, p.ack)
 	}
@@ -288,7 +216,7 @@ func (c *Channel) written(p *prepared, at place, extra []position) {
 	c.unsynced += at.size
 	c.lastPut = time.Now()
 	c.cleanDirty(extra)
-	for _, r := range p.b.Runs() {
+	for _, r := range p.batch.Runs() {
 		if r.To > c.decided[r.Key] {
 			c.decided[r.Key] = r.To
 		}

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"collect/runtime/flow"
 )
@@ -22,7 +23,7 @@ func (k *consumer) again(l *lease) (*lease, <-chan struct{}, error) {
 	case err == nil && b != nil:
 		l.b = b
 		return l, nil, nil
-	case errors.Is(err, errNotExist) && c.holds(at.seg):
+	case errors.Is(err, fs.ErrNotExist) && c.holds(at.seg):
 		p.how = gone
 	case err != nil && k.givesUp(at):
 		p.how = unread
@@ -98,7 +99,7 @@ func (k *consumer) fromDisk() (*lease, <-chan struct{}, error) {
 	}
 	f, err := k.r.open(seg)
 	switch {
-	case errors.Is(err, errNotExist):
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, k.missed(seg)
 	case err != nil:
 		return nil, nil, c.readFailed(err)

@@ -38,7 +38,10 @@ func (c *Channel) rewrite(cause error, closing bool) ([]target, uint64, error) {
 }
 
 func (c *Channel) writeAgain(h head, snapshot []position, durable uint64, entries []*entry) (*segFile, []place, error) {
-	w, err := c.create(segmentName(h.number)+newSuffix, h, snapshot, durable)
+	name := segmentName(h.number) + newSuffix
+	c.begin()
+	w, err := createSegment(c.dir, name, h, c.epoch, durable, snapshot)
+	c.finish()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,16 +56,9 @@ func (c *Channel) writeAgain(h head, snapshot []position, durable uint64, entrie
 	}
 	c.begin()
 	defer c.finish()
-	if err = w.file.Sync(); err == nil {
-		err = c.dir.Rename(w.seg.name+newSuffix, c.dir, w.seg.name)
-	}
-	if err == nil {
-		err = c.dir.Sync()
-	}
-	if err != nil {
+	if err := w.publish(c.dir, name); err != nil {
 		return nil, nil, c.giveUp(w, err)
 	}
-	w.named = true
 	return w, places, nil
 }
 
@@ -74,21 +70,12 @@ func (c *Channel) giveUp(w *segFile, err error) error {
 }
 
 func (c *Channel) writeEntry(w *segFile, e *entry, before, durable uint64) (place, error) {
-	p := prepared{b: e.b}
-	p.seal(c.codec, shapeOf(e.b).form)
-	h := &p.header
-	h.seq, h.epoch, h.before, h.seconds = e.seq, e.b.ID().Epoch, before, e.seconds
-	c.w.tables = appendTables(c.w.tables[:0], p.b, h.form, durable, e.extra)
-	h.tables = uint32(len(c.w.tables))
-	h.bodyCRC = checksum(p.sum, c.w.tables)
-	off := w.seg.end
-	h.encode(c.w.header[:], w.seg.salt, off)
+	p := packAgain(e.b, c.codec)
+	p.header.seq, p.header.epoch, p.header.before, p.header.seconds = e.seq, e.b.ID().Epoch, before, e.seconds
+	c.tables = p.appendTables(c.tables[:0], durable, e.extra)
 	c.begin()
 	defer c.finish()
-	err := w.file.WriteVec(off, [][]byte{c.w.header[:], p.stored, c.w.tables, c.w.pad[:h.size()-frameBytes-int64(h.body())]})
-	w.seg.end, w.seg.last = off+h.size(), e.seq
-	w.allocated = w.seg.end
-	return place{w.seg, off, h.size()}, err
+	return w.extend(&p.header, p.stored, c.tables)
 }
 
 // replaced makes a segment that was written again the active one.

@@ -1,9 +1,6 @@
 package disk
 
 import (
-	"errors"
-	"fmt"
-	"hash/crc32"
 	"maps"
 	"slices"
 	"time"
@@ -18,17 +15,12 @@ func (c *Channel) active(n int64) (*segFile, error) {
 			return nil, err
 		}
 	}
-	if need := w.seg.end + n; need > w.allocated {
-		to := max(need, min(w.allocated+allocateStep, c.cfg.segmentBytes()))
-		c.begin()
-		err := w.file.Allocate(w.allocated, to-w.allocated)
-		c.finish()
-		if err != nil {
-			return nil, err
-		}
-		w.allocated = to
+	if w.fits(n) {
+		return w, nil
 	}
-	return w, nil
+	c.begin()
+	defer c.finish()
+	return w, w.allocate(n, c.cfg.segmentBytes())
 }
 
 // current gives the segment that is being written, or nil.
@@ -48,8 +40,9 @@ func (c *Channel) rotate() (*segFile, error) {
 	snapshot := c.snapshot()
 	durable := c.synced
 	c.mu.Unlock()
-	name := segmentName(h.number)
-	w, err := c.create(name, h, snapshot, durable)
+	c.begin()
+	w, err := createSegment(c.dir, segmentName(h.number), h, c.epoch, durable, snapshot)
+	c.finish()
 	if err != nil {
 		return nil, err
 	}
@@ -90,31 +83,4 @@ func (c *Channel) snapshot() []position {
 		}
 	}
 	return out
-}
-
-// create writes the head of a segment and a frame with all positions behind it.
-func (c *Channel) create(name string, h head, snapshot []position, durable uint64) (*segFile, error) {
-	tables := positionTables(nil, durable, snapshot)
-	f := frame{tables: uint32(len(tables)), seq: h.base - 1, epoch: c.epoch, before: h.before, flags: flagPosition}
-	f.seconds, f.bodyCRC = uint32(h.created/int64(time.Second)), crc32.Checksum(tables, castagnoli)
-	buf := make([]byte, headBytes+f.size())
-	h.encode(buf)
-	f.encode(buf[headBytes:], h.salt, headBytes)
-	copy(buf[headBytes+frameBytes:], tables)
-	c.begin()
-	defer c.finish()
-	file, err := c.dir.Create(name, filePerm)
-	if err != nil {
-		return nil, fmt.Errorf("begin segment: %w", err)
-	}
-	size := int64(len(buf))
-	if err = file.Allocate(0, size); err == nil {
-		err = file.WriteVec(0, [][]byte{buf})
-	}
-	if err != nil {
-		// An unfinished file holds nothing; what cannot be removed now is at the next opening.
-		return nil, errors.Join(fmt.Errorf("begin segment: %w", err), file.Close(), c.dir.Remove(name))
-	}
-	seg := &segment{head: h, name: segmentName(h.number), start: size, last: h.base - 1, end: size}
-	return &segFile{seg: seg, file: file, allocated: size}, nil
 }

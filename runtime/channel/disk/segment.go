@@ -3,7 +3,6 @@ package disk
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"strconv"
 	"strings"
@@ -97,13 +96,11 @@ func findFrame(f flow.File, salt uint64, off int64) (h frame, found int64, err e
 		if len(p) < frameBytes {
 			return h, -1, nil
 		}
-		i := 0
-		for ; i+frameBytes <= len(p); i += 8 {
-			if le.Uint32(p[i:]) == frameMagic && h.decode(p[i:], salt, at+int64(i)) {
-				return h, at + int64(i), nil
-			}
-		}
+		h, i, ok := scanHeader(p, salt, at)
 		at += int64(i)
+		if ok {
+			return h, at, nil
+		}
 	}
 }
 
@@ -113,119 +110,8 @@ func readBody(f flow.File, h *frame, off int64, block []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(p) < h.body() || crc32.Checksum(p, castagnoli) != h.bodyCRC {
+	if !h.intact(p) {
 		return nil, nil
 	}
 	return p, nil
-}
-
-// unpack makes a batch of a checked body. It takes over the body, which is a block of the pool.
-func unpack(c *codec, pool *flow.Pool, channel [16]byte, h *frame, body []byte) (*flow.Batch, error) {
-	t, err := decodeTables(h, body[h.stored:])
-	if err != nil {
-		pool.Recycle(body)
-		return nil, err
-	}
-	arena := body[:h.stored]
-	if h.codec != codecNone {
-		arena = pool.Block(int(h.arena))
-		err = c.expand(arena, body[:h.stored], h.codec)
-	} else if h.stored != h.arena {
-		err = errTables
-	}
-	if err != nil {
-		pool.Recycle(body)
-		return nil, err
-	}
-	id := flow.ID{Channel: channel, Epoch: h.epoch, Seq: h.seq}
-	b := pool.Restore(arena, int(h.events), t.runs, t.times(h), t.base, id)
-	err = t.fill(h, arena, b.Recs())
-	if h.codec != codecNone {
-		pool.Recycle(body)
-	}
-	if err != nil {
-		b.Release()
-		return nil, err
-	}
-	return b, nil
-}
-
-// place is where a frame lies.
-type place struct {
-	seg  *segment
-	off  int64
-	size int64
-}
-
-// reader keeps the file of the segment that was read last.
-type reader struct {
-	dir    flow.Dir
-	number uint64
-	file   flow.File
-}
-
-func (r *reader) open(s *segment) (flow.File, error) {
-	if r.file != nil && r.number == s.number {
-		return r.file, nil
-	}
-	r.close()
-	f, err := r.dir.Open(s.name)
-	if err != nil {
-		return nil, fmt.Errorf("read segment: %w", err)
-	}
-	r.file, r.number = f, s.number
-	return f, nil
-}
-
-func (r *reader) close() {
-	if r.file != nil {
-		_ = r.file.Close() // opened for reading only
-		r.file = nil
-	}
-}
-
-// setAside copies a damaged piece of a segment into a file of its own, at most maxBody of it; what cannot be read is zero there.
-func setAside(dir flow.Dir, f flow.File, name string, from, to int64) error {
-	out, err := dir.Create(name+newSuffix, filePerm)
-	if errors.Is(err, errExist) {
-		out, err = dir.OpenWrite(name+newSuffix, true, filePerm)
-	}
-	if err != nil {
-		return fmt.Errorf("set damaged data aside: %w", err)
-	}
-	err = copyRange(out, tolerant{f}, from, min(to, from+maxBody))
-	if err == nil {
-		err = out.Sync()
-	}
-	if cerr := out.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = dir.Rename(name+newSuffix, dir, name)
-	}
-	if err == nil {
-		err = dir.Sync()
-	}
-	if err != nil {
-		return fmt.Errorf("set damaged data aside: %w", err)
-	}
-	return nil
-}
-
-func copyRange(out, in flow.File, from, to int64) error {
-	block := make([]byte, scanBlock)
-	for at := from; at < to; {
-		p, err := readFull(in, block[:min(int64(len(block)), to-at)], at)
-		if err != nil {
-			return err
-		}
-		if len(p) == 0 {
-			return nil
-		}
-		if _, err := out.WriteAt(p, at-from); err != nil {
-			return err
-		}
-		at += int64(len(p))
-	}
-	return nil
 }

@@ -38,9 +38,9 @@ func (k *consumer) storeOnce() bool {
 	v, frontier := k.version, k.p.frontier
 	c.stored++
 	s := side{generation: c.stored, kind: k.kind, name: k.name, progress: k.p}
-	p, at, f := s.encode(), slotAt(k.slot, k.which), c.cursors
+	p, slot, which, f := s.encode(), k.slot, k.which, c.cursors
 	c.mu.Unlock()
-	_, err := f.WriteAt(p, at)
+	err := storeSide(f, slot, which, p)
 	c.mu.Lock()
 	k.storing = false
 	k.storeGate.Open()
@@ -194,24 +194,20 @@ func (k *consumer) freeze() snapshotOf {
 
 // renewCursors writes a new cursors file, since nobody knows what the disk has of the old one.
 func (c *Channel) renewCursors(consumers []*consumer) ([]snapshotOf, error) {
-	const name = cursorName + newSuffix
-	_ = c.dir.Remove(name) // of an earlier attempt
-	f, err := c.dir.Create(name, filePerm)
+	c.mu.Lock()
+	c.noted.generation++
+	n := c.noted
+	covered := make([]snapshotOf, 0, len(consumers))
+	encoded := make([]slotSide, 0, len(consumers))
+	for _, k := range consumers {
+		c.stored++
+		s := side{generation: c.stored, kind: k.kind, name: k.name, progress: k.p}
+		encoded = append(encoded, slotSide{slot: k.slot, data: s.encode()})
+		covered = append(covered, snapshotOf{k, k.version, k.p.frontier})
+	}
+	c.mu.Unlock()
+	f, err := writeCursors(c.dir, c.id, n, encoded)
 	if err != nil {
-		return nil, err
-	}
-	covered, err := c.fillCursors(f, consumers)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = c.dir.Rename(name, c.dir, cursorName)
-	}
-	if err == nil {
-		err = c.dir.Sync()
-	}
-	if err != nil {
-		_ = f.Close() // the file is given up
 		return nil, err
 	}
 	c.mu.Lock()
@@ -226,39 +222,6 @@ func (c *Channel) renewCursors(consumers []*consumer) ([]snapshotOf, error) {
 	}
 	for _, s := range covered {
 		s.k.store()
-	}
-	return covered, nil
-}
-
-func (c *Channel) fillCursors(f flow.File, consumers []*consumer) ([]snapshotOf, error) {
-	c.mu.Lock()
-	n := c.noted
-	n.generation++
-	covered := make([]snapshotOf, 0, len(consumers))
-	stored := make([][]byte, 0, len(consumers))
-	slots := 4
-	for _, k := range consumers {
-		c.stored++
-		s := side{generation: c.stored, kind: k.kind, name: k.name, progress: k.p}
-		stored = append(stored, s.encode())
-		covered = append(covered, snapshotOf{k, k.version, k.p.frontier})
-		slots = max(slots, k.slot+1)
-	}
-	c.noted = n
-	c.mu.Unlock()
-	if err := f.Allocate(0, slotAt(slots, 0)); err != nil {
-		return nil, err
-	}
-	if err := f.WriteVec(0, [][]byte{cursorHead(c.id)}); err != nil {
-		return nil, err
-	}
-	if _, err := f.WriteAt(n.encode(), noteAt+512*int64(n.generation%2)); err != nil {
-		return nil, err
-	}
-	for i, k := range consumers {
-		if _, err := f.WriteAt(stored[i], slotAt(k.slot, 0)); err != nil {
-			return nil, err
-		}
 	}
 	return covered, nil
 }

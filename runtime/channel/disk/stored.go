@@ -10,8 +10,8 @@ import (
 // the bytes in use, as Stats tells them of the channel when it is open. It changes nothing and works beside whoever uses the channel.
 // A directory without a channel holds nothing.
 func Stored(dir flow.Dir) (events, bytes int64, err error) {
-	rc := recovery{dir: dir, keep: true, decided: map[string]uint64{}}
-	if err := rc.read(); err != nil {
+	rc, err := readDir(dir, true)
+	if err != nil {
 		return 0, 0, err
 	}
 	if rc.err != nil {

@@ -190,7 +190,7 @@ func (c *Channel) durable(files []target, upTo uint64) {
 	c.lastSync = time.Now()
 	gone = append(gone, c.trimTail()...)
 	c.writing = slices.DeleteFunc(c.writing, func(w *segFile) bool { return slices.Contains(files, target{w, true}) })
-	c.noted = note{c.noted.generation + 1, c.synced, before, c.next}
+	c.noted = note{generation: c.noted.generation + 1, durable: c.synced, before: before, next: c.next}
 	n, f := c.noted, c.cursors
 	if c.renew {
 		f = nil // the new file will have it
@@ -203,8 +203,7 @@ func (c *Channel) durable(files []target, upTo uint64) {
 		}
 	}
 	if f != nil {
-		_, err := f.WriteAt(n.encode(), noteAt+512*int64(n.generation%2))
-		c.touchCursors(err)
+		c.touchCursors(n.store(f))
 	}
 	for _, ack := range acks {
 		ack(flow.Durable)
@@ -252,10 +251,12 @@ func (c *Channel) savePositions(closing bool) {
 	defer func() { <-c.turn }()
 	c.mu.Lock()
 	extra, durable := c.takeDirty(), c.synced
-	h := frame{seq: c.next - 1, before: c.before, epoch: c.epoch, flags: flagPosition, seconds: uint32(time.Now().Unix())}
+	seq, before := c.next-1, c.before
 	c.mu.Unlock()
-	c.w.tables = positionTables(c.w.tables[:0], durable, extra)
-	w, off, err := c.put(&h, nil, 0)
+	var h frame
+	h, c.tables = positionFrame(c.tables[:0], durable, extra)
+	h.seq, h.before, h.epoch, h.seconds = seq, before, c.epoch, uint32(time.Now().Unix())
+	at, err := c.put(&h, nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dirtyAt = time.Now()
@@ -263,7 +264,7 @@ func (c *Channel) savePositions(closing bool) {
 		c.lastErr = err
 		return
 	}
-	w.seg.end = off + h.size()
+	at.seg.end = at.off + at.size
 	c.cleanDirty(extra)
 }
 

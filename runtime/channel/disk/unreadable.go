@@ -2,12 +2,7 @@ package disk
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"collect/runtime/flow"
@@ -59,52 +54,6 @@ func takesWrites(dir flow.Dir, name string) bool {
 	return errors.Join(err, f.Close()) == nil
 }
 
-// how a piece of a segment is damaged.
-type how byte
-
-const (
-	wrong  how = iota // it is not what was written
-	unread            // the disk cannot read it
-	gone              // its file is not there any more
-)
-
-// piece is a damaged part of a segment.
-type piece struct {
-	seg     *segment
-	off, to int64
-	how     how
-}
-
-const unreadSuffix = ".unread" + badSuffix
-
-// name gives the file for the piece. That of a piece that is gone is never made: it only says that it was counted.
-func (p piece) name() string {
-	name := badName(p.seg.number, p.off)
-	switch p.how {
-	case unread:
-		return strings.TrimSuffix(name, badSuffix) + unreadSuffix
-	case gone:
-		return name + " gone"
-	}
-	return name
-}
-
-func (p piece) String() string {
-	if p.how == gone {
-		return fmt.Sprintf("segment %s is gone", p.seg.name)
-	}
-	return "damaged data was set aside in " + p.name()
-}
-
-// keepsSegment gives the number of the segment that must be kept because of a file with a piece that could not be read.
-func keepsSegment(name string) (number uint64, ok bool) {
-	digits, _, _ := strings.Cut(name, "-")
-	if !strings.HasSuffix(name, unreadSuffix) {
-		return 0, false
-	}
-	return segmentNumber(digits + segmentSuffix)
-}
-
 // discard removes a delivered segment, or renames it when there is something in it that could not be read.
 func (c *Channel) discard(s *segment) error {
 	c.mu.Lock()
@@ -114,31 +63,6 @@ func (c *Channel) discard(s *segment) error {
 		return c.dir.Rename(s.name, c.dir, s.name+badSuffix)
 	}
 	return c.dir.Remove(s.name)
-}
-
-// unreadable is how much is skipped when the disk cannot read: the size of its blocks.
-const unreadable = 4096
-
-// tolerant gives zeros for what the disk cannot read.
-type tolerant struct{ flow.File }
-
-func (t tolerant) ReadAt(p []byte, off int64) (int, error) {
-	n, err := t.File.ReadAt(p, off)
-	if err == nil || errors.Is(err, io.EOF) {
-		return n, err
-	}
-	for n = 0; n < len(p); {
-		block := p[n:min(int64(len(p)), int64(n)+unreadable-(off+int64(n))%unreadable)]
-		k, err := t.File.ReadAt(block, off+int64(n))
-		if errors.Is(err, io.EOF) {
-			return n + k, err
-		}
-		if err != nil {
-			clear(block)
-		}
-		n += len(block)
-	}
-	return n, nil
 }
 
 // holds says whether a segment still counts.
@@ -168,55 +92,4 @@ func (k *consumer) missed(seg *segment) error {
 		return nil
 	}
 	return k.lost(piece{seg: seg, off: k.at.off, how: gone}, last)
-}
-
-// outOfReach is why a channel does not open on a disk that cannot read what it must know. It may be able to tomorrow, so only people
-// can decide to go on without.
-type outOfReach struct{ error }
-
-func (o outOfReach) Error() string {
-	return o.error.Error() + "; when the disk never reads it again, move that file away: the rest is delivered and the gap counted"
-}
-
-func (o outOfReach) Unwrap() error { return o.error }
-
-// dumpKept gives what can be read again in segments that were kept for it.
-func dumpKept(dir flow.Dir, infos []flow.Info, w walker) error {
-	pieces := map[uint64][]piece{}
-	for _, info := range infos {
-		number, ok := keepsSegment(info.Name)
-		_, digits, _ := strings.Cut(strings.TrimSuffix(info.Name, unreadSuffix), "-")
-		if off, err := strconv.ParseInt(digits, 10, 64); ok && err == nil {
-			pieces[number] = append(pieces[number], piece{off: off, to: off + info.Size})
-		}
-	}
-	for _, info := range infos {
-		number, ok := segmentNumber(strings.TrimSuffix(info.Name, badSuffix))
-		if !ok || !strings.HasSuffix(info.Name, badSuffix) || pieces[number] == nil {
-			continue
-		}
-		h, err := readHeadOf(dir, info.Name)
-		if err != nil {
-			continue // it was set aside for its head
-		}
-		w.seg, w.only = &segment{head: h, name: info.Name, last: math.MaxUint64}, pieces[number]
-		if _, err := w.run(&Report{}); err != nil || w.stopped {
-			return err
-		}
-	}
-	return nil
-}
-
-func readHeadOf(dir flow.Dir, name string) (head, error) {
-	f, err := dir.Open(name)
-	if err != nil {
-		return head{}, err
-	}
-	defer f.Close()
-	return readHead(f)
-}
-
-// wants says whether the frame at an offset is to be yielded.
-func (w *walker) wants(at int64) bool {
-	return w.only == nil || slices.ContainsFunc(w.only, func(p piece) bool { return p.off <= at && at < p.to })
 }

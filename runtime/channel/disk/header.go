@@ -1,28 +1,19 @@
 package disk
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"hash/crc32"
 )
 
 const (
-	version   = 1
-	headBytes = 4096 // of a segment, before its first frame
-	headCopy  = 2048 // where the head stands again
-	headUsed  = 128
-
 	frameBytes = 64 // of a frame's header
 	frameMagic = 0x31667263
 	maxBody    = 1 << 28 // a stored length beyond is damage
 )
 
 var (
-	segmentMagic = []byte("collectC")
-	castagnoli   = crc32.MakeTable(crc32.Castagnoli)
-	le           = binary.LittleEndian
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	le         = binary.LittleEndian
 )
 
 // Flags of a frame.
@@ -53,8 +44,16 @@ func (h *frame) body() int { return int(h.stored) + int(h.tables) }
 // size gives the bytes that the frame takes in its segment.
 func (h *frame) size() int64 { return (frameBytes + int64(h.body()) + 7) &^ 7 }
 
-// checksum continues the checksum of an arena over the tables behind it.
-func checksum(arena uint32, tables []byte) uint32 { return crc32.Update(arena, castagnoli, tables) }
+// complete enters the tables that follow an arena with that checksum.
+func (h *frame) complete(arena uint32, tables []byte) {
+	h.tables = uint32(len(tables))
+	h.bodyCRC = crc32.Update(arena, castagnoli, tables)
+}
+
+// intact says whether p is the body that was written.
+func (h *frame) intact(p []byte) bool {
+	return len(p) == h.body() && crc32.Checksum(p, castagnoli) == h.bodyCRC
+}
 
 func seed(salt uint64, off int64) uint32 {
 	var b [16]byte
@@ -92,55 +91,13 @@ func (h *frame) decode(p []byte, salt uint64, off int64) bool {
 	return h.stored <= maxBody && h.arena <= maxBody && h.tables <= maxBody && h.codec < codecs && h.form <= formFull
 }
 
-// head is the head of a segment.
-type head struct {
-	channel [16]byte
-	number  uint64 // of the segment
-	base    uint64 // number of its first frame; frames from there on in earlier segments do not count any more
-	prev    uint64 // number of the last frame before
-	before  uint64 // events before
-	salt    uint64
-	created int64 // ns
-}
-
-func (h *head) encode(p []byte) {
-	clear(p[:headBytes])
-	copy(p, segmentMagic)
-	le.PutUint32(p[8:], version)
-	copy(p[16:], h.channel[:])
-	for i, v := range [...]uint64{h.number, h.base, h.prev, h.before, h.salt, uint64(h.created)} {
-		le.PutUint64(p[32+8*i:], v)
+// scanHeader looks for the first header in p, which lies at an offset in a segment of that salt. It gives the place in p, and without
+// a header the place that it has not looked at.
+func scanHeader(p []byte, salt uint64, off int64) (h frame, i int, ok bool) {
+	for ; i+frameBytes <= len(p); i += 8 {
+		if le.Uint32(p[i:]) == frameMagic && h.decode(p[i:], salt, off+int64(i)) {
+			return h, i, true
+		}
 	}
-	le.PutUint32(p[12:], headSum(p[:headUsed]))
-	copy(p[headCopy:], p[:headUsed])
-}
-
-// headSum is the checksum of a head: of all but the magic and itself.
-func headSum(p []byte) uint32 {
-	return crc32.Update(crc32.Checksum(p[8:12], castagnoli), castagnoli, p[16:])
-}
-
-var errNoHead = errors.New("no readable head")
-
-// decode reads either copy.
-func (h *head) decode(p []byte) error {
-	for _, at := range []int{0, headCopy} {
-		if len(p) < at+headUsed {
-			continue
-		}
-		c := p[at : at+headUsed]
-		if !bytes.Equal(c[:8], segmentMagic) || le.Uint32(c[12:]) != headSum(c) {
-			continue
-		}
-		if v := le.Uint32(c[8:]); v != version {
-			return fmt.Errorf("format version %d; this program knows %d", v, version)
-		}
-		copy(h.channel[:], c[16:])
-		for i, v := range []*uint64{&h.number, &h.base, &h.prev, &h.before, &h.salt} {
-			*v = le.Uint64(c[32+8*i:])
-		}
-		h.created = int64(le.Uint64(c[72:]))
-		return nil
-	}
-	return errNoHead
+	return h, i, false
 }
