@@ -65,6 +65,14 @@ var layers = []struct {
 	{"runtime/pipeline/orphan", []string{"runtime/flow", "runtime/supervisor/api", "runtime/pipeline/registry", "runtime/pipeline/internal/datadir"}},
 	{"runtime/pipeline", []string{"hclspec/schema", "runtime/flow", "runtime/supervisor/api", "runtime/pipeline/**"}},
 
+	{"runtime/channel/disk/internal/frame", []string{"runtime/flow"}},
+	{"runtime/channel/disk/internal/position", []string{"runtime/channel/disk/internal/frame"}},
+	{"runtime/channel/disk/internal/segment", []string{"runtime/flow", "runtime/channel/disk/internal/frame"}},
+	{"runtime/channel/disk/internal/cursor", []string{"runtime/flow", "runtime/channel/disk/internal/segment"}},
+	{"runtime/channel/disk/internal/recovery", []string{"runtime/flow", "runtime/channel/disk/internal/cursor", "runtime/channel/disk/internal/frame", "runtime/channel/disk/internal/segment"}},
+	{"runtime/channel/disk/inspect", []string{"runtime/flow", "runtime/channel/disk/internal/**"}},
+	{"runtime/channel/disk", []string{"hclspec/schema", "runtime/flow", "runtime/channel/internal/room", "runtime/channel/disk/internal/**"}},
+
 	{"runtime/**", []string{"hclspec/schema", "hclspec/expr", "runtime/**"}},
 
 	{"providers", []string{"providers/**", "runtime/pipeline/registry", "runtime/channel/**", "hclspec/schema", "runtime/flow"}},

@@ -9,6 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"collect/runtime/channel/disk/internal/cursor"
+	"collect/runtime/channel/disk/internal/frame"
+	"collect/runtime/channel/disk/internal/position"
+	"collect/runtime/channel/disk/internal/recovery"
+	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/channel/internal/room"
 	"collect/runtime/flow"
 )
@@ -25,7 +30,7 @@ type Channel struct {
 	cfg   Config
 	env   flow.Env
 	room  *room.Room
-	codec *codec
+	codec *frame.Codec
 
 	// set by Open
 	dir   flow.Dir
@@ -41,20 +46,18 @@ type Channel struct {
 	made  time.Time     // with the clock that never jumps
 	since atomic.Int64  // when the present disk operation began, in ns after made; 0: none
 
-	mu        sync.Mutex // guards all below; never held during a file operation
-	segs      []*segment // oldest first
-	number    uint64     // of the newest segment that was ever begun
-	writing   []*segFile // open files with frames that are not synced, oldest first; the last one is the active segment
-	tail      []*entry   // the newest frames, in order of number without gaps
-	next      uint64     // number of the next frame
-	before    uint64     // events before it
-	synced    uint64     // frames up to here are durable
-	visible   uint64     // and up to here consumers see them
-	unsynced  int64      // bytes that are not durable
-	cached    int64      // bytes that tail keeps only for consumers
-	decided   map[string]uint64
-	dirty     map[string]uint64 // decided, but in no frame yet
-	dirtyAt   time.Time
+	mu        sync.Mutex         // guards all below; never held during a file operation
+	segs      []*segment.Segment // oldest first
+	number    uint64             // of the newest segment that was ever begun
+	writing   []*segment.File    // open files with frames that are not synced, oldest first; the last one is the active segment
+	tail      []*entry           // the newest frames, in order of number without gaps
+	next      uint64             // number of the next frame
+	before    uint64             // events before it
+	synced    uint64             // frames up to here are durable
+	visible   uint64             // and up to here consumers see them
+	unsynced  int64              // bytes that are not durable
+	cached    int64              // bytes that tail keeps only for consumers
+	positions position.Table
 	consumers []*consumer
 	cursors   flow.File
 	busy      map[int]bool // slots that are being freed
@@ -67,7 +70,7 @@ type Channel struct {
 	syncsBegun, syncsDone uint64
 	paused                bool // that failed; it is tried again after a while
 	staleAt               time.Time
-	noted                 note
+	noted                 cursor.Note
 	bad                   map[string]bool // pieces that were set aside
 	keep                  map[uint64]bool // numbers of segments with something that could not be read
 	damaged               int64
@@ -87,14 +90,14 @@ type Channel struct {
 
 // entry is a frame in memory: one that is not durable, or one that a consumer will take soon.
 type entry struct {
-	place
+	segment.Place
 	seq     uint64
 	events  int
 	before  uint64 // events of the channel before these
 	seconds uint32
 	b       *flow.Batch // nil: no longer in memory
 	pins    int64
-	extra   []position
+	extra   []frame.Position
 	acks    []func(flow.Outcome) // what to call when it is durable
 	takers  int                  // how many consumers took it
 }
@@ -110,7 +113,7 @@ func New(cfg Config, env flow.Env) (flow.Channel, error) {
 	c := &Channel{
 		cfg: cfg, env: env, room: room.New(int64(cfg.MaxSize)), made: time.Now(),
 		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1),
-		decided: map[string]uint64{}, dirty: map[string]uint64{}, bad: map[string]bool{}, keep: map[uint64]bool{},
+		positions: position.NewTable(map[string]uint64{}), bad: map[string]bool{}, keep: map[uint64]bool{},
 		busy: map[int]bool{},
 	}
 	c.room.Violated = env.Pool.Violated
@@ -129,13 +132,13 @@ func (c *Channel) open(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if c.codec, err = newCodec(c.cfg.Compression); err != nil {
+	if c.codec, err = frame.NewCodec(c.cfg.Compression); err != nil {
 		return err
 	}
 	if c.dir, err = c.env.FS.OpenDir(c.env.Dir); err != nil {
 		return err
 	}
-	if c.lock, err = lockDir(c.dir); err == nil {
+	if c.lock, err = recovery.Lock(c.dir); err == nil {
 		err = c.recover()
 	}
 	if err != nil {
@@ -154,11 +157,11 @@ func (c *Channel) open(ctx context.Context) (err error) {
 // release closes all files. What had to be durable is.
 func (c *Channel) release() {
 	for _, w := range c.writing {
-		_ = w.file.Close()
+		_ = w.Close()
 	}
 	for _, k := range c.consumers {
 		k.turn <- struct{}{} // a Take that is under way sees that the channel is closed
-		k.r.close()
+		k.r.Close()
 		<-k.turn
 	}
 	for _, f := range []flow.File{c.cursors, c.lock} {
@@ -169,7 +172,7 @@ func (c *Channel) release() {
 	if c.dir != nil {
 		_ = c.dir.Close()
 	}
-	c.codec.close()
+	c.codec.Close()
 	c.writing, c.consumers, c.cursors, c.lock, c.dir = nil, nil, nil, nil, nil
 }
 
@@ -185,27 +188,16 @@ func (c *Channel) wake() {
 func (c *Channel) Decided(key string) (uint64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	pos, ok := c.decided[key]
-	return pos, ok
+	return c.positions.Get(key)
 }
 
 // Forget removes a key.
 func (c *Channel) Forget(key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.decided[key]; ok {
-		delete(c.decided, key)
-		c.markDirty(key, forgotten)
+	if c.positions.Forget(key) {
+		c.wake() // it is written after a while
 	}
-}
-
-// markDirty notes a position for the next frame. The caller holds the mutex.
-func (c *Channel) markDirty(key string, to uint64) {
-	if len(c.dirty) == 0 {
-		c.dirtyAt = time.Now()
-		c.wake()
-	}
-	c.dirty[key] = to
 }
 
 // OnPressure sets what is called when only the sinks can make room.
@@ -228,7 +220,7 @@ func (c *Channel) press() {
 		if k.next < c.next || len(k.returned) > 0 {
 			f = nil
 		}
-		held = held || k.p.frontier+1 < c.next
+		held = held || k.p.Frontier+1 < c.next
 	}
 	c.mu.Unlock()
 	if f != nil && held {
@@ -252,7 +244,7 @@ func (c *Channel) Stats() flow.ChannelStats {
 		s.LastErr = c.lastErr.Error()
 	}
 	for _, k := range c.consumers {
-		left := int64(c.before - min(k.p.committed(), c.before))
+		left := int64(c.before - min(k.p.Committed(), c.before))
 		s.Events = max(s.Events, left)
 		if left == 0 {
 			continue
@@ -267,7 +259,7 @@ func (c *Channel) Stats() flow.ChannelStats {
 // oldest gives about when the oldest frame that is not committed was put. The caller holds the channel's mutex.
 func (k *consumer) oldest() time.Time {
 	seconds := k.seconds // of the frame taken last: not younger than what comes next
-	if i := slices.IndexFunc(k.c.tail, func(e *entry) bool { return !k.p.done(e.seq) }); i >= 0 && (i > 0 || k.p.done(k.c.tail[0].seq-1)) {
+	if i := slices.IndexFunc(k.c.tail, func(e *entry) bool { return !k.p.Done(e.seq) }); i >= 0 && (i > 0 || k.p.Done(k.c.tail[0].seq-1)) {
 		seconds = k.c.tail[i].seconds
 	}
 	for _, l := range k.open {

@@ -5,21 +5,23 @@ import (
 	"slices"
 	"time"
 
+	"collect/runtime/channel/disk/internal/cursor"
+	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/channel/internal/room"
 	"collect/runtime/flow"
 )
 
 // openSpans is how many gaps there may be between committed frames before Take waits. The cursors file has room for more.
-const openSpans = maxRanges / 2
+const openSpans = cursor.MaxRanges / 2
 
 type consumer struct {
 	c    *Channel
 	turn chan struct{} // one Take at a time holds it
 
 	// guarded by turn
-	r      reader
-	at     place  // where reading goes on when the frame is not in memory; only seg and off count
-	before uint64 // events before the frame that comes there, when known
+	r      segment.Reader
+	at     segment.Place // where reading goes on when the frame is not in memory; only seg and off count
+	before uint64        // events before the frame that comes there, when known
 	known  bool
 	// relieved is when the sinks were last asked to end what they hold.
 	relieved time.Time
@@ -30,7 +32,7 @@ type consumer struct {
 	kind           byte
 	slot           int
 	claimed        bool // this process has asked for it
-	p              progress
+	p              cursor.Progress
 	next           uint64            // number of the frame that is taken next
 	returned       []*lease          // in order of number
 	open           map[uint64]*lease // handed out
@@ -51,10 +53,10 @@ type consumer struct {
 func (c *Channel) Consumer(name string) flow.Consumer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	name = name[:min(len(name), maxName)]
-	i := slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == slotConsumer && k.name == name })
+	name = name[:min(len(name), cursor.MaxName)]
+	i := slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == cursor.Consumer && k.name == name })
 	if i < 0 {
-		i = slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == slotFloor })
+		i = slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == cursor.Floor })
 	}
 	if i < 0 {
 		i = len(c.consumers)
@@ -62,8 +64,8 @@ func (c *Channel) Consumer(name string) flow.Consumer {
 		c.consumers[i].begin(c.lowest(i))
 	}
 	k := c.consumers[i]
-	if k.kind != slotConsumer {
-		k.kind, k.name = slotConsumer, name
+	if k.kind != cursor.Consumer {
+		k.kind, k.name = cursor.Consumer, name
 		k.version++
 	}
 	k.claimed = true
@@ -71,33 +73,33 @@ func (c *Channel) Consumer(name string) flow.Consumer {
 }
 
 func (c *Channel) newConsumer(slot int) *consumer {
-	return &consumer{c: c, turn: make(chan struct{}, 1), r: reader{dir: c.dir}, slot: slot, open: map[uint64]*lease{}, version: 1}
+	return &consumer{c: c, turn: make(chan struct{}, 1), r: segment.Reader{Dir: c.dir}, slot: slot, open: map[uint64]*lease{}, version: 1}
 }
 
 // begin sets where a consumer is.
-func (k *consumer) begin(p progress) {
-	k.p, k.next = p, p.frontier+1
-	k.at = k.c.find(p.at)
-	if k.at.seg != nil && k.p.frontier+1 < k.c.next {
-		k.seconds = uint32(k.at.seg.created / int64(time.Second))
+func (k *consumer) begin(p cursor.Progress) {
+	k.p, k.next = p, p.Frontier+1
+	k.at = k.c.find(p.At)
+	if k.at.Seg != nil && k.p.Frontier+1 < k.c.next {
+		k.seconds = uint32(k.at.Seg.Created / int64(time.Second))
 	}
 }
 
 // lowest gives what all consumers but number skip have committed. The caller holds the mutex.
-func (c *Channel) lowest(skip int) progress {
-	var p progress
+func (c *Channel) lowest(skip int) cursor.Progress {
+	var p cursor.Progress
 	found := false
 	for i, k := range c.consumers {
-		if i != skip && (!found || k.p.frontier < p.frontier) {
+		if i != skip && (!found || k.p.Frontier < p.Frontier) {
 			p, found = k.p, true
 		}
 	}
 	if !found && len(c.segs) > 0 {
-		p = progress{frontier: c.segs[0].base - 1, events: c.segs[0].before}
+		p = cursor.Progress{Frontier: c.segs[0].Base - 1, Events: c.segs[0].Before}
 	}
-	p.spans = slices.DeleteFunc(slices.Clone(p.spans), func(s span) bool {
+	p.Spans = slices.DeleteFunc(slices.Clone(p.Spans), func(s cursor.Span) bool {
 		for i, k := range c.consumers {
-			if i != skip && !k.p.covers(s) {
+			if i != skip && !k.p.Covers(s) {
 				return true
 			}
 		}
@@ -107,16 +109,16 @@ func (c *Channel) lowest(skip int) progress {
 }
 
 // find gives the place that a stored position means, or the begin of the oldest segment. The caller holds the mutex.
-func (c *Channel) find(at cursorPos) place {
+func (c *Channel) find(at cursor.Pos) segment.Place {
 	for _, s := range c.segs {
-		if s.number == at.segment && at.off >= headBytes {
-			return place{seg: s, off: at.off}
+		if s.Number == at.Segment && at.Off >= segment.HeadBytes {
+			return segment.Place{Seg: s, Off: at.Off}
 		}
 	}
 	if len(c.segs) > 0 {
-		return place{seg: c.segs[0], off: headBytes}
+		return segment.Place{Seg: c.segs[0], Off: segment.HeadBytes}
 	}
-	return place{}
+	return segment.Place{}
 }
 
 func (c *Channel) freeSlot() int {
@@ -138,7 +140,7 @@ func (c *Channel) Forgo(name string) error {
 		}
 	}
 	c.mu.Lock()
-	i := slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == slotConsumer && k.name == name })
+	i := slices.IndexFunc(c.consumers, func(k *consumer) bool { return k.kind == cursor.Consumer && k.name == name })
 	if i < 0 {
 		c.mu.Unlock()
 		return nil
@@ -150,7 +152,7 @@ func (c *Channel) Forgo(name string) error {
 	n.storing, n.syncedFrontier, n.storedFrontier = k.storing, k.syncedFrontier, k.storedFrontier
 	c.busy[k.slot] = true
 	if last {
-		n.kind = slotFloor
+		n.kind = cursor.Floor
 		n.begin(k.p)
 		c.consumers[i] = n
 	} else {
@@ -172,7 +174,7 @@ func (c *Channel) Forgo(name string) error {
 	delete(c.busy, k.slot)
 	c.mu.Unlock()
 	k.turn <- struct{}{} // a Take that waits has ended
-	k.r.close()
+	k.r.Close()
 	<-k.turn
 	return c.syncNow() // whoever asked need not remember the name any more
 }
@@ -213,7 +215,7 @@ func (k *consumer) Take(ctx context.Context) (flow.Lease, error) {
 func (k *consumer) Waiting() int64 {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	return int64(k.c.before - min(k.p.committed(), k.c.before))
+	return int64(k.c.before - min(k.p.Committed(), k.c.before))
 }
 
 // relieveEvery is how often the sinks are asked to end what they hold while there are too many gaps.
@@ -224,7 +226,7 @@ const relieveEvery = time.Second
 func (k *consumer) relieve(ctx context.Context) (context.Context, context.CancelFunc) {
 	c := k.c
 	c.mu.Lock()
-	crowded, press := len(k.p.spans) >= openSpans, c.pressure
+	crowded, press := len(k.p.Spans) >= openSpans, c.pressure
 	c.mu.Unlock()
 	if !crowded || press == nil {
 		return ctx, func() {}
@@ -260,7 +262,7 @@ func (k *consumer) try() (*lease, <-chan struct{}, error) {
 		c.mu.Unlock()
 		return k.again(l)
 	}
-	if len(k.p.spans) >= openSpans || k.next > c.visible {
+	if len(k.p.Spans) >= openSpans || k.next > c.visible {
 		g := k.gate.Wait()
 		c.mu.Unlock()
 		return nil, g, nil
@@ -283,14 +285,14 @@ func (k *consumer) fromMemory() (l *lease, dropped *flow.Batch, ok bool) {
 		return nil, nil, false
 	}
 	e := c.tail[k.next-c.tail[0].seq]
-	if e.b == nil || k.p.done(e.seq) {
-		k.at, k.before, k.known = place{seg: e.seg, off: e.off}, e.before, true
+	if e.b == nil || k.p.Done(e.seq) {
+		k.at, k.before, k.known = segment.Place{Seg: e.Seg, Off: e.Off}, e.before, true
 		return nil, nil, false
 	}
 	after := e.before + uint64(e.events)
-	l = &lease{k: k, place: e.place, seq: e.seq, events: e.events, after: after, seconds: e.seconds, b: e.b.Lend()}
+	l = &lease{k: k, Place: e.Place, seq: e.seq, events: e.events, after: after, seconds: e.seconds, b: e.b.Lend()}
 	k.take(l)
-	k.at, k.before, k.known = place{seg: e.seg, off: e.off + e.size}, after, true
+	k.at, k.before, k.known = segment.Place{Seg: e.Seg, Off: e.Off + e.Size}, after, true
 	if e.takers++; e.takers >= c.claimed() && e.seq <= c.synced {
 		dropped, e.b = e.b, nil
 		c.cached -= e.pins
@@ -307,14 +309,14 @@ func (k *consumer) take(l *lease) {
 }
 
 // commit records progress. The caller holds the channel's mutex.
-func (k *consumer) commit(s span) {
-	k.p.add(s)
+func (k *consumer) commit(s cursor.Span) {
+	k.p.Add(s)
 	k.version++
 	k.gate.Open()
 }
 
 // move follows frames that were written again to another place. The caller holds the channel's mutex.
-func (k *consumer) move(moved map[uint64]place) {
+func (k *consumer) move(moved map[uint64]segment.Place) {
 	for _, l := range k.returned {
 		l.follow(moved)
 	}

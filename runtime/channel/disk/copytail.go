@@ -2,64 +2,58 @@ package disk
 
 import (
 	"fmt"
-	"maps"
 	"slices"
+
+	"collect/runtime/channel/disk/internal/recovery"
+	"collect/runtime/channel/disk/internal/segment"
 )
 
 // copyTail writes the frames that are whole, but were perhaps never synced, to a segment of their own and syncs that: a sync of the
 // file they are in would say nothing after an error that an earlier process got.
-func (c *Channel) copyTail(r *recovery) error {
-	if len(r.copy) == 0 {
+func (c *Channel) copyTail(r *recovery.State) error {
+	if len(r.Copy) == 0 {
 		return nil
 	}
-	before := r.copy[0].before
-	c.before = r.before
+	before := r.Copy[0].Before
+	c.before = r.Before
 	h := c.newHead(c.synced+1, before)
-	name := segmentName(h.number) + newSuffix
+	name := segment.Name(h.Number) + segment.NewSuffix
 	_ = c.dir.Remove(name) // of an attempt that did not finish
-	w, err := createSegment(c.dir, name, h, c.epoch, r.durable, c.positionsNow())
+	w, err := segment.Create(c.dir, name, h, c.epoch, r.Durable, c.positions.All())
 	if err != nil {
 		return err
 	}
-	err = c.copyFrames(w, r.copy)
+	err = c.copyFrames(w, r.Copy)
 	if err == nil {
-		err = w.publish(c.dir, name)
+		err = w.Publish(c.dir, name)
 	}
 	if err != nil {
 		return c.giveUp(w, err)
 	}
-	r.remove = slices.DeleteFunc(r.remove, func(n string) bool { return n == name })
-	c.segs = append(c.segs, w.seg)
-	c.writing = []*segFile{w}
-	c.synced = r.last
-	c.next = max(c.next, r.last+1)
+	r.Remove = slices.DeleteFunc(r.Remove, func(n string) bool { return n == name })
+	c.segs = append(c.segs, w.Seg)
+	c.writing = []*segment.File{w}
+	c.synced = r.Last
+	c.next = max(c.next, r.Last+1)
 	return nil
 }
 
-func (c *Channel) positionsNow() []position {
-	out := make([]position, 0, len(c.decided))
-	for _, key := range slices.Sorted(maps.Keys(c.decided)) {
-		out = append(out, position{key, c.decided[key]})
-	}
-	return out
-}
-
-func (c *Channel) copyFrames(w *segFile, frames []found) error {
-	rd := reader{dir: c.dir}
-	defer rd.close()
+func (c *Channel) copyFrames(w *segment.File, frames []recovery.Found) error {
+	rd := segment.Reader{Dir: c.dir}
+	defer rd.Close()
 	for _, f := range frames {
-		in, err := rd.open(f.at.seg)
+		in, err := rd.Open(f.At.Seg)
 		if err != nil {
 			return err
 		}
-		body, err := readBody(in, &f.frame, f.at.off, make([]byte, f.body()))
+		body, err := segment.ReadBody(in, &f.Header, f.At.Off, make([]byte, f.Body()))
 		if err != nil {
 			return err
 		}
 		if body == nil {
-			return fmt.Errorf("frame %d changed while it was read", f.seq)
+			return fmt.Errorf("frame %d changed while it was read", f.Seq)
 		}
-		if _, err := w.extend(&f.frame, body, nil); err != nil {
+		if _, err := w.Extend(&f.Header, body, nil); err != nil {
 			return err
 		}
 	}

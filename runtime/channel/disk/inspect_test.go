@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"collect/runtime/channel/disk"
+	"collect/runtime/channel/disk/inspect"
 	"collect/runtime/flow"
 	"collect/runtime/flow/host"
 )
@@ -28,7 +28,7 @@ func TestVerifyFindsAndRepairSetsAsideDamage(t *testing.T) {
 	b.take(1)
 	b.close()
 	dir := openDir(t, b.dir)
-	clean, err := disk.Verify(dir)
+	clean, err := inspect.Verify(dir)
 	if err != nil || len(clean.Damage) > 0 || len(clean.Consumers) != 1 || clean.Consumers[0].Waiting != 80 || clean.Last != 5 || clean.Positions["key"] != 100 {
 		t.Fatalf("%+v %v", clean, err)
 	}
@@ -42,21 +42,21 @@ func TestVerifyFindsAndRepairSetsAsideDamage(t *testing.T) {
 	if err := os.WriteFile(path, p, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := disk.Inspect(dir); err != nil || len(r.Damage) > 0 || len(r.Segments) != 1 || r.Segments[0].Events != 100 {
+	if r, err := inspect.Read(dir); err != nil || len(r.Damage) > 0 || len(r.Segments) != 1 || r.Segments[0].Events != 100 {
 		t.Errorf("inspect reads no bodies: %+v %v", r, err)
 	}
-	if r, err := disk.Verify(dir); err != nil || len(r.Damage) != 1 {
+	if r, err := inspect.Verify(dir); err != nil || len(r.Damage) != 1 {
 		t.Errorf("verify: %+v %v", r, err)
 	}
-	r, err := disk.Repair(dir, host.Rand())
+	r, err := inspect.Repair(dir, host.Rand())
 	if err != nil || len(r.Damage) != 1 || len(r.SetAside) != 1 {
 		t.Fatalf("repair: %+v %v", r, err)
 	}
-	if r, err := disk.Verify(dir); err != nil || len(r.SetAside) != 1 {
+	if r, err := inspect.Verify(dir); err != nil || len(r.SetAside) != 1 {
 		t.Errorf("verify after repair: %+v %v", r, err)
 	}
 	events := 0
-	err = disk.Dump(dir, flow.NewPool(1<<20), func(b *flow.Batch) bool { events += b.Len(); return true })
+	err = inspect.Dump(dir, flow.NewPool(1<<20), func(b *flow.Batch) bool { events += b.Len(); return true })
 	if err != nil || events != 80 {
 		t.Errorf("dump: %d events, %v", events, err)
 	}
@@ -78,7 +78,7 @@ func TestRepairRefusesAChannelInUse(t *testing.T) {
 	b := newBench(t)
 	b.open()
 	defer b.close()
-	if _, err := disk.Repair(openDir(t, b.dir), host.Rand()); err == nil {
+	if _, err := inspect.Repair(openDir(t, b.dir), host.Rand()); err == nil {
 		t.Error("repaired a channel in use")
 	}
 	second := newBench(t)

@@ -4,22 +4,24 @@ import (
 	"errors"
 	"slices"
 
+	"collect/runtime/channel/disk/internal/cursor"
+	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/flow"
 )
 
 type lease struct {
-	k       *consumer
-	seq     uint64
-	events  int
-	after   uint64 // events of the channel up to and with these
-	seconds uint32
-	b       *flow.Batch // until Batch hands it out
-	place               // guarded by the channel's mutex
+	k             *consumer
+	seq           uint64
+	events        int
+	after         uint64 // events of the channel up to and with these
+	seconds       uint32
+	b             *flow.Batch // until Batch hands it out
+	segment.Place             // guarded by the channel's mutex
 }
 
-func (l *lease) follow(moved map[uint64]place) {
+func (l *lease) follow(moved map[uint64]segment.Place) {
 	if at, ok := moved[l.seq]; ok {
-		l.place = at
+		l.Place = at
 	}
 }
 
@@ -52,9 +54,9 @@ func (l *lease) Commit() error {
 		return flow.ErrClosed
 	}
 	delete(k.open, l.seq)
-	s := span{lo: l.seq, hi: l.seq, events: uint64(l.events), after: l.after, end: cursorPos{l.seg.number, l.off + l.size}}
+	s := cursor.Span{Lo: l.seq, Hi: l.seq, Events: uint64(l.events), After: l.after, End: cursor.Pos{Segment: l.Seg.Number, Off: l.Off + l.Size}}
 	k.commit(s)
-	full := len(c.segs) > 1 && k.p.frontier >= c.segs[0].last
+	full := len(c.segs) > 1 && k.p.Frontier >= c.segs[0].Last
 	c.mu.Unlock()
 	k.store()
 	if _, waiting := c.room.State(); full || waiting {
@@ -73,7 +75,7 @@ func (l *lease) Return() {
 		return
 	}
 	delete(k.open, l.seq)
-	again := &lease{k: k, seq: l.seq, events: l.events, after: l.after, seconds: l.seconds, place: l.place}
+	again := &lease{k: k, seq: l.seq, events: l.events, after: l.after, seconds: l.seconds, Place: l.Place}
 	i, _ := slices.BinarySearchFunc(k.returned, l.seq, func(r *lease, seq uint64) int {
 		if r.seq < seq {
 			return -1

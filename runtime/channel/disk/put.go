@@ -3,10 +3,10 @@ package disk
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
+	"collect/runtime/channel/disk/internal/frame"
+	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/flow"
 )
 
@@ -57,22 +57,22 @@ func (s *slot) Put(b *flow.Batch) error {
 	}
 	p := prepared{ack: b.AckFunc()}
 	var err error
-	if p.packed, err = pack(b, c.codec); err != nil {
+	if p.Packed, err = frame.Pack(b, c.codec); err != nil {
 		return err
 	}
 	c.turn <- struct{}{}
 	err = c.write(&p)
 	<-c.turn
 	if err != nil {
-		if p.batch != b {
-			p.batch.Release()
+		if p.Batch != b {
+			p.Batch.Release()
 		}
 		return fmt.Errorf("write to channel: %w", err)
 	}
-	if p.batch != b { // the copy is what is held from here on
+	if p.Batch != b { // the copy is what is held from here on
 		b.Release()
 	}
-	c.room.Add(p.header.size() - s.bytes)
+	c.room.Add(p.Header.Size() - s.bytes)
 	s.c = nil
 	if c.cfg.Sync == syncInterval && p.ack != nil {
 		p.ack(flow.Durable)
@@ -90,9 +90,8 @@ func (c *Channel) decide(b *flow.Batch) error {
 		return flow.ErrClosed
 	}
 	for _, r := range b.Runs() {
-		if pos, ok := c.decided[r.Key]; len(r.Key) <= maxKey && (!ok || r.To > pos) {
-			c.decided[r.Key] = r.To
-			c.markDirty(r.Key, r.To)
+		if len(r.Key) <= frame.MaxKey && c.positions.Note(r.Key, r.To) {
+			c.wake() // it is written after a while
 		}
 	}
 	ack := func(o flow.Outcome) { b.Ack(o); b.Release() }
@@ -109,7 +108,7 @@ func (c *Channel) decide(b *flow.Batch) error {
 
 // prepared is a batch that is ready to be written but for its number and place.
 type prepared struct {
-	packed
+	frame.Packed
 	ack func(flow.Outcome) // may be nil
 }
 
@@ -117,8 +116,8 @@ type prepared struct {
 func (c *Channel) write(p *prepared) error {
 	c.mu.Lock()
 	closed, failed, durable := c.closed, c.failed, c.synced
-	extra := c.takeDirty()
-	p.header.seq, p.header.before, p.header.epoch = c.next, c.before, c.epoch
+	extra := c.positions.Unwritten()
+	p.Header.Seq, p.Header.Before, p.Header.Epoch = c.next, c.before, c.epoch
 	c.mu.Unlock()
 	if closed {
 		return flow.ErrClosed
@@ -129,10 +128,10 @@ func (c *Channel) write(p *prepared) error {
 	if err := c.waitUnsynced(); err != nil {
 		return err
 	}
-	p.batch.SetID(flow.ID{Channel: c.id, Epoch: c.epoch, Seq: p.header.seq})
-	p.header.seconds = uint32(time.Now().Unix())
-	c.tables = p.appendTables(c.tables[:0], durable, extra)
-	at, err := c.put(&p.header, p.stored)
+	p.Batch.SetID(flow.ID{Channel: c.id, Epoch: c.epoch, Seq: p.Header.Seq})
+	p.Header.Seconds = uint32(time.Now().Unix())
+	c.tables = p.AppendTables(c.tables[:0], durable, extra)
+	at, err := c.put(&p.Header, p.Stored)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
@@ -142,26 +141,6 @@ func (c *Channel) write(p *prepared) error {
 	c.lastErr = nil
 	c.written(p, at, extra)
 	return nil
-}
-
-// takeDirty gives the positions to write along. They stay dirty until the frame is written. The caller holds the mutex.
-func (c *Channel) takeDirty() []position {
-	if len(c.dirty) == 0 {
-		return nil
-	}
-	extra := make([]position, 0, len(c.dirty))
-	for _, key := range slices.Sorted(maps.Keys(c.dirty)) {
-		extra = append(extra, position{key, c.dirty[key]})
-	}
-	return extra
-}
-
-func (c *Channel) cleanDirty(extra []position) {
-	for _, e := range extra {
-		if c.dirty[e.key] == e.to {
-			delete(c.dirty, e.key)
-		}
-	}
 }
 
 // waitUnsynced waits while too much is not durable, with sync = "interval": what is not durable must be in memory, so that it can be
@@ -189,38 +168,35 @@ func (c *Channel) waitUnsynced() error {
 }
 
 // put writes header, stored arena and c.tables at the end of the active segment, or of a new one. The caller has the turn.
-func (c *Channel) put(h *frame, stored []byte) (place, error) {
-	w, err := c.active(h.size())
+func (c *Channel) put(h *frame.Header, stored []byte) (segment.Place, error) {
+	w, err := c.active(h.Size())
 	if err != nil {
-		return place{}, err
+		return segment.Place{}, err
 	}
 	c.begin()
 	defer c.finish()
-	return w.write(h, stored, c.tables)
+	return w.WriteFrame(h, stored, c.tables)
 }
 
 func (c *Channel) begin()  { c.since.CompareAndSwap(0, max(int64(time.Since(c.made)), 1)) }
 func (c *Channel) finish() { c.since.Store(0) }
 
 // written records a frame. The caller has the turn and holds the mutex.
-func (c *Channel) written(p *prepared, at place, extra []position) {
-	e := &entry{place: at, seq: p.header.seq, events: p.batch.Len(), before: p.header.before, seconds: p.header.seconds, b: p.batch, pins: p.batch.Retained(), extra: extra}
-	p.batch.OnAck(nil) // from here on the channel calls it: the batch may be gone by then
+func (c *Channel) written(p *prepared, at segment.Place, extra []frame.Position) {
+	e := &entry{Place: at, seq: p.Header.Seq, events: p.Batch.Len(), before: p.Header.Before, seconds: p.Header.Seconds, b: p.Batch, pins: p.Batch.Retained(), extra: extra}
+	p.Batch.OnAck(nil) // from here on the channel calls it: the batch may be gone by then
 	if c.cfg.Sync == syncBatch && p.ack != nil {
 		e.acks = append(e.acks, p.ack)
 	}
 	c.tail = append(c.tail, e)
-	at.seg.last, at.seg.end = e.seq, at.off+at.size
+	at.Seg.Last, at.Seg.End = e.seq, at.Off+at.Size
 	c.next++
 	c.before += uint64(e.events)
-	c.unsynced += at.size
+	c.unsynced += at.Size
 	c.lastPut = time.Now()
-	c.cleanDirty(extra)
-	for _, r := range p.batch.Runs() {
-		if r.To > c.decided[r.Key] {
-			c.decided[r.Key] = r.To
-		}
-		delete(c.dirty, r.Key)
+	c.positions.Written(extra)
+	for _, r := range p.Batch.Runs() {
+		c.positions.Put(r.Key, r.To)
 	}
 	if c.cfg.Sync == syncInterval {
 		c.show(e.seq)

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"collect/runtime/channel/disk/internal/frame"
+	"collect/runtime/channel/disk/internal/segment"
 )
 
 // rewrite answers a disk that could not make frames durable: nobody knows what it has of them, so no file concerned is touched
@@ -20,7 +23,7 @@ func (c *Channel) rewrite(cause error, closing bool) ([]target, uint64, error) {
 		before -= uint64(e.events)
 	}
 	h := c.newHead(c.synced+1, before)
-	snapshot, durable := c.snapshot(), c.synced
+	snapshot, durable := c.positions.All(), c.synced
 	c.failed = cause
 	c.mu.Unlock()
 
@@ -37,83 +40,83 @@ func (c *Channel) rewrite(cause error, closing bool) ([]target, uint64, error) {
 	return []target{{w, closing}}, upTo, nil
 }
 
-func (c *Channel) writeAgain(h head, snapshot []position, durable uint64, entries []*entry) (*segFile, []place, error) {
-	name := segmentName(h.number) + newSuffix
+func (c *Channel) writeAgain(h segment.Head, snapshot []frame.Position, durable uint64, entries []*entry) (*segment.File, []segment.Place, error) {
+	name := segment.Name(h.Number) + segment.NewSuffix
 	c.begin()
-	w, err := createSegment(c.dir, name, h, c.epoch, durable, snapshot)
+	w, err := segment.Create(c.dir, name, h, c.epoch, durable, snapshot)
 	c.finish()
 	if err != nil {
 		return nil, nil, err
 	}
-	var places []place
+	var places []segment.Place
 	for _, e := range entries {
-		at, err := c.writeEntry(w, e, h.before, durable)
+		at, err := c.writeEntry(w, e, h.Before, durable)
 		if err != nil {
 			return nil, nil, c.giveUp(w, err)
 		}
 		places = append(places, at)
-		h.before += uint64(e.events)
+		h.Before += uint64(e.events)
 	}
 	c.begin()
 	defer c.finish()
-	if err := w.publish(c.dir, name); err != nil {
+	if err := w.Publish(c.dir, name); err != nil {
 		return nil, nil, c.giveUp(w, err)
 	}
 	return w, places, nil
 }
 
 // giveUp removes an unfinished segment.
-func (c *Channel) giveUp(w *segFile, err error) error {
-	_ = w.file.Close()
-	_ = c.dir.Remove(w.seg.name + newSuffix) // what stays is removed at the next opening
+func (c *Channel) giveUp(w *segment.File, err error) error {
+	_ = w.Close()
+	_ = c.dir.Remove(w.Seg.Name + segment.NewSuffix) // what stays is removed at the next opening
 	return fmt.Errorf("write segment again: %w", err)
 }
 
-func (c *Channel) writeEntry(w *segFile, e *entry, before, durable uint64) (place, error) {
-	p := packAgain(e.b, c.codec)
-	p.header.seq, p.header.epoch, p.header.before, p.header.seconds = e.seq, e.b.ID().Epoch, before, e.seconds
-	c.tables = p.appendTables(c.tables[:0], durable, e.extra)
+func (c *Channel) writeEntry(w *segment.File, e *entry, before, durable uint64) (segment.Place, error) {
+	p := frame.Repack(e.b, c.codec)
+	p.Header.Seq, p.Header.Epoch, p.Header.Before, p.Header.Seconds = e.seq, e.b.ID().Epoch, before, e.seconds
+	c.tables = p.AppendTables(c.tables[:0], durable, e.extra)
 	c.begin()
 	defer c.finish()
-	return w.extend(&p.header, p.stored, c.tables)
+	return w.Extend(&p.Header, p.Stored, c.tables)
 }
 
 // replaced makes a segment that was written again the active one.
-func (c *Channel) replaced(w *segFile, entries []*entry, places []place, snapshot []position) {
+func (c *Channel) replaced(w *segment.File, entries []*entry, places []segment.Place, snapshot []frame.Position) {
 	c.mu.Lock()
 	old := c.writing
 	freed := int64(0)
-	moved := map[uint64]place{}
+	moved := map[uint64]segment.Place{}
 	for i, e := range entries {
-		if s := e.seg; s.end > e.off { // the first of its segment
-			freed += s.end - e.off
-			s.last, s.end = max(c.synced, s.base-1), e.off
+		if s := e.Seg; s.End > e.Off { // the first of its segment
+			freed += s.End - e.Off
+			s.Last, s.End = max(c.synced, s.Base-1), e.Off
 		}
-		e.place = places[i]
+		e.Place = places[i]
 		moved[e.seq] = places[i]
 	}
 	for _, k := range c.consumers {
 		k.move(moved)
 	}
 	var remove []string
-	c.segs = slices.DeleteFunc(c.segs, func(s *segment) bool {
-		whole := s.base > c.synced && slices.ContainsFunc(old, func(f *segFile) bool { return f.seg == s })
+	c.segs = slices.DeleteFunc(c.segs, func(s *segment.Segment) bool {
+		whole := s.Base > c.synced && slices.ContainsFunc(old, func(f *segment.File) bool { return f.Seg == s })
 		if whole {
-			remove = append(remove, s.name)
-			freed += s.end
+			remove = append(remove, s.Name)
+			freed += s.End
 		}
 		return whole
 	})
-	c.segs = append(c.segs, w.seg)
-	c.writing = []*segFile{w}
+	c.segs = append(c.segs, w.Seg)
+	c.writing = []*segment.File{w}
 	c.failed, c.pause = nil, 0
-	c.cleanDirty(snapshot)
+	c.positions.Written(snapshot)
 	c.mu.Unlock()
 	for _, f := range old {
-		_ = f.file.Close() // its content is given up
+		_ = f.Close() // its content is given up
 	}
 	for _, name := range remove {
 		_ = c.dir.Remove(name) // its frames do not count any more, here or at the next opening
 	}
-	c.room.Add(w.seg.end - freed)
+	c.room.Add(w.Seg.End - freed)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"collect/runtime/channel/disk"
+	"collect/runtime/channel/disk/inspect"
 	"collect/runtime/flow"
 )
 
@@ -41,7 +42,7 @@ func TestSegmentsGoAndPositionsStay(t *testing.T) {
 		b.take(1)
 	}
 	b.close()
-	r, err := disk.Verify(openDir(t, b.dir))
+	r, err := inspect.Verify(openDir(t, b.dir))
 	if err != nil || len(r.Segments) > 8 || r.Segments[0].First == 1 {
 		t.Errorf("segments stay: %+v %v", r.Segments, err)
 	}
@@ -78,7 +79,7 @@ func TestLinesCostLittleMoreThanTheirBytes(t *testing.T) {
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := disk.Inspect(openDir(t, e.Dir))
+	r, err := inspect.Read(openDir(t, e.Dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"collect/runtime/channel/disk/internal/cursor"
 	"collect/runtime/flow"
 )
 
@@ -35,12 +36,12 @@ func (k *consumer) store() {
 func (k *consumer) storeOnce() bool {
 	c := k.c
 	k.storing = true
-	v, frontier := k.version, k.p.frontier
+	v, frontier := k.version, k.p.Frontier
 	c.stored++
-	s := side{generation: c.stored, kind: k.kind, name: k.name, progress: k.p}
-	p, slot, which, f := s.encode(), k.slot, k.which, c.cursors
+	s := cursor.Side{Generation: c.stored, Kind: k.kind, Name: k.name, Progress: k.p}
+	p, slot, which, f := s.Encode(), k.slot, k.which, c.cursors
 	c.mu.Unlock()
-	err := storeSide(f, slot, which, p)
+	err := cursor.StoreSide(f, slot, which, p)
 	c.mu.Lock()
 	k.storing = false
 	k.storeGate.Open()
@@ -84,7 +85,7 @@ func (c *Channel) cursorsDue(closing bool) bool {
 		return true
 	}
 	return len(c.segs) > 1 && len(c.consumers) > 0 && !slices.ContainsFunc(c.consumers, func(k *consumer) bool {
-		return k.p.frontier < c.segs[0].last
+		return k.p.Frontier < c.segs[0].Last
 	})
 }
 
@@ -187,7 +188,7 @@ func (k *consumer) freeze() snapshotOf {
 		c.mu.Lock()
 	}
 	if k.stored > k.synced {
-		k.which = (k.which + 1) % sides
+		k.which = (k.which + 1) % cursor.Sides
 	}
 	return snapshotOf{k, k.stored, k.storedFrontier}
 }
@@ -195,18 +196,18 @@ func (k *consumer) freeze() snapshotOf {
 // renewCursors writes a new cursors file, since nobody knows what the disk has of the old one.
 func (c *Channel) renewCursors(consumers []*consumer) ([]snapshotOf, error) {
 	c.mu.Lock()
-	c.noted.generation++
+	c.noted.Generation++
 	n := c.noted
 	covered := make([]snapshotOf, 0, len(consumers))
-	encoded := make([]slotSide, 0, len(consumers))
+	encoded := make([]cursor.Encoded, 0, len(consumers))
 	for _, k := range consumers {
 		c.stored++
-		s := side{generation: c.stored, kind: k.kind, name: k.name, progress: k.p}
-		encoded = append(encoded, slotSide{slot: k.slot, data: s.encode()})
-		covered = append(covered, snapshotOf{k, k.version, k.p.frontier})
+		s := cursor.Side{Generation: c.stored, Kind: k.kind, Name: k.name, Progress: k.p}
+		encoded = append(encoded, cursor.Encoded{Slot: k.slot, Data: s.Encode()})
+		covered = append(covered, snapshotOf{k, k.version, k.p.Frontier})
 	}
 	c.mu.Unlock()
-	f, err := writeCursors(c.dir, c.id, n, encoded)
+	f, err := cursor.Write(c.dir, c.id, n, encoded)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package disk
 import (
 	"errors"
 
+	"collect/runtime/channel/disk/internal/cursor"
+	"collect/runtime/channel/disk/internal/recovery"
 	"collect/runtime/flow"
 )
 
@@ -10,28 +12,28 @@ import (
 // the bytes in use, as Stats tells them of the channel when it is open. It changes nothing and works beside whoever uses the channel.
 // A directory without a channel holds nothing.
 func Stored(dir flow.Dir) (events, bytes int64, err error) {
-	rc, err := readDir(dir, true)
+	rc, err := recovery.Read(dir, true)
 	if err != nil {
 		return 0, 0, err
 	}
-	if rc.err != nil {
-		return 0, 0, rc.err
+	if rc.Err != nil {
+		return 0, 0, rc.Err
 	}
-	if rc.lost > 0 {
+	if rc.Lost > 0 {
 		return 0, 0, errors.New("a segment has no readable head")
 	}
-	for _, s := range rc.segs {
-		bytes += s.end
+	for _, s := range rc.Segs {
+		bytes += s.End
 	}
 	consumers := 0
-	for _, s := range rc.cursors.slots {
-		if s.kind != slotFree {
+	for _, s := range rc.Cursors.Slots {
+		if s.Kind != cursor.Free {
 			consumers++
-			events = max(events, int64(rc.before-min(rc.before, s.committed())))
+			events = max(events, int64(rc.Before-min(rc.Before, s.Committed())))
 		}
 	}
 	if consumers == 0 {
-		events = int64(rc.before)
+		events = int64(rc.Before)
 	}
 	return events, bytes, nil
 }

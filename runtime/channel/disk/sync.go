@@ -5,6 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"collect/runtime/channel/disk/internal/cursor"
+	"collect/runtime/channel/disk/internal/frame"
+	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/flow"
 )
 
@@ -76,8 +79,8 @@ func (c *Channel) schedule() {
 			due = t
 		}
 	}
-	if len(c.dirty) > 0 {
-		at(c.dirtyAt.Add(cursorWait))
+	if since, ok := c.positions.Dirty(); ok {
+		at(since.Add(cursorWait))
 	}
 	if c.stale {
 		at(c.staleAt.Add(cursorWait))
@@ -109,8 +112,8 @@ func (c *Channel) syncData(closing bool) {
 	files := make([]target, 0, len(c.writing))
 	need := upTo > c.synced
 	for _, w := range c.writing {
-		files = append(files, target{w, w.sealed || closing})
-		need = need || w.sealed || !w.named
+		files = append(files, target{w, w.Sealed || closing})
+		need = need || w.Sealed || !w.Named
 	}
 	waits := c.failed != nil && now.Before(c.retryAt) ||
 		c.cfg.Sync == syncInterval && c.failed == nil && c.unsynced < cacheBytes && now.Before(c.lastSync.Add(c.cfg.SyncInterval))
@@ -136,7 +139,7 @@ func (c *Channel) syncData(closing bool) {
 
 // target is a segment to sync, and whether nothing was written to it any more when that was decided.
 type target struct {
-	*segFile
+	*segment.File
 	ends bool
 }
 
@@ -146,16 +149,16 @@ func (c *Channel) syncFiles(files []target) error {
 	for _, w := range files {
 		if w.ends {
 			// The space ahead goes back. That it stays a little longer when this fails does no harm.
-			_ = w.file.Truncate(w.seg.end)
+			_ = w.Truncate(w.Seg.End)
 		}
-		if err := w.file.Sync(); err != nil {
-			return fmt.Errorf("sync segment %s: %w", w.seg.name, err)
+		if err := w.Sync(); err != nil {
+			return fmt.Errorf("sync segment %s: %w", w.Seg.Name, err)
 		}
-		if !w.named {
+		if !w.Named {
 			if err := c.dir.Sync(); err != nil {
 				return fmt.Errorf("sync directory: %w", err)
 			}
-			w.named = true
+			w.Named = true
 		}
 	}
 	return nil
@@ -178,7 +181,7 @@ func (c *Channel) durable(files []target, upTo uint64) {
 		if e.seq <= c.synced {
 			continue
 		}
-		c.unsynced -= e.size
+		c.unsynced -= e.Size
 		if e.takers >= claimed && claimed > 0 || c.cached+e.pins > cacheBytes {
 			gone = append(gone, e.b)
 			e.b = nil
@@ -189,8 +192,8 @@ func (c *Channel) durable(files []target, upTo uint64) {
 	c.synced = max(c.synced, upTo)
 	c.lastSync = time.Now()
 	gone = append(gone, c.trimTail()...)
-	c.writing = slices.DeleteFunc(c.writing, func(w *segFile) bool { return slices.Contains(files, target{w, true}) })
-	c.noted = note{generation: c.noted.generation + 1, durable: c.synced, before: before, next: c.next}
+	c.writing = slices.DeleteFunc(c.writing, func(w *segment.File) bool { return slices.Contains(files, target{w, true}) })
+	c.noted = cursor.Note{Generation: c.noted.Generation + 1, Durable: c.synced, Before: before, Next: c.next}
 	n, f := c.noted, c.cursors
 	if c.renew {
 		f = nil // the new file will have it
@@ -199,11 +202,11 @@ func (c *Channel) durable(files []target, upTo uint64) {
 	c.mu.Unlock()
 	for _, w := range files {
 		if w.ends {
-			_ = w.file.Close() // all of it is durable
+			_ = w.Close() // all of it is durable
 		}
 	}
 	if f != nil {
-		c.touchCursors(n.store(f))
+		c.touchCursors(n.Store(f))
 	}
 	for _, ack := range acks {
 		ack(flow.Durable)
@@ -242,7 +245,8 @@ func (c *Channel) trimTail() (gone []*flow.Batch) {
 // savePositions writes the positions that no frame carries, at most once a second.
 func (c *Channel) savePositions(closing bool) {
 	c.mu.Lock()
-	due := len(c.dirty) > 0 && c.failed == nil && (closing || time.Since(c.dirtyAt) >= cursorWait)
+	since, dirty := c.positions.Dirty()
+	due := dirty && c.failed == nil && (closing || time.Since(since) >= cursorWait)
 	c.mu.Unlock()
 	if !due {
 		return
@@ -250,22 +254,22 @@ func (c *Channel) savePositions(closing bool) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	c.mu.Lock()
-	extra, durable := c.takeDirty(), c.synced
+	extra, durable := c.positions.Unwritten(), c.synced
 	seq, before := c.next-1, c.before
 	c.mu.Unlock()
-	var h frame
-	h, c.tables = positionFrame(c.tables[:0], durable, extra)
-	h.seq, h.before, h.epoch, h.seconds = seq, before, c.epoch, uint32(time.Now().Unix())
+	var h frame.Header
+	h, c.tables = frame.Positions(c.tables[:0], durable, extra)
+	h.Seq, h.Before, h.Epoch, h.Seconds = seq, before, c.epoch, uint32(time.Now().Unix())
 	at, err := c.put(&h, nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dirtyAt = time.Now()
+	c.positions.Tried()
 	if err != nil {
 		c.lastErr = err
 		return
 	}
-	at.seg.end = at.off + at.size
-	c.cleanDirty(extra)
+	at.Seg.End = at.Off + at.Size
+	c.positions.Written(extra)
 }
 
 // emptied says whether all that the active segment holds is delivered. The caller holds the mutex.
@@ -274,11 +278,11 @@ func (c *Channel) emptied() bool {
 		return false
 	}
 	s := c.segs[len(c.segs)-1]
-	if c.synced+1 < c.next || s.end-s.start < smallEnd {
+	if c.synced+1 < c.next || s.End-s.Start < smallEnd {
 		return false
 	}
 	for _, k := range c.consumers {
-		if k.p.frontier < s.last {
+		if k.p.Frontier < s.Last {
 			return false
 		}
 	}
@@ -314,7 +318,7 @@ func (c *Channel) giveBack() bool {
 // retire removes segments that all consumers are past, once that is durable.
 func (c *Channel) retire() {
 	c.mu.Lock()
-	var gone []*segment
+	var gone []*segment.Segment
 	for len(c.segs) > 1 && c.passed(c.segs[0]) {
 		gone = append(gone, c.segs[0])
 		c.segs = c.segs[1:]
@@ -332,7 +336,7 @@ func (c *Channel) retire() {
 	}
 	c.finish()
 	for _, s := range gone {
-		c.room.Add(-s.end)
+		c.room.Add(-s.End)
 	}
 	if failed != nil {
 		c.mu.Lock()
@@ -343,14 +347,14 @@ func (c *Channel) retire() {
 }
 
 // passed says whether a segment can go: the next one repeats its positions and is durable. The caller holds the mutex.
-func (c *Channel) passed(s *segment) bool {
+func (c *Channel) passed(s *segment.Segment) bool {
 	for _, w := range c.writing {
-		if w.seg == s || w.seg == c.segs[1] && !w.named {
+		if w.Seg == s || w.Seg == c.segs[1] && !w.Named {
 			return false
 		}
 	}
 	for _, k := range c.consumers {
-		if k.syncedFrontier < s.last {
+		if k.syncedFrontier < s.Last {
 			return false
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"collect/runtime/channel/disk"
+	"collect/runtime/channel/disk/inspect"
 	"collect/runtime/flow"
 )
 
@@ -112,7 +112,7 @@ func TestWhatTheDiskNeverReadsIsSetAsideAndKept(t *testing.T) {
 				}
 				b.fs.sector("", 0, 0)
 				found := map[string]bool{}
-				err := disk.Dump(openDir(t, b.dir), b.pool, func(d *flow.Batch) bool {
+				err := inspect.Dump(openDir(t, b.dir), b.pool, func(d *flow.Batch) bool {
 					for i := range d.Len() {
 						found[string(d.Body(i))] = true
 					}
@@ -208,10 +208,10 @@ func TestAHeadThatTheDiskNeverReadsIsForRepair(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	if r, err := disk.Verify(dir); err != nil || len(r.Damage) == 0 || r.Damage[0].Segment != segs[1] {
+	if r, err := inspect.Verify(dir); err != nil || len(r.Damage) == 0 || r.Damage[0].Segment != segs[1] {
 		t.Errorf("verify: %+v %v", r.Damage, err)
 	}
-	if r, err := disk.Repair(dir, b.env().Rand); err != nil || len(r.SetAside) == 0 || r.SetAside[0] != segs[1]+".bad" {
+	if r, err := inspect.Repair(dir, b.env().Rand); err != nil || len(r.SetAside) == 0 || r.SetAside[0] != segs[1]+".bad" {
 		t.Fatalf("repair: %+v %v", r.SetAside, err)
 	}
 	b.open()

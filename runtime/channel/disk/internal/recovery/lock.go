@@ -1,16 +1,17 @@
-package disk
+package recovery
 
 import (
 	"fmt"
 
+	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/flow"
 )
 
 const lockName = "lock"
 
-// lockDir takes the lock that whoever changes the directory holds, until the file is closed.
-func lockDir(dir flow.Dir) (flow.File, error) {
-	f, err := dir.OpenWrite(lockName, true, filePerm)
+// Lock takes the lock that whoever changes the directory holds, until the file is closed.
+func Lock(dir flow.Dir) (flow.File, error) {
+	f, err := dir.OpenWrite(lockName, true, segment.Perm)
 	if err != nil {
 		return nil, err
 	}

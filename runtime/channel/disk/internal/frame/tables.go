@@ -1,4 +1,4 @@
-package disk
+package frame
 
 import (
 	"errors"
@@ -7,23 +7,24 @@ import (
 	"collect/runtime/flow"
 )
 
-// position says how far a key is decided.
-type position struct {
-	key string
-	to  uint64 // forgotten: the key is gone
+// Position says how far a key is decided.
+type Position struct {
+	Key string
+	To  uint64 // Forgotten: the key is gone
 }
 
-const forgotten = math.MaxUint64
+// Forgotten stands for the position of a key that is gone.
+const Forgotten = math.MaxUint64
 
-// maxKey is the longest position key that can be stored.
-const maxKey = math.MaxUint16
+// MaxKey is the longest position key that can be stored.
+const MaxKey = math.MaxUint16
 
 var errKeyTooLong = flow.Permanent(errors.New("a position key is longer than 65535 bytes"))
 
 const runCounted = 1
 
 // appendTables appends the stored form of everything but the arena.
-func appendTables(p []byte, b *flow.Batch, form byte, durable uint64, extra []position) []byte {
+func appendTables(p []byte, b *flow.Batch, form byte, durable uint64, extra []Position) []byte {
 	p = le.AppendUint64(p, durable)
 	p = le.AppendUint64(p, uint64(b.Base()))
 	p = le.AppendUint32(p, uint32(len(b.Runs())))
@@ -50,7 +51,7 @@ func appendTables(p []byte, b *flow.Batch, form byte, durable uint64, extra []po
 }
 
 // positionTables gives the tables of a frame without events.
-func positionTables(p []byte, durable uint64, extra []position) []byte {
+func positionTables(p []byte, durable uint64, extra []Position) []byte {
 	p = le.AppendUint64(p, durable)
 	p = le.AppendUint64(p, 0)
 	p = le.AppendUint32(p, 0)
@@ -76,10 +77,10 @@ func appendRun(p []byte, r flow.Run) []byte {
 	return append(p, headers...)
 }
 
-func appendPositions(p []byte, extra []position) []byte {
+func appendPositions(p []byte, extra []Position) []byte {
 	for _, e := range extra {
-		p = appendKey(p, e.key)
-		p = le.AppendUint64(p, e.to)
+		p = appendKey(p, e.Key)
+		p = le.AppendUint64(p, e.To)
 	}
 	return p
 }
@@ -96,7 +97,7 @@ type tables struct {
 	durable uint64
 	base    int64
 	runs    []flow.Run
-	extra   []position
+	extra   []Position
 	events  []byte // the event table, and the times behind it
 }
 
@@ -125,7 +126,7 @@ func (c *cut) number(n int) uint64 {
 func (c *cut) key() string { return string(c.take(int(c.number(2)))) }
 
 // decodeTables reads everything before the event table.
-func decodeTables(h *frame, p []byte) (tables, error) {
+func decodeTables(h *Header, p []byte) (tables, error) {
 	c := cut{p: p}
 	t := tables{durable: c.number(8), base: int64(c.number(8))}
 	runs, extra := int(c.number(4)), int(c.number(4))
@@ -137,7 +138,7 @@ func decodeTables(h *frame, p []byte) (tables, error) {
 		r := flow.Run{Key: c.key(), From: c.number(8), To: c.number(8), First: first, N: int(c.number(4))}
 		flags := c.number(1)
 		headers := c.take(int(c.number(4)))
-		if len(headers) > 0 && !flow.ValidHeaderBlock(headers) || r.N > int(h.events) {
+		if len(headers) > 0 && !flow.ValidHeaderBlock(headers) || r.N > int(h.Events) {
 			return t, errTables
 		}
 		if flags&runCounted != 0 || len(headers) > 0 {
@@ -147,13 +148,13 @@ func decodeTables(h *frame, p []byte) (tables, error) {
 		t.runs = append(t.runs, r)
 	}
 	for range extra {
-		t.extra = append(t.extra, position{c.key(), c.number(8)})
+		t.extra = append(t.extra, Position{c.key(), c.number(8)})
 	}
 	width := map[byte]int{formLines: 4, formPosition: 8, formFull: 16}[h.form]
 	if h.flags&flagTimes != 0 {
 		width += 8
 	}
-	if c.bad || first != int(h.events) || len(c.p) != int(h.events)*width {
+	if c.bad || first != int(h.Events) || len(c.p) != int(h.Events)*width {
 		return t, errTables
 	}
 	t.events = c.p
@@ -161,7 +162,7 @@ func decodeTables(h *frame, p []byte) (tables, error) {
 }
 
 // fill decodes the event table into recs and checks that every event lies inside the arena.
-func (t *tables) fill(h *frame, arena []byte, recs []flow.Rec) error {
+func (t *tables) fill(h *Header, arena []byte, recs []flow.Rec) error {
 	at, p := uint64(0), t.events
 	for _, run := range t.runs {
 		after, counted := uint32(0), counted(run)
@@ -205,11 +206,11 @@ func validBlock(arena []byte, at uint32) bool {
 }
 
 // times gives the events' own times, which stand behind the event table.
-func (t *tables) times(h *frame) []int64 {
+func (t *tables) times(h *Header) []int64 {
 	if h.flags&flagTimes == 0 {
 		return nil
 	}
-	n := int(h.events)
+	n := int(h.Events)
 	p := t.events[len(t.events)-8*n:]
 	out := make([]int64, n)
 	for i := range out {
@@ -219,10 +220,10 @@ func (t *tables) times(h *frame) []int64 {
 }
 
 // positions gives all positions that a frame decides.
-func (t *tables) positions() []position {
-	out := make([]position, 0, len(t.runs)+len(t.extra))
+func (t *tables) positions() []Position {
+	out := make([]Position, 0, len(t.runs)+len(t.extra))
 	for _, r := range t.runs {
-		out = append(out, position{r.Key, r.To})
+		out = append(out, Position{r.Key, r.To})
 	}
 	return append(out, t.extra...)
 }

@@ -1,4 +1,4 @@
-package disk
+package frame
 
 import "collect/runtime/flow"
 

@@ -1,4 +1,4 @@
-package disk
+package inspect
 
 import (
 	"errors"
@@ -6,13 +6,17 @@ import (
 	"io/fs"
 	"slices"
 
+	"collect/runtime/channel/disk/internal/cursor"
+	"collect/runtime/channel/disk/internal/frame"
+	"collect/runtime/channel/disk/internal/recovery"
+	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/flow"
 )
 
 // Repair sets damaged pieces aside in files of their own and writes the segments that had them again without. Nothing else is
 // lost by it. The channel must not be in use. It reports what was damaged.
 func Repair(dir flow.Dir, rand flow.Rand) (Report, error) {
-	lock, err := lockDir(dir)
+	lock, err := recovery.Lock(dir)
 	if err != nil {
 		return Report{}, err
 	}
@@ -28,13 +32,13 @@ func Repair(dir flow.Dir, rand flow.Rand) (Report, error) {
 		if slices.ContainsFunc(r.Segments, func(s SegmentReport) bool { return s.Name == d.Segment }) {
 			continue
 		}
-		if err := dir.Rename(d.Segment, dir, d.Segment+badSuffix); err != nil { // without a head none of it can be told from anything
+		if err := dir.Rename(d.Segment, dir, d.Segment+segment.BadSuffix); err != nil { // without a head none of it can be told from anything
 			return r, fmt.Errorf("set %s aside: %w", d.Segment, err)
 		}
-		r.SetAside = append(r.SetAside, d.Segment+badSuffix)
+		r.SetAside = append(r.SetAside, d.Segment+segment.BadSuffix)
 	}
 	for _, s := range r.Segments {
-		if slices.ContainsFunc(r.Damage, func(d DamageReport) bool { return d.Segment == s.Name }) {
+		if slices.ContainsFunc(r.Damage, func(d recovery.Damage) bool { return d.Segment == s.Name }) {
 			if err := repairSegment(dir, rand, s, &r); err != nil {
 				return r, fmt.Errorf("repair %s: %w", s.Name, err)
 			}
@@ -46,18 +50,18 @@ func Repair(dir flow.Dir, rand flow.Rand) (Report, error) {
 // forgetPlaces writes the cursors file again without the places where consumers go on: they are about to move. Consumers find
 // them from the begin of the segment.
 func forgetPlaces(dir flow.Dir) error {
-	st, ok, err := readCursors(dir)
+	st, ok, err := cursor.Read(dir)
 	if err != nil || !ok {
 		return err
 	}
-	var encoded []slotSide
-	for slot, s := range st.slots {
-		if s.generation > 0 {
-			s.at = cursorPos{}
-			encoded = append(encoded, slotSide{slot: slot, data: s.encode()})
+	var encoded []cursor.Encoded
+	for slot, s := range st.Slots {
+		if s.Generation > 0 {
+			s.At = cursor.Pos{}
+			encoded = append(encoded, cursor.Encoded{Slot: slot, Data: s.Encode()})
 		}
 	}
-	f, err := writeCursors(dir, st.channel, st.note, encoded)
+	f, err := cursor.Write(dir, st.Channel, st.Note, encoded)
 	if err != nil {
 		return err
 	}
@@ -77,28 +81,28 @@ func repairSegment(dir flow.Dir, rand flow.Rand, sr SegmentReport, r *Report) er
 		return err
 	}
 	defer in.Close()
-	h, err := readHead(in)
+	h, err := segment.ReadHead(in)
 	if err != nil {
 		return err
 	}
-	c, err := newCodec("none")
+	c, err := frame.NewCodec("none")
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	for _, d := range r.Damage {
 		if d.Segment != sr.Name || d.Bytes == 0 { // what is missing at the end leaves nothing to keep
 			continue
 		}
-		name := badName(h.number, d.Offset)
-		if err := setAside(dir, in, name, d.Offset, d.Offset+d.Bytes); err != nil {
+		name := segment.BadName(h.Number, d.Offset)
+		if err := segment.SetAside(dir, in, name, d.Offset, d.Offset+d.Bytes); err != nil {
 			return err
 		}
 		r.SetAside = append(r.SetAside, name)
 	}
 	w := walker{
 		dir: dir, codec: c, pool: flow.NewPool(0), bodies: true,
-		seg: &segment{head: h, name: sr.Name, last: sr.Last},
+		seg: &segment.Segment{Head: h, Name: sr.Name, Last: sr.Last},
 	}
 	if _, err := w.run(&Report{}); err != nil {
 		return err
@@ -108,29 +112,29 @@ func repairSegment(dir flow.Dir, rand flow.Rand, sr SegmentReport, r *Report) er
 
 // writeWhole writes the frames that are right to a new file, which then takes the segment's place.
 func (w *walker) writeWhole(in flow.File, rand flow.Rand) error {
-	name := w.seg.name + newSuffix
+	name := w.seg.Name + segment.NewSuffix
 	if err := removeIfThere(w.dir, name); err != nil {
 		return err
 	}
-	out, err := w.dir.Create(name, filePerm)
+	out, err := w.dir.Create(name, segment.Perm)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	h := w.seg.head
-	h.salt = rand.Uint64()
-	buf := make([]byte, headBytes)
-	h.encode(buf)
+	h := w.seg.Head
+	h.Salt = rand.Uint64()
+	buf := make([]byte, segment.HeadBytes)
+	h.Encode(buf)
 	if err := out.WriteVec(0, [][]byte{buf}); err != nil {
 		return err
 	}
-	off := int64(headBytes)
+	off := int64(segment.HeadBytes)
 	for _, f := range w.whole {
-		block := make([]byte, f.header.size())
-		if _, err := readFull(in, block, f.off); err != nil {
+		block := make([]byte, f.header.Size())
+		if _, err := segment.ReadFull(in, block, f.off); err != nil {
 			return err
 		}
-		f.header.encode(block, h.salt, off)
+		f.header.Encode(block, h.Salt, off)
 		if err := out.WriteVec(off, [][]byte{block}); err != nil {
 			return err
 		}
@@ -139,7 +143,7 @@ func (w *walker) writeWhole(in flow.File, rand flow.Rand) error {
 	if err := out.Sync(); err != nil {
 		return err
 	}
-	if err := w.dir.Rename(name, w.dir, w.seg.name); err != nil {
+	if err := w.dir.Rename(name, w.dir, w.seg.Name); err != nil {
 		return err
 	}
 	return w.dir.Sync()

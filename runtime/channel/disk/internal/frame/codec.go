@@ -1,4 +1,4 @@
-package disk
+package frame
 
 import (
 	"errors"
@@ -16,19 +16,20 @@ const (
 	codecs    = 3
 )
 
-// codec compresses and expands arenas. It is safe for use from several goroutines.
-type codec struct {
+// Codec compresses and expands arenas. It is safe for use from several goroutines.
+type Codec struct {
 	kind byte
 	enc  *zstd.Encoder
 	dec  *zstd.Decoder
 }
 
-func newCodec(name string) (*codec, error) {
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxBody), zstd.WithDecodeAllCapLimit(true))
+// NewCodec makes one that compresses as its name says: none, zstd or lz4. Each expands all of these.
+func NewCodec(name string) (*Codec, error) {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(MaxBody), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, fmt.Errorf("prepare zstd: %w", err)
 	}
-	c := &codec{dec: dec}
+	c := &Codec{dec: dec}
 	switch name {
 	case "zstd":
 		c.kind = codecZstd
@@ -43,7 +44,7 @@ func newCodec(name string) (*codec, error) {
 }
 
 // compress gives the stored form of an arena and its codec. What does not get smaller is stored as it is.
-func (c *codec) compress(arena []byte) ([]byte, byte) {
+func (c *Codec) compress(arena []byte) ([]byte, byte) {
 	switch c.kind {
 	case codecZstd:
 		if out := c.enc.EncodeAll(arena, make([]byte, 0, len(arena)/2+64)); len(out) < len(arena) {
@@ -62,7 +63,7 @@ func (c *codec) compress(arena []byte) ([]byte, byte) {
 var errExpand = errors.New("expands to another length")
 
 // expand fills dst, whose length is what the frame says, from the stored form.
-func (c *codec) expand(dst, stored []byte, kind byte) error {
+func (c *Codec) expand(dst, stored []byte, kind byte) error {
 	switch kind {
 	case codecZstd:
 		out, err := c.dec.DecodeAll(stored, dst[:0:len(dst)])
@@ -84,7 +85,8 @@ func (c *codec) expand(dst, stored []byte, kind byte) error {
 	return nil
 }
 
-func (c *codec) close() {
+// Close gives back what the codec holds.
+func (c *Codec) Close() {
 	c.dec.Close()
 	if c.enc != nil {
 		_ = c.enc.Close() // it holds nothing: only whole blocks were encoded

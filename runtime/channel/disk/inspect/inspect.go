@@ -1,4 +1,5 @@
-package disk
+// Package inspect tells people what the directory of a disk channel holds, and repairs it.
+package inspect
 
 import (
 	"encoding/hex"
@@ -7,6 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"collect/runtime/channel/disk/internal/cursor"
+	"collect/runtime/channel/disk/internal/frame"
+	"collect/runtime/channel/disk/internal/recovery"
+	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/flow"
 )
 
@@ -20,7 +25,7 @@ type Report struct {
 	Segments  []SegmentReport   `json:"segments"`
 	Consumers []ConsumerReport  `json:"consumers"`
 	Positions map[string]uint64 `json:"positions"`
-	Damage    []DamageReport    `json:"damage,omitempty"`
+	Damage    []recovery.Damage `json:"damage,omitempty"`
 	SetAside  []string          `json:"set_aside,omitempty"` // files with damaged pieces
 }
 
@@ -43,8 +48,8 @@ type ConsumerReport struct {
 	Waiting  uint64 `json:"waiting"`  // events
 }
 
-// Inspect reads heads and headers, but no events. It changes nothing and works beside an agent that uses the channel.
-func Inspect(dir flow.Dir) (Report, error) { return report(dir, false, nil, nil) }
+// Read reads heads and headers, but no events. It changes nothing and works beside an agent that uses the channel.
+func Read(dir flow.Dir) (Report, error) { return report(dir, false, nil, nil) }
 
 // Verify reads and checks everything.
 func Verify(dir flow.Dir) (Report, error) { return report(dir, true, flow.NewPool(0), nil) }
@@ -58,33 +63,33 @@ func Dump(dir flow.Dir, pool *flow.Pool, yield func(*flow.Batch) bool) error {
 }
 
 func report(dir flow.Dir, bodies bool, pool *flow.Pool, yield func(*flow.Batch) bool) (Report, error) {
-	rc, err := readDir(dir, true)
+	rc, err := recovery.Read(dir, true)
 	if err != nil {
 		return Report{}, err
 	}
 	r := Report{
-		Channel: hex.EncodeToString(rc.cursors.channel[:]), Version: version, Durable: rc.durable, Last: rc.last,
-		Events: rc.before, Positions: maps.Clone(rc.decided), Damage: rc.damage,
+		Channel: hex.EncodeToString(rc.Cursors.Channel[:]), Version: segment.Version, Durable: rc.Durable, Last: rc.Last,
+		Events: rc.Before, Positions: maps.Clone(rc.Decided), Damage: rc.Damage,
 	}
-	for _, s := range rc.cursors.slots {
-		if s.kind != slotFree {
-			r.Consumers = append(r.Consumers, ConsumerReport{s.name, s.frontier, len(s.spans), rc.before - min(rc.before, s.committed())})
+	for _, s := range rc.Cursors.Slots {
+		if s.Kind != cursor.Free {
+			r.Consumers = append(r.Consumers, ConsumerReport{s.Name, s.Frontier, len(s.Spans), rc.Before - min(rc.Before, s.Committed())})
 		}
 	}
-	for _, info := range rc.infos {
-		if strings.HasSuffix(info.Name, badSuffix) {
+	for _, info := range rc.Infos {
+		if strings.HasSuffix(info.Name, segment.BadSuffix) {
 			r.SetAside = append(r.SetAside, info.Name)
 		}
 	}
-	c, err := newCodec("none")
+	c, err := frame.NewCodec("none")
 	if err != nil {
 		return r, err
 	}
-	defer c.close()
-	for i, s := range rc.segs {
-		s.last = rc.last
-		if i+1 < len(rc.segs) {
-			s.last = max(s.base-1, rc.segs[i+1].prev)
+	defer c.Close()
+	for i, s := range rc.Segs {
+		s.Last = rc.Last
+		if i+1 < len(rc.Segs) {
+			s.Last = max(s.Base-1, rc.Segs[i+1].Prev)
 		}
 		w := walker{dir: dir, codec: c, pool: pool, seg: s, bodies: bodies, yield: yield}
 		sr, err := w.run(&r)
@@ -97,7 +102,7 @@ func report(dir flow.Dir, bodies bool, pool *flow.Pool, yield func(*flow.Batch) 
 		}
 	}
 	if yield != nil {
-		err = dumpKept(dir, rc.infos, walker{dir: dir, codec: c, pool: pool, bodies: true, yield: yield})
+		err = dumpKept(dir, rc.Infos, walker{dir: dir, codec: c, pool: pool, bodies: true, yield: yield})
 	}
 	return r, err
 }
@@ -105,26 +110,26 @@ func report(dir flow.Dir, bodies bool, pool *flow.Pool, yield func(*flow.Batch) 
 // walker reads one segment from end to end.
 type walker struct {
 	dir     flow.Dir
-	codec   *codec
+	codec   *frame.Codec
 	pool    *flow.Pool
-	seg     *segment
+	seg     *segment.Segment
 	bodies  bool
 	yield   func(*flow.Batch) bool
-	only    []piece // nil: yield everything
+	only    []segment.Piece // nil: yield everything
 	stopped bool
 	whole   []frameAt // frames that are right
 }
 
 // frameAt is a frame at an offset.
 type frameAt struct {
-	header frame
+	header frame.Header
 	off    int64
 }
 
 func (w *walker) run(r *Report) (SegmentReport, error) {
 	s := w.seg
-	sr := SegmentReport{Name: s.name, First: s.base, Last: s.last, Created: time.Unix(0, s.created).UTC()}
-	f, err := w.dir.Open(s.name)
+	sr := SegmentReport{Name: s.Name, First: s.Base, Last: s.Last, Created: time.Unix(0, s.Created).UTC()}
+	f, err := w.dir.Open(s.Name)
 	if err != nil {
 		return sr, fmt.Errorf("open segment: %w", err)
 	}
@@ -134,72 +139,72 @@ func (w *walker) run(r *Report) (SegmentReport, error) {
 		return sr, err
 	}
 	damage := func(off, to int64, reason string) {
-		r.Damage = append(r.Damage, DamageReport{s.name, off, to - off, reason})
+		r.Damage = append(r.Damage, recovery.Damage{Segment: s.Name, Offset: off, Bytes: to - off, Reason: reason})
 	}
-	newest, off := s.base-1, int64(headBytes)
+	newest, off := s.Base-1, int64(segment.HeadBytes)
 	for !w.stopped {
 		h, at, err := w.next(f, off, info.Size, damage)
 		if err != nil {
 			return sr, err
 		}
-		if at < 0 || h.seq > s.last {
-			if newest < s.last {
-				damage(off, info.Size, fmt.Sprintf("frames %d to %d are missing", newest+1, s.last))
+		if at < 0 || h.Seq > s.Last {
+			if newest < s.Last {
+				damage(off, info.Size, fmt.Sprintf("frames %d to %d are missing", newest+1, s.Last))
 			}
 			break
 		}
 		if at > off {
 			damage(off, at, "no frame begins here")
 		}
-		off = at + h.size()
-		newest = max(newest, h.seq)
+		off = at + h.Size()
+		newest = max(newest, h.Seq)
 		if reason := w.look(f, &h, at); reason != "" {
 			damage(at, off, reason)
 			continue
 		}
 		w.whole = append(w.whole, frameAt{h, at})
 		sr.Bytes = off
-		if h.events > 0 {
+		if h.Events > 0 {
 			sr.Frames++
-			sr.Events += int64(h.events)
+			sr.Events += int64(h.Events)
 		}
 	}
 	return sr, nil
 }
 
-// next is findFrame that goes on behind what the disk cannot read.
-func (w *walker) next(f flow.File, off, end int64, damage func(off, to int64, reason string)) (frame, int64, error) {
+// next is segment.Find that goes on behind what the disk cannot read.
+func (w *walker) next(f flow.File, off, end int64, damage func(off, to int64, reason string)) (frame.Header, int64, error) {
 	for {
-		h, at, err := findFrame(f, w.seg.salt, off)
+		h, at, err := segment.Find(f, w.seg.Salt, off)
 		if err == nil {
 			return h, at, nil
 		}
-		to := (off/unreadable + 1) * unreadable
+		to := (off/segment.DiskBlock + 1) * segment.DiskBlock
 		damage(off, to, err.Error())
 		if off = to; off >= end {
-			return frame{}, -1, nil
+			return frame.Header{}, -1, nil
 		}
 	}
 }
 
 // look checks a frame's body and says what is wrong with it.
-func (w *walker) look(f flow.File, h *frame, at int64) string {
+func (w *walker) look(f flow.File, h *frame.Header, at int64) string {
 	if !w.bodies {
 		return ""
 	}
-	block := w.pool.Block(h.body())
-	body, err := readBody(f, h, at, block)
+	block := w.pool.Block(h.Body())
+	body, err := segment.ReadBody(f, h, at, block)
 	switch {
 	case err != nil:
 		return err.Error()
 	case body == nil:
 		return "wrong checksum"
 	}
-	b, err := unpack(w.codec, w.pool, [16]byte{}, h, body)
+	b, err := frame.Unpack(w.codec, w.pool, [16]byte{}, h, body)
 	if err != nil {
 		return err.Error()
 	}
-	if w.yield != nil && h.events > 0 && w.wants(at) {
+	if w.yield != nil && h.Events > 0 && w.wants(at) {
 		w.stopped = !w.yield(b)
 	}
 	b.Release()
