@@ -77,6 +77,7 @@ var layers = []struct {
 
 	{"providers", []string{"providers/**", "runtime/pipeline/registry", "runtime/channel/**", "hclspec/schema", "runtime/flow"}},
 	{"providers/providertest", []string{"hclspec/schema", "hclspec/expr", "runtime/flow", "runtime/flow/host", "runtime/channel/**"}},
+	{"providers/internal/roll/internal/journal", []string{"runtime/flow"}},
 	{"providers/**", []string{"runtime/flow", "runtime/transport", "planner/resource", "hclspec/schema", "hclspec/expr", "providers/internal/**"}},
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"collect/providers/internal/roll/internal/journal"
 	"collect/providers/providertest"
 	"collect/runtime/flow"
 )
@@ -149,7 +150,7 @@ func TestKillsDuringRecoveryAreSurvivedToo(t *testing.T) {
 func TestADamagedIntentStopsTheSinkAndNamesTheFile(t *testing.T) {
 	k := newKillTest(t)
 	k.run(1 << 30)
-	name := k.env.Dir + "/" + intentName
+	name := k.env.Dir + "/" + journal.IntentName
 	raw, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -178,13 +179,11 @@ func TestPartsOfABatchAreNotTakenForTheWhole(t *testing.T) {
 	if err := errors.Join(s.Write(t.Context(), part), s.Flush(t.Context()), s.Close(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	d := &delivered{}
-	in, err := readIntent(mustDir(t, k.env))
+	in, err := journal.ReadIntent(mustDir(t, k.env))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.ranges = in.Delivered
-	if d.has(whole.ID()) {
+	if in.Done().Has(whole.ID()) {
 		t.Error("the whole batch counts as delivered")
 	}
 	whole.Release()
@@ -198,44 +197,6 @@ func mustDir(t *testing.T, env flow.Env) flow.Dir {
 	}
 	t.Cleanup(func() { d.Close() })
 	return d
-}
-
-func TestRangesOfDeliveredBatches(t *testing.T) {
-	id := func(ch byte, epoch, seq uint64) flow.ID {
-		return flow.ID{Channel: [16]byte{ch}, Epoch: epoch, Seq: seq}
-	}
-	d := &delivered{}
-	d = d.with([]flow.ID{id(1, 1, 5), id(1, 1, 3), id(1, 1, 4), id(2, 1, 4), id(1, 2, 6), {}})
-	if len(d.ranges) != 3 {
-		t.Errorf("%+v", d.ranges)
-	}
-	for _, tc := range []struct {
-		id   flow.ID
-		want bool
-	}{
-		{id(1, 1, 3), true},
-		{id(1, 1, 4), true},
-		{id(1, 1, 5), true},
-		{id(1, 1, 2), false},
-		{id(1, 1, 6), false},
-		{id(1, 2, 6), true},
-		{id(1, 2, 5), false},
-		{id(2, 1, 4), true},
-		{id(3, 1, 4), false},
-		{flow.ID{}, false},
-	} {
-		if d.has(tc.id) != tc.want {
-			t.Errorf("%v: %v", tc.id, !tc.want)
-		}
-	}
-	for i := range uint64(3 * maxRanges) { // gaps everywhere
-		if i%1000 == 0 || i > 3*maxRanges-10 {
-			d = d.with([]flow.ID{id(1, 3, 2*i)})
-		}
-	}
-	if !d.has(id(1, 3, 2*(3*maxRanges-1))) || len(d.ranges) > maxRanges {
-		t.Errorf("%d ranges", len(d.ranges))
-	}
 }
 
 func TestATempThatSomebodyRemovedIsWrittenAgain(t *testing.T) {

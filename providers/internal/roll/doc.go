@@ -22,8 +22,8 @@
 //
 // # State
 //
-// Two files in the component's directory: "intent", JSON with a checksum, replaced atomically; "temps", one line for each temporary
-// file that may exist, so that a crash leaves none behind.
+// Package journal keeps two files in the component's directory: "intent", JSON with a checksum, replaced atomically; "temps", one line
+// for each temporary file that may exist, so that a crash leaves none behind.
 //
 // A run that was killed leaves more than is durable: an intent, directories, renames and removals that everybody sees and that a power
 // cut takes back. So each run makes durable what it finds before it relies on it: the component's directory before it reads the

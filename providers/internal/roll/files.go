@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"collect/providers/internal/codec"
+	"collect/providers/internal/roll/internal/journal"
 	"collect/runtime/flow"
 )
 
@@ -52,7 +53,7 @@ func (s *Sink) discard(ctx context.Context, g *group) {
 
 // drop closes and removes the files of a group, durably. What cannot be removed now is removed at the next Open.
 func (s *Sink) drop(ctx context.Context, g *group) {
-	var removed []tempLine
+	var removed []journal.Temp
 	for _, f := range g.files {
 		if f.handleOpen {
 			f.handleOpen = false
@@ -72,14 +73,14 @@ func (s *Sink) drop(ctx context.Context, g *group) {
 	}
 }
 
-func (s *Sink) keepListed(t ...tempLine) {
+func (s *Sink) keepListed(t ...journal.Temp) {
 	s.mu.Lock()
 	s.leftover = append(s.leftover, t...)
 	s.mu.Unlock()
 }
 
-func (s *Sink) tempOf(f *file) tempLine {
-	return tempLine{Root: s.o.Path.URL(), Dir: f.dir, Name: f.temp}
+func (s *Sink) tempOf(f *file) journal.Temp {
+	return journal.Temp{Root: s.o.Path.URL(), Dir: f.dir, Name: f.temp}
 }
 
 // fileFor gives the open file of a path, or begins one, and joins its group with the plan's.
@@ -151,16 +152,13 @@ func (s *Sink) begin(ctx context.Context, id flow.ID, rel string) (*file, error)
 	return f, nil
 }
 
-// maxTemps is how long the list of temporary files may become before it is begun anew.
-const maxTemps = 1000
-
 // record writes the name of a file that is about to be made into the list of temporary files.
 func (s *Sink) record(ctx context.Context, f *file) error {
-	if s.temps.n >= maxTemps || s.temps.broken {
+	if s.temps.Worn() {
 		s.retryLeftover(ctx)
 		return s.rewriteTemps(s.tempOf(f))
 	}
-	return s.temps.add(s.tempOf(f))
+	return s.temps.Add(s.tempOf(f))
 }
 
 // retryLeftover tries again to remove what could not be removed, so that the list does not grow for ever.
@@ -182,7 +180,7 @@ func (s *Sink) retryLeftover(ctx context.Context) {
 }
 
 // rewriteTemps begins the list anew with all files that may exist.
-func (s *Sink) rewriteTemps(names ...tempLine) error {
+func (s *Sink) rewriteTemps(names ...journal.Temp) error {
 	s.mu.Lock()
 	groups := append([]*group(nil), s.queue...)
 	if s.current != nil {
@@ -207,11 +205,11 @@ func (s *Sink) rewriteTemps(names ...tempLine) error {
 			}
 		}
 	}
-	t, err := openTemps(s.dir, names)
+	t, err := journal.OpenTemps(s.dir, names)
 	if err != nil {
 		return err
 	}
-	err = s.temps.close()
+	err = s.temps.Close()
 	s.temps = t
 	return err
 }

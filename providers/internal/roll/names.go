@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"collect/providers/internal/roll/internal/journal"
 	"collect/runtime/flow"
 )
 
@@ -104,10 +105,10 @@ func (s *Sink) shutdown(ctx context.Context) error {
 	s.queue, s.current = nil, nil
 	var err error
 	if !open && s.done != s.before {
-		err = writeIntent(s.dir, intent{Root: s.o.Path.URL(), Delivered: s.done.ranges, Failed: s.done.failed})
+		err = journal.WriteIntent(s.dir, s.o.Path.URL(), nil, s.done)
 	}
 	if err == nil && !open && len(s.leftover) == 0 {
-		err = replaceFile(s.dir, tempsName, nil)
+		err = journal.ClearTemps(s.dir)
 	}
-	return errors.Join(err, s.temps.close(), s.backend.Close(), s.dir.Close())
+	return errors.Join(err, s.temps.Close(), s.backend.Close(), s.dir.Close())
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"collect/providers/internal/roll/internal/journal"
 	"collect/runtime/flow"
 )
 
@@ -61,7 +62,7 @@ func (s *Sink) publish(ctx context.Context, g *group) error {
 			return err
 		}
 	}
-	moves := make([]move, len(g.files))
+	moves := make([]journal.Move, len(g.files))
 	err := s.persist(ctx, func() error { return s.chooseNames(ctx, g.files, moves) })
 	if err != nil {
 		return err
@@ -70,9 +71,9 @@ func (s *Sink) publish(ctx context.Context, g *group) error {
 	for _, h := range g.batches {
 		ids = append(ids, h.id)
 	}
-	after := s.done.with(ids)
+	after := s.done.With(ids)
 	for _, h := range g.batches {
-		after.note(h.id, h.failed)
+		after.Note(h.id, h.failed)
 	}
 	if len(g.files) > 0 {
 		// The names of the temps must be durable before the intent: a missing one is taken for renamed.
@@ -106,9 +107,9 @@ func (s *Sink) end(ctx context.Context, g *group) {
 	}
 }
 
-func (s *Sink) intend(ctx context.Context, moves []move, after *delivered) error {
+func (s *Sink) intend(ctx context.Context, moves []journal.Move, after *journal.Delivered) error {
 	return s.persist(ctx, func() error {
-		err := writeIntent(s.dir, intent{Root: s.o.Path.URL(), Files: moves, Delivered: after.ranges, Failed: after.failed})
+		err := journal.WriteIntent(s.dir, s.o.Path.URL(), moves, after)
 		if err != nil {
 			return fmt.Errorf("record the roll: %w", err)
 		}
@@ -117,11 +118,11 @@ func (s *Sink) intend(ctx context.Context, moves []move, after *delivered) error
 }
 
 // chooseNames gives each file a final name that nothing has.
-func (s *Sink) chooseNames(ctx context.Context, files []*file, moves []move) error {
-	taken := map[move]bool{}
+func (s *Sink) chooseNames(ctx context.Context, files []*file, moves []journal.Move) error {
+	taken := map[journal.Move]bool{}
 	for i, f := range files {
 		for {
-			m := move{Dir: f.dir, Final: s.o.Final(f.name)}
+			m := journal.Move{Dir: f.dir, Final: s.o.Final(f.name)}
 			exists, err := s.backend.Exists(ctx, m.Dir, m.Final)
 			if err != nil {
 				return fmt.Errorf("look for %s: %w", s.url(m.Dir, m.Final), err)
@@ -141,7 +142,7 @@ func (s *Sink) chooseNames(ctx context.Context, files []*file, moves []move) err
 
 // renameAll renames what the intent names. Once that is recorded there is no way back but one: a temporary file that somebody else
 // removed.
-func (s *Sink) renameAll(ctx context.Context, g *group, moves []move, after *delivered) error {
+func (s *Sink) renameAll(ctx context.Context, g *group, moves []journal.Move, after *journal.Delivered) error {
 	for i := range moves {
 		tried := false // and its outcome is unknown
 		err := s.persist(ctx, func() error {
@@ -181,7 +182,7 @@ func (s *Sink) renameAll(ctx context.Context, g *group, moves []move, after *del
 }
 
 // syncTemps makes the names of temporary files durable. Where a directory is gone, they are gone too.
-func (s *Sink) syncTemps(ctx context.Context, moves []move) error {
+func (s *Sink) syncTemps(ctx context.Context, moves []journal.Move) error {
 	return s.persist(ctx, func() error {
 		err := s.backend.SyncDirs(ctx, dirsOf(moves))
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -197,7 +198,7 @@ func (s *Sink) syncTemps(ctx context.Context, moves []move) error {
 	})
 }
 
-func dirsOf(moves []move) []string {
+func dirsOf(moves []journal.Move) []string {
 	dirs := make([]string, 0, len(moves))
 	for _, m := range moves {
 		dirs = append(dirs, m.Dir)

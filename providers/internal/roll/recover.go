@@ -7,19 +7,21 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"collect/providers/internal/roll/internal/journal"
 )
 
 // recover completes the intent of an earlier run, removes the temporary files that are in none, and gives what was delivered.
-func (s *Sink) recover(ctx context.Context) (*delivered, error) {
+func (s *Sink) recover(ctx context.Context) (*journal.Delivered, error) {
 	// A run that was killed may have left an intent that we see and that a power cut takes away, after we have renamed by it.
 	if err := s.dir.Sync(); err != nil {
 		return nil, fmt.Errorf("sync the sink's directory: %w", err)
 	}
-	in, err := readIntent(s.dir)
+	in, err := journal.ReadIntent(s.dir)
 	if err != nil {
 		return nil, fmt.Errorf("read the last roll: %w", err)
 	}
-	left, err := readTemps(s.dir)
+	left, err := journal.ReadTemps(s.dir)
 	if err != nil {
 		return nil, fmt.Errorf("read the list of temporary files: %w", err)
 	}
@@ -33,16 +35,16 @@ func (s *Sink) recover(ctx context.Context) (*delivered, error) {
 	if err := s.sweep(ctx, left); err != nil {
 		return nil, err
 	}
-	return &delivered{ranges: in.Delivered, failed: in.Failed}, nil
+	return in.Done(), nil
 }
 
 // sweep removes temporary files of earlier runs. Those at a place that this configuration does not name any more, and that cannot be
 // reached, must not stop it: they stay listed for the next start.
-func (s *Sink) sweep(ctx context.Context, left []tempLine) error {
+func (s *Sink) sweep(ctx context.Context, left []journal.Temp) error {
 	s.leftover = nil
 	for len(left) > 0 {
 		root := left[0].Root
-		var here, rest []tempLine
+		var here, rest []journal.Temp
 		for _, t := range left {
 			if t.Root == root {
 				here = append(here, t)
@@ -65,7 +67,7 @@ func (s *Sink) sweep(ctx context.Context, left []tempLine) error {
 }
 
 // removeTemps removes files durably: a power cut must not bring them back when no list knows them any more.
-func removeTemps(ctx context.Context, b Backend, temps []tempLine) error {
+func removeTemps(ctx context.Context, b Backend, temps []journal.Temp) error {
 	for _, t := range temps {
 		if err := b.Remove(ctx, t.Dir, t.Name); err != nil {
 			return err
@@ -74,7 +76,7 @@ func removeTemps(ctx context.Context, b Backend, temps []tempLine) error {
 	return syncRemoved(ctx, b, temps)
 }
 
-func syncRemoved(ctx context.Context, b Backend, temps []tempLine) error {
+func syncRemoved(ctx context.Context, b Backend, temps []journal.Temp) error {
 	dirs := make([]string, 0, len(temps))
 	for _, t := range temps {
 		dirs = append(dirs, t.Dir)
@@ -109,7 +111,7 @@ func (s *Sink) at(ctx context.Context, url string, f func(Backend) error) error 
 
 // complete renames what is still under its temporary name. What is missing was renamed, and may have been moved on since; whether that
 // rename is durable nobody knows, so all directories are synced.
-func complete(ctx context.Context, b Backend, moves []move) error {
+func complete(ctx context.Context, b Backend, moves []journal.Move) error {
 	dirs := make([]string, 0, len(moves))
 	for _, m := range moves {
 		dirs = append(dirs, m.Dir)

@@ -11,6 +11,7 @@ import (
 	"collect/hclspec/expr"
 	"collect/providers/internal/codec"
 	"collect/providers/internal/gate"
+	"collect/providers/internal/roll/internal/journal"
 	"collect/runtime/flow"
 )
 
@@ -68,27 +69,27 @@ type Sink struct {
 
 	gate               gate.Gate // serialises all that follows, over I/O
 	backend            Backend
-	temps              *temps
+	temps              *journal.Temps
 	open               map[string]*file // that take events, by path
 	list               []*file          // the same in the order in which they were begun
 	held               int              // batches in groups not yet queued
 	pinned             int              // of these, kept in memory
 	plan               plan
 	opened             bool
-	before             *delivered // as found at Open: what an earlier run delivered
+	before             *journal.Delivered // as found at Open: what an earlier run delivered
 	runID              string
 	counter, temporary int64
 
-	handles atomic.Int64 // files with an open handle
-	done    *delivered   // as in the newest intent; the publisher's
+	handles atomic.Int64       // files with an open handle
+	done    *journal.Delivered // as in the newest intent; the publisher's
 
 	mu          sync.Mutex // guards all below, never over I/O
 	queue       []*group
-	current     *group        // being published
-	queued      int64         // groups ever queued
-	finished    int64         // groups ever finished
-	finishedOne chan struct{} // closed and replaced whenever a group is finished
-	leftover    []tempLine    // temporary files that could not be removed
+	current     *group         // being published
+	queued      int64          // groups ever queued
+	finished    int64          // groups ever finished
+	finishedOne chan struct{}  // closed and replaced whenever a group is finished
+	leftover    []journal.Temp // temporary files that could not be removed
 	closed      bool
 }
 
@@ -105,7 +106,7 @@ func New(o Options, env flow.Env) *Sink {
 	return &Sink{
 		o: o, env: env, id: shortID(env),
 		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1), gate: gate.New(),
-		open: map[string]*file{}, finishedOne: make(chan struct{}), before: &delivered{}, done: &delivered{},
+		open: map[string]*file{}, finishedOne: make(chan struct{}), before: &journal.Delivered{}, done: &journal.Delivered{},
 	}
 }
 
@@ -171,14 +172,14 @@ func (s *Sink) prepare(ctx context.Context) error {
 		return err
 	}
 	s.done, s.before = found, found
-	s.temps, err = openTemps(s.dir, s.leftover)
+	s.temps, err = journal.OpenTemps(s.dir, s.leftover)
 	return err
 }
 
 // Write writes the events of a batch into their files. The batch is done when all of these are published.
 func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
-	if s.before.has(b.ID()) {
-		b.Done(flow.Result{Events: s.before.failures(b.ID())})
+	if s.before.Has(b.ID()) {
+		b.Done(flow.Result{Events: s.before.Failures(b.ID())})
 		return nil
 	}
 	if err := s.room(ctx); err != nil {
