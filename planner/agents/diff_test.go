@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -125,6 +126,10 @@ func diffCases() map[string]diffCase {
 			disk(s)
 			s.Sinks = append(s.Sinks, hdfsSink())
 		}},
+		"a source under another name": {have: same, want: func(s *schema.AgentSpec) { s.Sources[0].Name = "live" }, live: running()},
+		"a source of other files": {have: same, want: func(s *schema.AgentSpec) {
+			s.Sources[0].Name, s.Sources[0].Config = "live", schema.Config{"include": []any{"/work/other"}}
+		}, live: running()},
 		"nothing differs":            {have: same, want: func(s *schema.AgentSpec) { s.At = at(99) }, live: running()},
 		"stopped":                    {have: same, want: same, live: api.Agent{State: api.Stopped}},
 		"crashed":                    {have: same, want: same, live: api.Agent{State: api.Crashed, LastExit: "signal: killed"}},
@@ -216,7 +221,7 @@ func (c diffCase) objects(t *testing.T) (*resource.Object, *resource.Live) {
 }
 
 func TestDiffSaysWhatApplyWillDo(t *testing.T) {
-	k := &agentKind{&host{Options: Options{Types: someTypes(), Layout: api.Layout{Data: t.TempDir()}}}}
+	k := &agentKind{host: &host{Options: Options{Types: someTypes(), Layout: api.Layout{Data: t.TempDir()}}}}
 	cases := diffCases()
 	names := make([]string, 0, len(cases))
 	for n := range cases {
@@ -236,6 +241,35 @@ func TestDiffSaysWhatApplyWillDo(t *testing.T) {
 		show(&out, name, c)
 	}
 	golden(t, "testdata/diff.golden", out.String())
+}
+
+func TestAnAgentUnderAnotherNameDoesNotGoOn(t *testing.T) {
+	_, k := newWorld(t)
+	cases := diffCases()
+	_, old := cases["destroy"].objects(t)
+	want, _ := cases["a new agent"].objects(t)
+	want.Address = `agent.driver_info["x"]`
+	var err error
+	if k.left, err = k.leaving([]*resource.Live{old}, []*resource.Object{want}); err != nil {
+		t.Fatal(err)
+	}
+	const told = "tail.realtime does not go on where tail.realtime of agent.driver_info stops"
+	says := func() bool {
+		c, err := k.Diff(t.Context(), want, nil, nil, resource.DiffOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(c.Items, func(it resource.Item) bool { return strings.HasPrefix(it.Note, told) })
+	}
+	if !says() {
+		t.Error("nothing is said of what comes again")
+	}
+	if err := os.MkdirAll(filepath.Join(k.Layout.Kept(), api.AgentID(want.Address)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if says() {
+		t.Error("an agent that goes on at its own positions is said not to")
+	}
 }
 
 func show(out *strings.Builder, name string, c *resource.Change) {
@@ -284,7 +318,7 @@ func golden(t *testing.T, path, got string) {
 }
 
 func TestAnAgentThatDoesNotAnswerIsAnErrorNotADifference(t *testing.T) {
-	k := &agentKind{&host{Options: Options{Types: someTypes()}}}
+	k := &agentKind{host: &host{Options: Options{Types: someTypes()}}}
 	_, err := k.Diff(t.Context(), nil, &resource.Live{Address: "agent.a", Unread: "process 7 holds its lock and does not answer"}, nil, resource.DiffOptions{})
 	if err == nil || !strings.Contains(err.Error(), "process 7") {
 		t.Errorf("got %v", err)

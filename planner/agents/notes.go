@@ -239,7 +239,11 @@ func (d *differ) restartLoss() {
 func (d *differ) added(p part) {
 	if !covered(d.is, d.was, p) {
 		d.sum("add", p.label())
-		d.add(resource.Item{Path: p.path, Action: resource.Create, Effect: schema.Swap, Note: strings.TrimSpace(d.kind.tail(d.is, p) + d.inherits(p))})
+		note := strings.TrimSpace(d.kind.tail(d.is, p) + d.inherits(p))
+		if p.kind == schema.Source {
+			note = d.kind.anew(p, d.address, d.gone())
+		}
+		d.add(resource.Item{Path: p.path, Action: resource.Create, Effect: schema.Swap, Note: note})
 	}
 	if p.kind == schema.Source || p.kind == schema.Sink {
 		d.kind.interesting(p, d.add)

@@ -22,7 +22,10 @@ const readWidth = 16
 const startingLimit = 5 * time.Second
 
 // agentKind manages agents.
-type agentKind struct{ *host }
+type agentKind struct {
+	*host
+	left []source // of the agents that the last read found and nobody wants
+}
 
 var (
 	_ resource.Kind     = (*agentKind)(nil)
@@ -58,6 +61,9 @@ func (k *agentKind) Read(ctx context.Context, want []*resource.Object, _ []*reso
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if k.left, err = k.leaving(lives, want); err != nil {
 		return nil, err
 	}
 	orphans, err := k.orphans(lives, want)

@@ -40,6 +40,13 @@ func (k *agentKind) diffCreate(want *resource.Object) (*resource.Change, error) 
 		d.items[i].Place = "" // a new agent is one block of the configuration: it need not be looked for
 	}
 	c.Items = append(c.Items, d.items...)
+	if c.Note == "" { // nothing was kept under these names
+		for _, p := range a.parts {
+			if note := k.anew(p, want.Address, k.left); p.kind == schema.Source && note != "" {
+				c.Items = append(c.Items, resource.Item{Note: p.label() + " " + note})
+			}
+		}
+	}
 	repeats, err := k.repeats(spec, a)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", want.Address, err)
