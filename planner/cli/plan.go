@@ -93,7 +93,18 @@ func (s *session) makePlan(ctx *cli.Context, st *state.State, destroy bool) (*pl
 	if st.Root != "" && st.Root != s.cfg.Root {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("last applied from %s%s", st.Root, commitClause(st.Commit)))
 	}
+	s.otherNames(p)
 	return p, kinds, nil
+}
+
+// otherNames warns of the same configuration under an earlier name: its agents go on, and both would collect the same.
+func (s *session) otherNames(p *planner.Plan) {
+	if !p.Installation.Fresh || !s.byName {
+		return
+	}
+	for _, name := range state.Beside(s.layout.Data, s.cfg.Root) {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("installation %q was made from this directory, too, and still has agents: they would go on beside these. To rename it, destroy it under its own name first, with collect { name = %q }", name, name))
+	}
 }
 
 // cause gives what the system said of a file, without the names of the calls.

@@ -29,6 +29,7 @@ type session struct {
 	own    state.Owner // who we are
 	had    state.Owner // who made the data directory
 	fresh  bool        // nothing was ever applied
+	byName bool        // where the data lie follows from the installation's name
 	lock   *state.Lock
 }
 
@@ -60,6 +61,7 @@ func (s *session) evaluate() error {
 				nowhere = err
 				return "", err
 			}
+			s.byName = declared == "" && s.getenv("COLLECT_DATA_DIR") == ""
 			return dir, s.findKey(dir)
 		},
 		Fingerprint: func(secret string) string { return s.key.Fingerprint(secret) },
