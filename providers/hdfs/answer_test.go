@@ -51,11 +51,11 @@ func (c *deafConn) Read(p []byte) (int, error) {
 
 // A rename whose answer is lost was done all the same: its file must be recognised, not written again.
 func TestARenameWhoseAnswerIsLostIsNotRepeated(t *testing.T) {
-	nn := servertest.HDFS(t)
+	nn, root := servertest.HDFS(t), servertest.Unique("/answers")
 	env := providertest.Env(t)
 	d := &deaf{Net: env.Net, text: []byte("rename")}
 	env.Net = d
-	del := start(t, config("hdfs://"+nn+"/answers"), env)
+	del := start(t, config("hdfs://"+nn+root), env)
 	del.Must([]string{"1", "2"})
 	d.left.Store(1)
 	del.Flush()
@@ -66,7 +66,7 @@ func TestARenameWhoseAnswerIsLostIsNotRepeated(t *testing.T) {
 		t.Errorf("result %+v", r)
 	}
 	del.Close()
-	got, hidden := received(t, client(t, nn), "/answers")
+	got, hidden := received(t, client(t, nn), root)
 	slices.Sort(got)
 	if !slices.Equal(got, []string{"1", "2"}) || len(hidden) > 0 {
 		t.Errorf("HDFS holds %v and the temporary files %v", got, hidden)
@@ -75,7 +75,7 @@ func TestARenameWhoseAnswerIsLostIsNotRepeated(t *testing.T) {
 
 // Each directory costs the namenode memory for ever, so events cannot make them without end. Those that exist are no new ones.
 func TestEventsCannotMakeDirectoriesWithoutEnd(t *testing.T) {
-	c := newCluster(servertest.HDFS(t), "/budget", "collect", providertest.Env(t))
+	c := newCluster(servertest.HDFS(t), servertest.Unique("/budget"), "collect", providertest.Env(t))
 	c.budget.Max = 3
 	if err := c.Open(t.Context()); err != nil {
 		t.Fatal(err)

@@ -172,7 +172,7 @@ func TestConformanceOnHDFS(t *testing.T) {
 	nn := servertest.HDFS(t)
 	c := client(t, nn)
 	providertest.TestSink(t, func(t *testing.T) providertest.Sink {
-		root := fmt.Sprintf("/conformance/%d", dirs.Add(1))
+		root := servertest.Unique("/conformance")
 		return providertest.Sink{
 			New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, config("hdfs://"+nn+root), env) },
 			Received: func(t *testing.T) []string { l, _ := received(t, c, root); return l },
@@ -182,10 +182,10 @@ func TestConformanceOnHDFS(t *testing.T) {
 }
 
 func TestHostilePathsStayBelowTheRootOnHDFS(t *testing.T) {
-	nn := servertest.HDFS(t)
+	nn, root := servertest.HDFS(t), servertest.Unique("/hostile")
 	c := client(t, nn)
 	cfg := config("")
-	cfg.Path = schema.Expr{Src: `"hdfs://` + nn + `/hostile/in/${event.body}"`}
+	cfg.Path = schema.Expr{Src: `"hdfs://` + nn + root + `/in/${event.body}"`}
 	d := start(t, cfg, providertest.Env(t))
 	bodies := []string{"../../out", "/abs", "..", ".", "a:b", "a//b", "%2e%2e", "\x00", "한글", "x\ny", "\xff\xfe", "~", "*", " "}
 	d.Must(bodies)
@@ -194,11 +194,11 @@ func TestHostilePathsStayBelowTheRootOnHDFS(t *testing.T) {
 		t.Errorf("result %+v", r)
 	}
 	d.Close()
-	lines, _ := received(t, c, "/hostile/in")
+	lines, _ := received(t, c, root+"/in")
 	if len(lines) != len(bodies) {
 		t.Errorf("%d of %d below the root", len(lines), len(bodies))
 	}
-	all, _ := c.ReadDir("/hostile")
+	all, _ := c.ReadDir(root)
 	if len(all) != 1 {
 		t.Errorf("outside: %v", all)
 	}

@@ -24,7 +24,7 @@ type Config struct {
 	Topics      []schema.Ref       `collect:"topics,ref=topic" doc:"The topics that an event may choose. An event that chooses another can never be delivered."`
 	Key         schema.Expr        `collect:"key,event" doc:"Key. Events with the same key go to the same partition, in order."`
 	Partition   schema.Expr        `collect:"partition,event" doc:"Number of the partition; it counts instead of the key."`
-	Timestamp   schema.Expr        `collect:"timestamp,event" doc:"Time of the record: RFC 3339, or milliseconds since 1970. Default: the event's time."`
+	Timestamp   schema.Expr        `collect:"timestamp,event" doc:"Time of the record: RFC 3339, or milliseconds since 1970. Default: the event's time. A topic's retention.ms counts from it: Kafka soon deletes records of events that are older."`
 	Headers     bool               `collect:"headers" doc:"Send the event's headers: those set by interceptors and upstream."`
 	Format      string             `collect:"format,enum=raw|flume|json" doc:"raw: the body. flume: Flume's Avro datum of headers and body. json: an object with time, headers and body."`
 	Acks        string             `collect:"acks,enum=all|1" doc:"Acknowledgements to wait for: of all replicas in sync, or of the leader only, which may lose what it acknowledged."`

@@ -1,10 +1,8 @@
 package kafka
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -43,10 +41,8 @@ func TestConformanceOnKafka(t *testing.T) {
 	defer admin.Close()
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
-			n := 0
 			providertest.TestSink(t, func(t *testing.T) providertest.Sink {
-				n++
-				topic := fmt.Sprintf("conformance-%s-%d-%s", engine, n, strings.ReplaceAll(t.Name(), "/", "-")[:20])
+				topic := servertest.Unique("conformance-" + engine)
 				created(t, admin, bootstrap, topic, kafkaclient.Spec{})
 				return providertest.Sink{
 					New: func(t *testing.T, env flow.Env) flow.Sink {

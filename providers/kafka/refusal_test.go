@@ -95,7 +95,7 @@ func TestOnlyTheEventsThatAreTooLargeAreRefusedByKafka(t *testing.T) {
 			"lz4":   func(c *Config) { c.Compression = "lz4" },
 		} {
 			t.Run(engine+" "+name, func(t *testing.T) {
-				topic := "mixed-" + engine + "-" + name
+				topic := servertest.Unique("mixed-" + engine + "-" + name)
 				small(t, bootstrap, topic)
 				cfg := config(engine, topic, []string{bootstrap})
 				cfg.Compression = "none"

@@ -376,21 +376,21 @@ func TestWrongTopicsAreRefusedOffline(t *testing.T) {
 
 // Every setting in our table must be one that a real Kafka knows, with every bound that we claim.
 func TestTheTableAgreesWithKafka(t *testing.T) {
-	addr := servertest.Kafka(t)
+	addr, topic := servertest.Kafka(t), servertest.Unique("table")
 	a, err := kafkaclient.NewAdmin(kafkaclient.Defaults(), []string{addr})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if err := a.Create(t.Context(), kafkaclient.Spec{Name: "table", Partitions: 1}); err != nil {
+	if err := a.Create(t.Context(), kafkaclient.Spec{Name: topic, Partitions: 1}); err != nil {
 		t.Fatal(err)
 	}
-	found, err := a.Describe(t.Context(), []string{"table"})
+	found, err := a.Describe(t.Context(), []string{topic})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ours := settings()
-	for name, e := range found["table"].Config {
+	for name, e := range found[topic].Config {
 		s, ok := ours[name]
 		if !ok {
 			t.Errorf("Kafka has the setting %s = %q, which our table lacks", name, e.Value)
@@ -402,7 +402,7 @@ func TestTheTableAgreesWithKafka(t *testing.T) {
 	}
 	var missing []string
 	for name := range ours {
-		if _, ok := found["table"].Config[name]; !ok {
+		if _, ok := found[topic].Config[name]; !ok {
 			missing = append(missing, name)
 		}
 	}

@@ -374,9 +374,12 @@ func kafka(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], servertest.Kafka(tb(ts)))
 }
 
-// hdfs NAME: puts the address of a real NameNode into the variable.
+// hdfs NAME [DIR]: puts the address of a real NameNode into the variable, and a directory that no other test has into the second.
 func hdfs(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], servertest.HDFS(tb(ts)))
+	if len(args) > 1 {
+		ts.Setenv(args[1], servertest.Unique("/collect"))
+	}
 }
 
 // scriptTB lets servertest report through a script.

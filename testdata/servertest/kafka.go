@@ -41,6 +41,7 @@ func startKafka() (*Broker, error) {
 		return nil, err
 	}
 	k := &Broker{Bootstrap: fmt.Sprintf("127.0.0.1:%d", ports[0]), dir: dir, lib: lib, port: ports[0]}
+	// Events of tests have times of their own, some long ago: a retention that counts from them would delete what was just written.
 	properties := fmt.Sprintf(`
 node.id=1
 process.roles=broker,controller
@@ -59,6 +60,7 @@ transaction.state.log.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
+log.retention.ms=-1
 `, ports[0], ports[1], filepath.Join(dir, "data"))
 	if err := write(dir, map[string]string{"server.properties": properties}); err != nil {
 		return nil, err

@@ -19,8 +19,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -71,7 +73,12 @@ func (r *registry) onStop(f func()) {
 	r.mu.Unlock()
 }
 
-// Kafka gives the bootstrap address of a broker that all tests of the process share. Use topic names of your own.
+var names atomic.Int64
+
+// Unique makes a name of a topic or a directory that no test of the process has, also when a test runs several times.
+func Unique(name string) string { return name + "-" + strconv.FormatInt(names.Add(1), 10) }
+
+// Kafka gives the bootstrap address of a broker that all tests of the process share. Use topic names of your own: Unique.
 func Kafka(t testing.TB) string {
 	t.Helper()
 	need(t, "Kafka")
@@ -82,7 +89,7 @@ func Kafka(t testing.TB) string {
 	return k.Bootstrap
 }
 
-// HDFS gives host:port of a NameNode that all tests of the process share. Use directories of your own.
+// HDFS gives host:port of a NameNode that all tests of the process share. Use directories of your own: Unique.
 func HDFS(t testing.TB) string {
 	t.Helper()
 	need(t, "HDFS")
