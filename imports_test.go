@@ -29,6 +29,7 @@ var layers = []struct {
 	{"hclspec/internal/value", []string{"hclspec/internal/datetime", "hclspec/internal/jsontext", "hclspec/internal/number"}},
 	{"hclspec/internal/compile", []string{"hclspec/schema", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/printer", "hclspec/internal/value"}},
 	{"hclspec/internal/native", []string{"hclspec/internal/compile", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/grapheme", "hclspec/internal/jsontext", "hclspec/internal/pattern", "hclspec/internal/value"}},
+	{"hclspec/internal/machine", []string{"hclspec/internal/bounded", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/syntax"}},
 	{"hclspec/internal/syntax", []string{"hclspec/internal/diag"}},
 	{"hclspec/internal/topology", []string{"hclspec/schema", "hclspec/internal/diag", "hclspec/internal/digraph"}},
 	{"hclspec/internal/pattern", []string{"hclspec/internal/scan"}},

@@ -1,7 +1,6 @@
 package hclspec
 
 import (
-	"regexp/syntax"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -24,34 +23,6 @@ func (l *loader) keep(v cty.Value, at hcl.Range) bool {
 	diags := l.meter.Keep(v, at)
 	l.add(diags)
 	return !diags.HasErrors()
-}
-
-// costOf gives the steps that a call takes besides going through its arguments once; nil: none.
-func costOf(name string) func(args []cty.Value) int {
-	switch name {
-	case "regex", "regexall":
-		return func(args []cty.Value) int { return patternCost(args[0], args[1]) }
-	case "regexreplace", "replace":
-		return func(args []cty.Value) int { return patternCost(args[1], args[0]) }
-	}
-	return nil
-}
-
-// patternCost estimates a search: each byte may have to be held against each instruction of the pattern.
-func patternCost(pattern, text cty.Value) int {
-	const small = 64 << 10 // not worth an estimate
-	if !pattern.IsKnown() || !text.IsKnown() || pattern.IsNull() || text.IsNull() || len(text.AsString()) < small || len(pattern.AsString()) > small {
-		return 0
-	}
-	tree, err := syntax.Parse(pattern.AsString(), syntax.Perl)
-	if err != nil {
-		return 0
-	}
-	prog, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		return 0
-	}
-	return len(prog.Inst) * (len(text.AsString()) / 16)
 }
 
 // onlyTooLarge drops what is wrong only because blocks are missing.

@@ -167,7 +167,7 @@ func (d *decoding) constantValue(a *schema.Attr, v cty.Value, at hcl.Range) (any
 			break
 		}
 		if a.Path {
-			return d.l.resolvePath(v.AsString()), d.noShell(v.AsString(), at)
+			return d.l.machine.Resolve(v.AsString()), d.noShell(v.AsString(), at)
 		}
 		return v.AsString(), true
 	case cty.Number:

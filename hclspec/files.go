@@ -47,7 +47,7 @@ func (l *loader) readFiles() []*hclsyntax.Body {
 	var bodies []*hclsyntax.Body
 	for _, name := range names {
 		path := filepath.Join(l.cfg.Root, name)
-		l.noteOutside(path) // it may be a link
+		l.machine.Note(path) // it may be a link
 		if f := l.readFile(path, name); f != nil {
 			if b, ok := f.Body.(*hclsyntax.Body); ok {
 				bodies = append(bodies, b)

@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"maps"
 	"path/filepath"
 	"regexp"
 	"sort"
@@ -14,6 +15,8 @@ import (
 
 	"collect/hclspec/internal/bounded"
 	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/functions"
+	"collect/hclspec/internal/machine"
 	"collect/hclspec/internal/syntax"
 	"collect/hclspec/internal/topology"
 	"collect/hclspec/internal/version"
@@ -39,9 +42,8 @@ type loader struct {
 	path      cty.Value // path.*
 	funcs     map[string]function.Function
 	base      *hcl.EvalContext
-	environ   map[string]string
+	machine   *machine.Machine
 	stack     []step // what is being evaluated, for cycles
-	outside   map[string]bool
 	missing   string // an example of a value that is not known
 	graph     *topology.Graph
 	limits    bounded.Limits
@@ -49,7 +51,6 @@ type loader struct {
 	tooMuch   bool // everything together is too large, and that is said
 	unread    bool // a file of values cannot be read
 	blocks    int  // that count, for_each and dynamic have made
-	templates map[string]template
 	memos     memo
 }
 
@@ -66,11 +67,12 @@ func Load(o Options) (*Config, hcl.Diagnostics) {
 	if l.blocks > l.limits.Blocks {
 		l.diags = onlyTooLarge(l.diags)
 	}
+	l.cfg.Incomplete = l.cfg.Incomplete || l.machine.Incomplete
 	if l.cfg.Incomplete {
 		l.warn(hcl.Range{}, "Not everything could be checked", "Some values are not known here%s. What depends on them is checked when they are.", l.missing)
 	}
-	l.cfg.OutsideReads = sortedKeys(l.outside)
-	if len(l.outside) > 0 && (o.Partial || l.diags.HasErrors()) { // no plan will list them
+	l.cfg.OutsideReads = l.machine.Outside()
+	if len(l.cfg.OutsideReads) > 0 && (o.Partial || l.diags.HasErrors()) { // no plan will list them
 		l.warn(hcl.Range{}, "Files outside of the directory", "This configuration reads files outside of %s: %s.", l.cfg.Root, strings.Join(l.cfg.OutsideReads, ", "))
 	}
 	return l.cfg, diag.Sorted(l.diags)
@@ -89,17 +91,27 @@ func newLoader(o Options) *loader {
 		providers: map[providerKey]*provider{},
 		topics:    map[string]*resource{},
 		agents:    map[string]*resource{},
-		environ:   environment(o.Environ),
-		outside:   map[string]bool{},
 		limits:    limits,
 		meter:     bounded.New(limits),
-		templates: map[string]template{},
 	}
 	l.graph = topology.New(l.settingsOf)
+	l.machine = machine.New(o.Environ, o.Partial, l.meter)
 	l.funcs = l.functions()
 	l.meter.Functions = l.funcs
 	l.base = &hcl.EvalContext{Functions: l.funcs}
 	return l
+}
+
+// functions gives the functions that exist before anything runs.
+func (l *loader) functions() map[string]function.Function {
+	out := maps.Clone(functions.CtyTable())
+	l.machine.AddFunctions(out)
+	for name, f := range out {
+		if cost := functions.Cost(name); cost != nil {
+			out[name] = l.meter.Costly(f, cost)
+		}
+	}
+	return out
 }
 
 func (l *loader) load() {
@@ -108,7 +120,7 @@ func (l *loader) load() {
 		l.fail(hcl.Range{}, "Directory cannot be read", "The configuration's directory %s cannot be read: %s.", l.opts.Dir, syntax.Cause(err))
 		return
 	}
-	l.cfg.Root = root
+	l.cfg.Root, l.machine.Root = root, root
 	bodies := l.readFiles()
 	for _, b := range bodies {
 		l.declare(b)

@@ -2,7 +2,6 @@ package hclspec
 
 import (
 	"math"
-	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -160,7 +159,7 @@ func (d *decoding) text(a *schema.Attr, s string, secret bool, path string, at h
 		if !d.noShell(s, at) {
 			return nil, false
 		}
-		s = d.l.resolvePath(s)
+		s = d.l.machine.Resolve(s)
 	}
 	if a.Cron {
 		s = inZone(s, d.l.cfg.TimeZone)
@@ -186,7 +185,7 @@ func inZone(schedule, zone string) string {
 // contents may be a secret, such as a key, so their fingerprint is keyed.
 func (d *decoding) contentsOf(name string, at hcl.Range) (any, bool) {
 	out := map[string]any{"file": name}
-	src, err := syntax.Read(d.l.reads(name))
+	src, err := d.l.machine.Read(name)
 	switch {
 	case err == nil && d.l.opts.Fingerprint != nil:
 		out["fp"] = d.l.opts.Fingerprint(string(src))
@@ -208,14 +207,6 @@ func (l *loader) secret(into schema.Secrets, name, value string) any {
 		fp = l.opts.Fingerprint(value)
 	}
 	return map[string]any{"secret": name, "fp": fp}
-}
-
-// resolvePath makes a file name absolute: it is meant from the configuration's directory, wherever an agent runs.
-func (l *loader) resolvePath(s string) string {
-	if s == "" || strings.Contains(s, "://") || filepath.IsAbs(s) {
-		return s
-	}
-	return filepath.Join(l.cfg.Root, s)
 }
 
 func (d *decoding) list(a *schema.Attr, v cty.Value, path string, at hcl.Range) (any, bool) {

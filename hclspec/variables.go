@@ -154,7 +154,7 @@ func (v *variable) convert(val cty.Value) (cty.Value, error) {
 // giveValues reads the values in the order in which later ones win: collect.hclvars, *.auto.hclvars by name, then -var and
 // -var-file in the order of the command line; before all of them the environment.
 func (l *loader) giveValues() {
-	for name, text := range l.environ {
+	for name, text := range l.machine.Environ {
 		if name, ok := strings.CutPrefix(name, "COLLECT_VAR_"); ok && l.vars[name] != nil {
 			l.vars[name].given = &givenValue{text: text, from: "COLLECT_VAR_" + name, at: l.vars[name].block.DefRange()}
 		}
@@ -162,7 +162,7 @@ func (l *loader) giveValues() {
 	entries, _ := os.ReadDir(l.cfg.Root) // sorted; it was readable a moment ago
 	own := func(name string) {
 		path := filepath.Join(l.cfg.Root, name)
-		l.noteOutside(path) // it may be a link
+		l.machine.Note(path) // it may be a link
 		l.valueFile(path, name)
 	}
 	if _, err := os.Stat(filepath.Join(l.cfg.Root, "collect.hclvars")); err == nil {

@@ -1,4 +1,4 @@
-package hclspec
+package machine
 
 import (
 	"fmt"
@@ -14,48 +14,26 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
-	"collect/hclspec/expr"
 	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/functions"
 	"collect/hclspec/internal/syntax"
 )
 
-// environment turns NAME=value into a map.
-func environment(list []string) map[string]string {
-	m := make(map[string]string, len(list))
-	for _, s := range list {
-		if k, v, ok := strings.Cut(s, "="); ok {
-			m[k] = v
-		}
-	}
-	return m
-}
-
-// functions gives the table of functions that exist before anything runs: those of package expr, and those that look at
-// files and the environment.
-func (l *loader) functions() map[string]function.Function {
-	out := map[string]function.Function{}
-	for name, f := range expr.Functions() {
-		out[name] = f.Cty
-	}
+// AddFunctions adds the functions that look at files and the environment to those that do not; templates may use all of them.
+func (m *Machine) AddFunctions(out map[string]function.Function) {
 	text := func(name string, f func(string) (string, error)) {
 		out[name] = textFunction(f)
 	}
-	text("file", l.file)
-	text("abspath", func(s string) (string, error) { return filepath.Clean(l.resolvePath(s)), nil })
+	text("file", m.file)
+	text("abspath", func(s string) (string, error) { return filepath.Clean(m.Resolve(s)), nil })
 	text("basename", func(s string) (string, error) { return filepath.Base(s), nil })
 	text("dirname", func(s string) (string, error) { return filepath.Dir(s), nil })
-	text("pathexpand", l.pathExpand)
-	out["fileexists"] = l.fileExists()
-	out["fileset"] = l.fileSet()
-	out["env"] = l.envFunction()
-	out["secretfile"] = l.secretFile()
-	out["templatefile"] = l.templateFile(out)
-	for name, f := range out {
-		if cost := costOf(name); cost != nil {
-			out[name] = l.meter.Costly(f, cost)
-		}
-	}
-	return out
+	text("pathexpand", m.pathExpand)
+	out["fileexists"] = m.fileExists()
+	out["fileset"] = m.fileSet()
+	out["env"] = m.env()
+	out["secretfile"] = m.secretFile()
+	out["templatefile"] = m.templateFile(out)
 }
 
 func textFunction(f func(string) (string, error)) function.Function {
@@ -72,50 +50,32 @@ func textFunction(f func(string) (string, error)) function.Function {
 	})
 }
 
-// reads notes a file that is read outside of the configuration's directory, and gives its absolute name.
-func (l *loader) reads(name string) string {
-	path := filepath.Clean(l.resolvePath(name))
-	l.noteOutside(path)
-	return path
-}
-
-// noteOutside notes a file when it, or what it links to, lies outside of the configuration's directory.
-func (l *loader) noteOutside(path string) {
-	real := path
-	if r, err := filepath.EvalSymlinks(path); err == nil {
-		real = r
-	}
-	if rel, err := filepath.Rel(l.cfg.Root, real); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		l.outside[path] = true
-	}
-}
-
-func (l *loader) file(name string) (string, error) {
-	src, err := syntax.Read(l.reads(name))
+func (m *Machine) file(name string) (string, error) {
+	src, err := m.Read(name)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, syntax.Cause(err))
 	}
-	l.meter.Charge(len(src)/16, hcl.Range{})
+	m.meter.Charge(len(src)/16, hcl.Range{})
 	return string(src), nil
 }
 
-func (l *loader) pathExpand(s string) (string, error) {
+func (m *Machine) pathExpand(s string) (string, error) {
 	if s != "~" && !strings.HasPrefix(s, "~/") {
 		return s, nil
 	}
-	home := l.environ["HOME"]
+	home := m.Environ["HOME"]
 	if home == "" {
 		return "", fmt.Errorf("the environment has no HOME")
 	}
 	return filepath.Join(home, s[1:]), nil
 }
 
-func (l *loader) fileExists() function.Function {
+func (m *Machine) fileExists() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.Bool),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			info, err := os.Stat(l.reads(args[0].AsString()))
+			info, err := os.Stat(m.reads(args[0].AsString()))
 			return cty.BoolVal(err == nil && info.Mode().IsRegular()), nil
 		},
 	})
@@ -138,7 +98,7 @@ func (t *countedTree) ReadDir(name string) ([]fs.DirEntry, error) {
 	return list, err
 }
 
-func (l *loader) fileSet() function.Function {
+func (m *Machine) fileSet() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "pattern", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.Set(cty.String)),
@@ -147,7 +107,7 @@ func (l *loader) fileSet() function.Function {
 			if !doublestar.ValidatePattern(args[1].AsString()) {
 				return none, function.NewArgErrorf(1, "%q is not a pattern", args[1].AsString())
 			}
-			dir := l.reads(args[0].AsString())
+			dir := m.reads(args[0].AsString())
 			tree := &countedTree{FS: os.DirFS(dir)}
 			names, err := doublestar.Glob(tree, args[1].AsString(), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
 			if tree.seen > maxFileSet {
@@ -169,53 +129,53 @@ func (l *loader) fileSet() function.Function {
 	})
 }
 
-// envFunction reads the environment. With Partial a variable that is not set is not known, instead of an error.
-func (l *loader) envFunction() function.Function {
+// env reads the environment. With Partial a variable that is not set is not known, instead of an error.
+func (m *Machine) env() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "name", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			name := args[0].AsString()
-			v, ok := l.environ[name]
+			v, ok := m.Environ[name]
 			switch {
 			case ok:
-				return cty.StringVal(v).Mark(expr.Sensitive), nil
-			case l.opts.Partial:
-				l.cfg.Incomplete = true
-				return cty.UnknownVal(cty.String).Mark(expr.Sensitive), nil
+				return cty.StringVal(v).Mark(functions.Sensitive), nil
+			case m.partial:
+				m.Incomplete = true
+				return cty.UnknownVal(cty.String).Mark(functions.Sensitive), nil
 			}
 			return cty.UnknownVal(cty.String), function.NewArgErrorf(0, "the environment has no variable %s", name)
 		},
 	})
 }
 
-func (l *loader) secretFile() function.Function {
+func (m *Machine) secretFile() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			s, err := l.file(args[0].AsString())
+			s, err := m.file(args[0].AsString())
 			if err != nil {
-				if l.opts.Partial {
-					l.cfg.Incomplete = true
-					return cty.UnknownVal(cty.String).Mark(expr.Sensitive), nil
+				if m.partial {
+					m.Incomplete = true
+					return cty.UnknownVal(cty.String).Mark(functions.Sensitive), nil
 				}
 				return cty.UnknownVal(cty.String), function.NewArgError(0, err)
 			}
-			return cty.StringVal(strings.TrimRight(s, "\r\n")).Mark(expr.Sensitive), nil
+			return cty.StringVal(strings.TrimRight(s, "\r\n")).Mark(functions.Sensitive), nil
 		},
 	})
 }
 
 // templateFile evaluates a file as a template. Templates do not read other templates, so they cannot go on for ever.
-func (l *loader) templateFile(all map[string]function.Function) function.Function {
+func (m *Machine) templateFile(all map[string]function.Function) function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "vars", Type: cty.DynamicPseudoType}},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			none := cty.UnknownVal(cty.String)
 			name := args[0].AsString()
-			e, err := l.template(name)
+			e, err := m.template(name)
 			if err != nil {
 				return none, function.NewArgError(0, err)
 			}
@@ -234,7 +194,7 @@ func (l *loader) templateFile(all map[string]function.Function) function.Functio
 					return none, function.NewArgErrorf(1, "%s:%d uses %q, which the map does not have", name, tr.SourceRange().Start.Line, tr.RootName())
 				}
 			}
-			v, diags := l.meter.Value(e, ctx)
+			v, diags := m.meter.Value(e, ctx)
 			if diags.HasErrors() {
 				return none, function.NewArgErrorf(0, "%s", diag.First(diags))
 			}
@@ -258,17 +218,17 @@ type template struct {
 }
 
 // template reads a file once, however often it is used.
-func (l *loader) template(name string) (hclsyntax.Expression, error) {
-	t, ok := l.templates[name]
+func (m *Machine) template(name string) (hclsyntax.Expression, error) {
+	t, ok := m.templates[name]
 	if !ok {
-		t.expr, t.err = l.parseTemplate(name)
-		l.templates[name] = t
+		t.expr, t.err = m.parseTemplate(name)
+		m.templates[name] = t
 	}
 	return t.expr, t.err
 }
 
-func (l *loader) parseTemplate(name string) (hclsyntax.Expression, error) {
-	src, err := syntax.Read(l.reads(name))
+func (m *Machine) parseTemplate(name string) (hclsyntax.Expression, error) {
+	src, err := m.Read(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, syntax.Cause(err))
 	}
