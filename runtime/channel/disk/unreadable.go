@@ -11,7 +11,7 @@ import (
 
 // A frame that the disk cannot read may be read later: the cable was loose, the controller was reset. So a consumer tries for a
 // while, and sets it aside only when then the disk takes and syncs a write and still does not give the frame. Even so nothing is
-// destroyed: a segment with such a frame is not removed but renamed when it is delivered, and Dump gives what can be read again.
+// destroyed: a segment with such a frame is not removed but renamed when it is delivered, and inspect.Dump gives what can be read again.
 const (
 	patience     = time.Minute // at least this long
 	patientReads = 10          // and this often
