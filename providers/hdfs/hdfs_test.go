@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/colinmarc/hdfs/v2"
@@ -140,8 +139,6 @@ func client(t *testing.T, nn string) *hdfs.Client {
 	t.Cleanup(func() { c.Close() })
 	return c
 }
-
-var dirs atomic.Int64
 
 // received reads all final files below a directory.
 func received(t *testing.T, c *hdfs.Client, root string) (lines, hidden []string) {
