@@ -23,7 +23,7 @@ type Scratch = value.Scratch
 
 // EventError says why an expression has no value for this event. It is made when the expression is compiled, so that a
 // million events without a header cost nothing.
-type EventError = value.EventError
+type EventError = value.Error
 
 // Program is a compiled expression. It is immutable: any number of goroutines may run it, each with its own Scratch.
 type Program = compile.Program

@@ -21,8 +21,8 @@ func (c *compiler) asBool(n *Node, at hcl.Range) BoolFn {
 		if c.constBad(n, at, cty.Bool) {
 			return nil
 		}
-		f := n.S
-		return func(s *value.Scratch) (bool, *value.EventError) {
+		f := n.s
+		return func(s *value.Scratch) (bool, *value.Error) {
 			t, err := f(s)
 			if err != nil {
 				return false, err
@@ -31,7 +31,7 @@ func (c *compiler) asBool(n *Node, at hcl.Range) BoolFn {
 		}
 	case cty.DynamicPseudoType:
 		f := n.v
-		return func(s *value.Scratch) (bool, *value.EventError) {
+		return func(s *value.Scratch) (bool, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return false, err
@@ -58,8 +58,8 @@ func (c *compiler) asNumber(n *Node, at hcl.Range) NumFn {
 		if c.constBad(n, at, cty.Number) {
 			return nil
 		}
-		f := n.S
-		return func(s *value.Scratch) (float64, *value.EventError) {
+		f := n.s
+		return func(s *value.Scratch) (float64, *value.Error) {
 			t, err := f(s)
 			if err != nil {
 				return 0, err
@@ -68,7 +68,7 @@ func (c *compiler) asNumber(n *Node, at hcl.Range) NumFn {
 		}
 	case cty.DynamicPseudoType:
 		f := n.v
-		return func(s *value.Scratch) (float64, *value.EventError) {
+		return func(s *value.Scratch) (float64, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return 0, err
@@ -86,10 +86,10 @@ func (c *compiler) asText(n *Node, at hcl.Range) StrFn {
 	}
 	switch n.typ {
 	case cty.String:
-		return n.S
+		return n.s
 	case cty.Number:
 		f := n.n
-		return func(s *value.Scratch) ([]byte, *value.EventError) {
+		return func(s *value.Scratch) ([]byte, *value.Error) {
 			x, err := f(s)
 			if err != nil {
 				return nil, err
@@ -98,7 +98,7 @@ func (c *compiler) asText(n *Node, at hcl.Range) StrFn {
 		}
 	case cty.Bool:
 		f := n.b
-		return func(s *value.Scratch) ([]byte, *value.EventError) {
+		return func(s *value.Scratch) ([]byte, *value.Error) {
 			x, err := f(s)
 			if err != nil {
 				return nil, err
@@ -107,7 +107,7 @@ func (c *compiler) asText(n *Node, at hcl.Range) StrFn {
 		}
 	case cty.DynamicPseudoType:
 		f := n.v
-		return func(s *value.Scratch) ([]byte, *value.EventError) {
+		return func(s *value.Scratch) ([]byte, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return nil, err
@@ -134,9 +134,9 @@ func (c *compiler) asTime(n *Node, at hcl.Range) TimeFn {
 			c.errorf(at, "Wrong time", "%q is not an RFC 3339 time, such as \"2026-11-22T17:39:22Z\".", text)
 			return nil
 		}
-		return func(*value.Scratch) (datetime.Instant, *value.EventError) { return t, nil }
+		return func(*value.Scratch) (datetime.Instant, *value.Error) { return t, nil }
 	}
-	return func(s *value.Scratch) (datetime.Instant, *value.EventError) {
+	return func(s *value.Scratch) (datetime.Instant, *value.Error) {
 		b, err := f(s)
 		if err != nil {
 			return datetime.Instant{}, err
@@ -190,31 +190,31 @@ func as(t cty.Type, n *Node) ValFn {
 	}
 	switch t {
 	case cty.String:
-		return func(s *value.Scratch) (value.Value, *value.EventError) {
+		return func(s *value.Scratch) (value.Value, *value.Error) {
 			v, err := f(s)
-			if err != nil || v.Kind == value.KindNull {
+			if err != nil || v.Kind == value.Null {
 				return v, err
 			}
 			b, err := value.ToText(v, s)
-			return value.Value{Kind: value.KindString, S: b}, err
+			return value.Value{Kind: value.String, S: b}, err
 		}
 	case cty.Number:
-		return func(s *value.Scratch) (value.Value, *value.EventError) {
+		return func(s *value.Scratch) (value.Value, *value.Error) {
 			v, err := f(s)
-			if err != nil || v.Kind == value.KindNull {
+			if err != nil || v.Kind == value.Null {
 				return v, err
 			}
 			x, err := value.ToNumber(v)
-			return value.Value{Kind: value.KindNumber, N: x}, err
+			return value.Value{Kind: value.Number, N: x}, err
 		}
 	case cty.Bool:
-		return func(s *value.Scratch) (value.Value, *value.EventError) {
+		return func(s *value.Scratch) (value.Value, *value.Error) {
 			v, err := f(s)
-			if err != nil || v.Kind == value.KindNull {
+			if err != nil || v.Kind == value.Null {
 				return v, err
 			}
 			x, err := value.ToBool(v)
-			return value.Value{Kind: value.KindBool, B: x}, err
+			return value.Value{Kind: value.Bool, B: x}, err
 		}
 	}
 	return f

@@ -108,7 +108,7 @@ func (c *compiler) can(e *hclsyntax.FunctionCallExpr, args []*Node) *Node {
 		return constNode(cty.True) // not folded into the text: what stands around it must stay dependent on the event
 	}
 	if f := args[0].OK; f != nil {
-		return BoolNode(func(s *value.Scratch) (bool, *value.EventError) { return f(s) == nil, nil })
+		return BoolNode(func(s *value.Scratch) (bool, *value.Error) { return f(s) == nil, nil })
 	}
 	switch n := args[0]; {
 	case n.Nullable || !n.typ.IsPrimitiveType():
@@ -118,12 +118,12 @@ func (c *compiler) can(e *hclsyntax.FunctionCallExpr, args []*Node) *Node {
 	case n.typ == cty.Number:
 		return BoolNode(canFn(n.n))
 	default:
-		return BoolNode(canFn(n.S))
+		return BoolNode(canFn(n.s))
 	}
 }
 
-func canFn[T any](f func(*value.Scratch) (T, *value.EventError)) BoolFn {
-	return func(s *value.Scratch) (bool, *value.EventError) {
+func canFn[T any](f func(*value.Scratch) (T, *value.Error)) BoolFn {
+	return func(s *value.Scratch) (bool, *value.Error) {
 		_, err := f(s)
 		return err == nil, nil
 	}
@@ -146,7 +146,7 @@ func (c *compiler) try(e *hclsyntax.FunctionCallExpr, args []*Node) *Node {
 	var n *Node
 	switch {
 	case plainArgs && typ == cty.String:
-		n = StrNode(firstOf(args, func(n *Node) StrFn { return n.S }))
+		n = StrNode(firstOf(args, func(n *Node) StrFn { return n.s }))
 	case plainArgs && typ == cty.Number:
 		n = NumNode(firstOf(args, func(n *Node) NumFn { return n.n }))
 	case plainArgs && typ == cty.Bool:
@@ -162,12 +162,12 @@ func (c *compiler) try(e *hclsyntax.FunctionCallExpr, args []*Node) *Node {
 }
 
 // firstOf gives the first result without an error, or the last error.
-func firstOf[F ~func(*value.Scratch) (T, *value.EventError), T any](args []*Node, get func(*Node) F) F {
+func firstOf[F ~func(*value.Scratch) (T, *value.Error), T any](args []*Node, get func(*Node) F) F {
 	fs := make([]F, len(args))
 	for i, a := range args {
 		fs[i] = get(a)
 	}
-	return func(s *value.Scratch) (v T, err *value.EventError) {
+	return func(s *value.Scratch) (v T, err *value.Error) {
 		for _, f := range fs {
 			if v, err = f(s); err == nil {
 				return v, nil
@@ -262,7 +262,7 @@ func (c *compiler) argument(p *function.Parameter, n *Node, at hcl.Range, name s
 // viaCty calls the plan-time implementation: slower, and with its normalisation of text.
 func (c *compiler) viaCty(call *Call) *Node {
 	f, args := call.Func, call.args
-	fail := &value.EventError{Reason: call.Name + "() has no result for these values"}
+	fail := &value.Error{Reason: call.Name + "() has no result for these values"}
 	params, rest := f.Params(), f.VarParam()
 	types := make([]cty.Type, len(args))
 	for i := range args {
@@ -272,7 +272,7 @@ func (c *compiler) viaCty(call *Call) *Node {
 			types[i] = rest.Type
 		}
 	}
-	return ValNode(call.Type, func(s *value.Scratch) (value.Value, *value.EventError) {
+	return ValNode(call.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		vals := make([]cty.Value, len(args))
 		for i, a := range args {
 			v, err := a.v(s)

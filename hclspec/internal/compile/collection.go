@@ -15,7 +15,7 @@ import (
 
 // variable gives the node of a variable of a for expression.
 func (c *compiler) variable(slot int) *Node {
-	return ValNode(c.bound[slot].typ, func(s *value.Scratch) (value.Value, *value.EventError) { return s.Vars[slot], nil })
+	return ValNode(c.bound[slot].typ, func(s *value.Scratch) (value.Value, *value.Error) { return s.Vars[slot], nil })
 }
 
 // steps applies .NAME and [KEY] to a value.
@@ -64,8 +64,8 @@ func (c *compiler) attribute(n *Node, name string, at hcl.Range) *Node {
 		return n.Field(name)
 	}
 	key, f := []byte(name), n.v
-	missing := &value.EventError{Reason: fmt.Sprintf("there is no attribute %q", name)}
-	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.EventError) {
+	missing := &value.Error{Reason: fmt.Sprintf("there is no attribute %q", name)}
+	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
@@ -121,7 +121,7 @@ func (c *compiler) byKey(n, key *Node, at hcl.Range) *Node {
 	if k == nil {
 		return nil
 	}
-	return ValNode(constant.ElementType(n.typ), func(s *value.Scratch) (value.Value, *value.EventError) {
+	return ValNode(constant.ElementType(n.typ), func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
@@ -158,7 +158,7 @@ func (c *compiler) byIndex(n, key *Node, at hcl.Range) *Node {
 		if n.Item != nil {
 			return n.Item(i)
 		}
-		return ValNode(typ, func(s *value.Scratch) (value.Value, *value.EventError) {
+		return ValNode(typ, func(s *value.Scratch) (value.Value, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return v, err
@@ -166,7 +166,7 @@ func (c *compiler) byIndex(n, key *Node, at hcl.Range) *Node {
 			return value.Item(v, i, s)
 		})
 	}
-	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.EventError) {
+	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
@@ -190,7 +190,7 @@ func (c *compiler) byAny(n, key *Node, at hcl.Range) *Node {
 		return nil
 	}
 	f, k := n.v, key.v
-	return ValNode(cty.DynamicPseudoType, func(s *value.Scratch) (value.Value, *value.EventError) {
+	return ValNode(cty.DynamicPseudoType, func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
@@ -199,7 +199,7 @@ func (c *compiler) byAny(n, key *Node, at hcl.Range) *Node {
 		if err != nil {
 			return value.Value{}, err
 		}
-		if v.Kind == value.KindList || v.Kind == value.KindJSON && v.S[0] == '[' {
+		if v.Kind == value.List || v.Kind == value.JSON && v.S[0] == '[' {
 			num, err := value.ToNumber(x)
 			if err != nil {
 				return value.Value{}, err
@@ -236,7 +236,7 @@ func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *Node {
 	if fs == nil {
 		return nil
 	}
-	n := ValNode(cty.Tuple(types), func(s *value.Scratch) (value.Value, *value.EventError) {
+	n := ValNode(cty.Tuple(types), func(s *value.Scratch) (value.Value, *value.Error) {
 		list := s.Room(len(fs))
 		for i, f := range fs {
 			v, err := f(s)
@@ -245,7 +245,7 @@ func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *Node {
 			}
 			list[i] = v
 		}
-		return value.Value{Kind: value.KindList, List: list}, nil
+		return value.Value{Kind: value.List, List: list}, nil
 	})
 	n.Nullable = false
 	return n
@@ -284,7 +284,7 @@ func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *Node {
 		return nil
 	}
 	sh := value.NewShape(slices.Collect(maps.Keys(types)))
-	n := ValNode(cty.Object(types), func(s *value.Scratch) (value.Value, *value.EventError) {
+	n := ValNode(cty.Object(types), func(s *value.Scratch) (value.Value, *value.Error) {
 		list := s.Room(len(sh.Keys))
 		for _, p := range pairs {
 			v, err := p.f(s)
@@ -293,7 +293,7 @@ func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *Node {
 			}
 			list[sh.Index[p.name]] = v
 		}
-		return value.Value{Kind: value.KindObject, List: list, Obj: sh}, nil
+		return value.Value{Kind: value.Object, List: list, Obj: sh}, nil
 	})
 	n.Nullable = false
 	return n

@@ -86,9 +86,9 @@ func (c *compiler) meta(t hcl.Traversal) *Node {
 		c.errorf(at, "Unknown event attribute", "event.meta has no attribute %q: it has %s.%s", name, strings.Join(names, ", "), suggest(name, names))
 		return nil
 	}
-	missing := &value.EventError{Reason: "the event has no meta." + name}
+	missing := &value.Error{Reason: "the event has no meta." + name}
 	if typ == cty.Number {
-		return c.steps(NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+		return c.steps(NumNode(func(s *value.Scratch) (float64, *value.Error) {
 			n, ok := s.Event.MetaNumber(name)
 			if !ok {
 				return 0, missing
@@ -96,7 +96,7 @@ func (c *compiler) meta(t hcl.Traversal) *Node {
 			return float64(n), nil
 		}), t[3:])
 	}
-	return c.steps(StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	return c.steps(StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		v, ok := s.Event.MetaText(name)
 		if !ok {
 			return nil, missing
@@ -120,24 +120,24 @@ func stepName(t hcl.Traverser) (string, hcl.Range, bool) {
 }
 
 func bodyNode() *Node {
-	n := StrNode(func(s *value.Scratch) ([]byte, *value.EventError) { return s.Event.Body(), nil })
+	n := StrNode(func(s *value.Scratch) ([]byte, *value.Error) { return s.Event.Body(), nil })
 	n.Total = true
 	return n
 }
 
 func eventTimeNode() *Node {
-	n := TimeNode(func(s *value.Scratch) (datetime.Instant, *value.EventError) { return datetime.Of(s.Event.Time()), nil })
+	n := TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) { return datetime.Of(s.Event.Time()), nil })
 	n.Total = true
 	return n
 }
 
-func missingHeader(name string) *value.EventError {
-	return &value.EventError{Reason: fmt.Sprintf("the event has no header %q", name), Header: name}
+func missingHeader(name string) *value.Error {
+	return &value.Error{Reason: fmt.Sprintf("the event has no header %q", name), Header: name}
 }
 
 func headerNode(name string) *Node {
 	missing := missingHeader(name)
-	return StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	return StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		v, ok := s.Event.Header(name)
 		if !ok {
 			return nil, missing
@@ -146,11 +146,11 @@ func headerNode(name string) *Node {
 	})
 }
 
-var errNoHeader = &value.EventError{Reason: "the event has no header of that name"}
+var errNoHeader = &value.Error{Reason: "the event has no header of that name"}
 
 // Header reads a header whose name is computed; def, when it is not nil, stands in for one that is missing.
 func Header(key, def StrFn) *Node {
-	return StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	return StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		k, err := key(s)
 		if err != nil {
 			return nil, err
@@ -168,15 +168,15 @@ func Header(key, def StrFn) *Node {
 
 // headersNode is event.headers as a whole. This is the slow way: a map is made for each event.
 func headersNode() *Node {
-	n := ValNode(cty.Map(cty.String), func(s *value.Scratch) (value.Value, *value.EventError) {
+	n := ValNode(cty.Map(cty.String), func(s *value.Scratch) (value.Value, *value.Error) {
 		m := map[string][]byte{}
 		s.Event.Headers(func(name, v []byte) bool {
 			m[string(name)] = v
 			return true
 		})
-		out := value.Value{Kind: value.KindObject, Obj: value.NewShape(slices.Collect(maps.Keys(m)))}
+		out := value.Value{Kind: value.Object, Obj: value.NewShape(slices.Collect(maps.Keys(m)))}
 		for _, k := range out.Obj.Keys {
-			out.List = append(out.List, value.Value{Kind: value.KindString, S: m[k]})
+			out.List = append(out.List, value.Value{Kind: value.String, S: m[k]})
 		}
 		return out, nil
 	})

@@ -72,13 +72,13 @@ func (c *compiler) forExpr(e *hclsyntax.ForExpr) *Node {
 
 func (c *compiler) forList(coll ValFn, slot int, val *Node, when BoolFn) *Node {
 	f := val.v
-	return ValNode(listOf(val.typ), func(s *value.Scratch) (value.Value, *value.EventError) {
+	return ValNode(listOf(val.typ), func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := coll(s)
 		if err != nil {
 			return v, err
 		}
 		var out []value.Value
-		err = each(v, slot, s, func() *value.EventError {
+		err = each(v, slot, s, func() *value.Error {
 			if ok, err := holds(when, s); err != nil || !ok {
 				return err
 			}
@@ -89,7 +89,7 @@ func (c *compiler) forList(coll ValFn, slot int, val *Node, when BoolFn) *Node {
 			out = append(out, x)
 			return nil
 		})
-		return value.Value{Kind: value.KindList, List: out}, err
+		return value.Value{Kind: value.List, List: out}, err
 	})
 }
 
@@ -101,7 +101,7 @@ func listOf(t cty.Type) cty.Type {
 	return cty.DynamicPseudoType
 }
 
-var errDuplicateKey = &value.EventError{Reason: "two elements have the same key"}
+var errDuplicateKey = &value.Error{Reason: "two elements have the same key"}
 
 func (c *compiler) forObject(coll ValFn, slot int, key StrFn, val *Node, when BoolFn) *Node {
 	f := val.v
@@ -109,13 +109,13 @@ func (c *compiler) forObject(coll ValFn, slot int, key StrFn, val *Node, when Bo
 	if val.typ.IsPrimitiveType() {
 		typ = cty.Map(val.typ)
 	}
-	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.EventError) {
+	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := coll(s)
 		if err != nil {
 			return v, err
 		}
 		m := map[string]value.Value{}
-		err = each(v, slot, s, func() *value.EventError {
+		err = each(v, slot, s, func() *value.Error {
 			if ok, err := holds(when, s); err != nil || !ok {
 				return err
 			}
@@ -136,7 +136,7 @@ func (c *compiler) forObject(coll ValFn, slot int, key StrFn, val *Node, when Bo
 	})
 }
 
-func holds(f BoolFn, s *value.Scratch) (bool, *value.EventError) {
+func holds(f BoolFn, s *value.Scratch) (bool, *value.Error) {
 	if f == nil {
 		return true, nil
 	}
@@ -144,22 +144,22 @@ func holds(f BoolFn, s *value.Scratch) (bool, *value.EventError) {
 }
 
 // each calls f for each element with its key and value in the variables slot and slot+1.
-func each(v value.Value, slot int, s *value.Scratch, f func() *value.EventError) *value.EventError {
+func each(v value.Value, slot int, s *value.Scratch, f func() *value.Error) *value.Error {
 	v, err := v.Plain()
 	if err != nil {
 		return err
 	}
-	if v.Kind != value.KindList && v.Kind != value.KindObject {
+	if v.Kind != value.List && v.Kind != value.Object {
 		return value.ErrKind
 	}
 	for len(s.Vars) < slot+2 {
 		s.Vars = append(s.Vars, value.Value{})
 	}
 	for i, e := range v.List {
-		if v.Kind == value.KindObject {
-			s.Vars[slot] = value.Value{Kind: value.KindString, S: s.Text(v.Obj.Keys[i])}
+		if v.Kind == value.Object {
+			s.Vars[slot] = value.Value{Kind: value.String, S: s.Text(v.Obj.Keys[i])}
 		} else {
-			s.Vars[slot] = value.Value{Kind: value.KindNumber, N: float64(i)}
+			s.Vars[slot] = value.Value{Kind: value.Number, N: float64(i)}
 		}
 		s.Vars[slot+1] = e
 		if !s.Fits(0) {
@@ -194,81 +194,16 @@ func (c *compiler) splat(e *hclsyntax.SplatExpr) *Node {
 		return nil
 	}
 	f := src.v
-	return c.forList(func(s *value.Scratch) (value.Value, *value.EventError) {
+	return c.forList(func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := f(s)
-		if err != nil || v.Kind == value.KindList || v.Kind == value.KindJSON && v.S[0] == '[' {
+		if err != nil || v.Kind == value.List || v.Kind == value.JSON && v.S[0] == '[' {
 			return v, err
 		}
-		if v.Kind == value.KindNull {
-			return value.Value{Kind: value.KindList}, nil
+		if v.Kind == value.Null {
+			return value.Value{Kind: value.List}, nil
 		}
 		one := s.Room(1)
 		one[0] = v
-		return value.Value{Kind: value.KindList, List: one}, nil
+		return value.Value{Kind: value.List, List: one}, nil
 	}, slot, val, nil)
-}
-
-// template compiles "…${…}…".
-func (c *compiler) template(e *hclsyntax.TemplateExpr) *Node {
-	var fs []StrFn
-	bad := false
-	for _, p := range e.Parts {
-		n := c.expr(p)
-		if n == nil {
-			bad = true
-			continue
-		}
-		f := c.asText(n, p.Range())
-		if f == nil {
-			bad = true
-			continue
-		}
-		fs = append(fs, f)
-	}
-	if bad {
-		return nil
-	}
-	return StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
-		base := len(s.Parts)
-		for _, f := range fs {
-			b, err := f(s)
-			if err != nil {
-				s.Parts = s.Parts[:base]
-				return nil, err
-			}
-			s.Parts = append(s.Parts, b)
-		}
-		return s.JoinParts(base, nil)
-	})
-}
-
-// templateJoin compiles %{for} in a template.
-func (c *compiler) templateJoin(e *hclsyntax.TemplateJoinExpr) *Node {
-	n := c.expr(e.Tuple)
-	if n == nil {
-		return nil
-	}
-	return JoinLists(func(*value.Scratch) ([]byte, *value.EventError) { return nil, nil }, []ValFn{n.v})
-}
-
-// JoinLists gives the texts of all lists with sep between them.
-func JoinLists(sep StrFn, lists []ValFn) *Node {
-	return StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
-		between, err := sep(s)
-		if err != nil {
-			return nil, err
-		}
-		base := len(s.Parts)
-		for _, f := range lists {
-			v, err := f(s)
-			if err == nil {
-				err = s.PushTexts(v)
-			}
-			if err != nil {
-				s.Parts = s.Parts[:base]
-				return nil, err
-			}
-		}
-		return s.JoinParts(base, between)
-	})
 }

@@ -7,53 +7,58 @@ import (
 	"collect/hclspec/internal/value"
 )
 
+// Closures that give a result for the event in the scratch memory.
 type (
-	BoolFn func(*value.Scratch) (bool, *value.EventError)
-	NumFn  func(*value.Scratch) (float64, *value.EventError)
-	StrFn  func(*value.Scratch) ([]byte, *value.EventError)
-	ValFn  func(*value.Scratch) (value.Value, *value.EventError)
-	TimeFn func(*value.Scratch) (datetime.Instant, *value.EventError)
-	okFn   func(*value.Scratch) *value.EventError
+	BoolFn func(*value.Scratch) (bool, *value.Error)
+	NumFn  func(*value.Scratch) (float64, *value.Error)
+	StrFn  func(*value.Scratch) ([]byte, *value.Error)
+	ValFn  func(*value.Scratch) (value.Value, *value.Error)
+	TimeFn func(*value.Scratch) (datetime.Instant, *value.Error)
+	okFn   func(*value.Scratch) *value.Error
 )
 
 // Node is a compiled expression. A node of a plain type has the closure of that type, every node has v. The others are
-// shortcuts that some nodes offer: t gives an instant without going through its text, ok says only whether there is a value,
-// item and field read a part of it.
+// shortcuts that some nodes offer: t gives an instant without going through its text, OK says only whether there is a value,
+// Item and Field read a part of it.
 type Node struct {
-	typ      cty.Type
-	konst    bool
-	ck       cty.Value // the constant
-	Nullable bool      // the value may be null although typ says otherwise
-	Total    bool      // it has a value for every event
-	b        BoolFn
-	n        NumFn
-	S        StrFn
-	v        ValFn
-	t        TimeFn
+	Nullable bool // the value may be null although typ says otherwise
+	Total    bool // it has a value for every event
 	OK       okFn
-	mixed    []*Node                 // for a call of try whose arguments have several types
 	Item     func(i int) *Node       // one element without making the list
 	Field    func(name string) *Node // one attribute without making the object
+
+	typ   cty.Type
+	konst bool
+	ck    cty.Value // the constant
+	b     BoolFn
+	n     NumFn
+	s     StrFn
+	v     ValFn
+	t     TimeFn
+	mixed []*Node // for a call of try whose arguments have several types
 }
 
+// BoolNode makes a node of a bool.
 func BoolNode(f BoolFn) *Node {
-	return &Node{typ: cty.Bool, b: f, v: func(s *value.Scratch) (value.Value, *value.EventError) {
+	return &Node{typ: cty.Bool, b: f, v: func(s *value.Scratch) (value.Value, *value.Error) {
 		b, err := f(s)
-		return value.Value{Kind: value.KindBool, B: b}, err
+		return value.Value{Kind: value.Bool, B: b}, err
 	}}
 }
 
+// NumNode makes a node of a number.
 func NumNode(f NumFn) *Node {
-	return &Node{typ: cty.Number, n: f, v: func(s *value.Scratch) (value.Value, *value.EventError) {
+	return &Node{typ: cty.Number, n: f, v: func(s *value.Scratch) (value.Value, *value.Error) {
 		n, err := f(s)
-		return value.Value{Kind: value.KindNumber, N: n}, err
+		return value.Value{Kind: value.Number, N: n}, err
 	}}
 }
 
+// StrNode makes a node of a text.
 func StrNode(f StrFn) *Node {
-	return &Node{typ: cty.String, S: f, v: func(s *value.Scratch) (value.Value, *value.EventError) {
+	return &Node{typ: cty.String, s: f, v: func(s *value.Scratch) (value.Value, *value.Error) {
 		t, err := f(s)
-		return value.Value{Kind: value.KindString, S: t}, err
+		return value.Value{Kind: value.String, S: t}, err
 	}}
 }
 
@@ -62,7 +67,7 @@ func ValNode(t cty.Type, f ValFn) *Node {
 	n := &Node{typ: t, v: f, Nullable: true}
 	switch t {
 	case cty.Bool:
-		n.b = func(s *value.Scratch) (bool, *value.EventError) {
+		n.b = func(s *value.Scratch) (bool, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return false, err
@@ -70,7 +75,7 @@ func ValNode(t cty.Type, f ValFn) *Node {
 			return value.ToBool(v)
 		}
 	case cty.Number:
-		n.n = func(s *value.Scratch) (float64, *value.EventError) {
+		n.n = func(s *value.Scratch) (float64, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return 0, err
@@ -78,7 +83,7 @@ func ValNode(t cty.Type, f ValFn) *Node {
 			return value.ToNumber(v)
 		}
 	case cty.String:
-		n.S = func(s *value.Scratch) ([]byte, *value.EventError) {
+		n.s = func(s *value.Scratch) ([]byte, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return nil, err
@@ -89,9 +94,22 @@ func ValNode(t cty.Type, f ValFn) *Node {
 	return n
 }
 
+// NullNode makes a node of a text that is null where f gives value.ErrNull.
+func NullNode(f StrFn) *Node {
+	n := ValNode(cty.String, func(s *value.Scratch) (value.Value, *value.Error) {
+		b, err := f(s)
+		if err == value.ErrNull {
+			return value.Value{}, nil
+		}
+		return value.Value{Kind: value.String, S: b}, err
+	})
+	n.s = f
+	return n
+}
+
 // TimeNode makes a node whose text is an RFC 3339 time.
 func TimeNode(f TimeFn) *Node {
-	n := StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	n := StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		t, err := f(s)
 		if err != nil {
 			return nil, err
@@ -107,25 +125,25 @@ func TimeNode(f TimeFn) *Node {
 // constNode makes a node of a known value.
 func constNode(v cty.Value) *Node {
 	x := value.FromCty(v)
-	n := ValNode(v.Type(), func(*value.Scratch) (value.Value, *value.EventError) { return x, nil })
-	n.konst, n.ck, n.Nullable, n.Total = true, v, x.Kind == value.KindNull, true
-	if x.Kind == value.KindNull {
+	n := ValNode(v.Type(), func(*value.Scratch) (value.Value, *value.Error) { return x, nil })
+	n.konst, n.ck, n.Nullable, n.Total = true, v, x.Kind == value.Null, true
+	if x.Kind == value.Null {
 		return n
 	}
 	switch v.Type() {
 	case cty.Bool:
-		n.b = func(*value.Scratch) (bool, *value.EventError) { return x.B, nil }
+		n.b = func(*value.Scratch) (bool, *value.Error) { return x.B, nil }
 	case cty.Number:
-		n.n = func(*value.Scratch) (float64, *value.EventError) { return x.N, nil }
+		n.n = func(*value.Scratch) (float64, *value.Error) { return x.N, nil }
 	case cty.String:
-		n.S = func(*value.Scratch) ([]byte, *value.EventError) { return x.S, nil }
+		n.s = func(*value.Scratch) ([]byte, *value.Error) { return x.S, nil }
 	}
 	return n
 }
 
 // unknownNode stands for a constant that is not known yet.
 func unknownNode(t cty.Type) *Node {
-	n := ValNode(t, func(*value.Scratch) (value.Value, *value.EventError) { return value.Value{}, value.ErrUnknown })
+	n := ValNode(t, func(*value.Scratch) (value.Value, *value.Error) { return value.Value{}, value.ErrUnknown })
 	return n
 }
 

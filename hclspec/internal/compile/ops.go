@@ -15,7 +15,7 @@ import (
 	"collect/hclspec/internal/value"
 )
 
-var errDivide = &value.EventError{Reason: "division by zero"}
+var errDivide = &value.Error{Reason: "division by zero"}
 
 func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *Node {
 	n := c.expr(e.Val)
@@ -27,7 +27,7 @@ func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *Node {
 		if f == nil {
 			return nil
 		}
-		return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+		return BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 			b, err := f(s)
 			return !b && err == nil, err
 		})
@@ -36,7 +36,7 @@ func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) *Node {
 	if f == nil {
 		return nil
 	}
-	return NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+	return NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		x, err := f(s)
 		return -x, err
 	})
@@ -79,7 +79,7 @@ func compareNode(op *hclsyntax.Operation, a, b NumFn) *Node {
 	default:
 		return nil
 	}
-	return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+	return BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 		x, err := a(s)
 		if err != nil {
 			return false, err
@@ -93,30 +93,30 @@ func compareNode(op *hclsyntax.Operation, a, b NumFn) *Node {
 }
 
 func arithmeticNode(op *hclsyntax.Operation, a, b NumFn) *Node {
-	var f func(x, y float64) (float64, *value.EventError)
+	var f func(x, y float64) (float64, *value.Error)
 	switch op {
 	case hclsyntax.OpAdd:
-		f = func(x, y float64) (float64, *value.EventError) { return value.Finite(x + y) }
+		f = func(x, y float64) (float64, *value.Error) { return value.Finite(x + y) }
 	case hclsyntax.OpSubtract:
-		f = func(x, y float64) (float64, *value.EventError) { return value.Finite(x - y) }
+		f = func(x, y float64) (float64, *value.Error) { return value.Finite(x - y) }
 	case hclsyntax.OpMultiply:
-		f = func(x, y float64) (float64, *value.EventError) { return value.Finite(x * y) }
+		f = func(x, y float64) (float64, *value.Error) { return value.Finite(x * y) }
 	case hclsyntax.OpDivide:
-		f = func(x, y float64) (float64, *value.EventError) {
+		f = func(x, y float64) (float64, *value.Error) {
 			if y == 0 {
 				return 0, errDivide
 			}
 			return value.Finite(x / y)
 		}
 	default:
-		f = func(x, y float64) (float64, *value.EventError) {
+		f = func(x, y float64) (float64, *value.Error) {
 			if y == 0 {
 				return 0, errDivide
 			}
 			return value.Finite(math.Mod(x, y))
 		}
 	}
-	return NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+	return NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		x, err := a(s)
 		if err != nil {
 			return 0, err
@@ -148,7 +148,7 @@ func (c *compiler) logical(e *hclsyntax.BinaryOpExpr, l, r *Node) *Node {
 			return constNode(cty.BoolVal(v))
 		}
 	}
-	return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+	return BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 		x, err := a(s)
 		if err == nil && x == decides {
 			return decides, nil
@@ -170,15 +170,15 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr, l, r *Node, not bool) *No
 		return nil
 	}
 	if l.typ == cty.String && r.typ == cty.String && !l.Nullable && !r.Nullable {
-		a, b := l.S, r.S
+		a, b := l.s, r.s
 		if t, ok := r.text(); ok {
 			want := []byte(t)
-			return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+			return BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 				x, err := a(s)
 				return err == nil && bytes.Equal(x, want) != not, err
 			})
 		}
-		return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+		return BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 			x, err := a(s)
 			if err != nil {
 				return false, err
@@ -189,7 +189,7 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr, l, r *Node, not bool) *No
 	}
 	if l.typ == cty.Number && r.typ == cty.Number && !l.Nullable && !r.Nullable {
 		a, b := l.n, r.n
-		return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+		return BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 			x, err := a(s)
 			if err != nil {
 				return false, err
@@ -199,7 +199,7 @@ func (c *compiler) equality(e *hclsyntax.BinaryOpExpr, l, r *Node, not bool) *No
 		})
 	}
 	a, b := l.v, r.v
-	return BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+	return BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 		x, err := a(s)
 		if err != nil {
 			return false, err
@@ -319,8 +319,8 @@ func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) *Node {
 }
 
 // pick chooses between two closures of one type.
-func pick[T any](f BoolFn, a, b func(*value.Scratch) (T, *value.EventError)) func(*value.Scratch) (T, *value.EventError) {
-	return func(s *value.Scratch) (T, *value.EventError) {
+func pick[T any](f BoolFn, a, b func(*value.Scratch) (T, *value.Error)) func(*value.Scratch) (T, *value.Error) {
+	return func(s *value.Scratch) (T, *value.Error) {
 		ok, err := f(s)
 		if err != nil {
 			var none T

@@ -93,16 +93,16 @@ func (c *compiler) program(n *Node, e hclsyntax.Expression) *Program {
 		p.t = quiet.asTime(n, e.Range())
 	}
 	if p.b == nil {
-		p.b = func(*value.Scratch) (bool, *value.EventError) { return false, value.ErrKind }
+		p.b = func(*value.Scratch) (bool, *value.Error) { return false, value.ErrKind }
 	}
 	if p.n == nil {
-		p.n = func(*value.Scratch) (float64, *value.EventError) { return 0, value.ErrKind }
+		p.n = func(*value.Scratch) (float64, *value.Error) { return 0, value.ErrKind }
 	}
 	if p.s == nil {
-		p.s = func(*value.Scratch) ([]byte, *value.EventError) { return nil, value.ErrKind }
+		p.s = func(*value.Scratch) ([]byte, *value.Error) { return nil, value.ErrKind }
 	}
 	if p.t == nil {
-		p.t = func(*value.Scratch) (datetime.Instant, *value.EventError) { return datetime.Instant{}, value.ErrKind }
+		p.t = func(*value.Scratch) (datetime.Instant, *value.Error) { return datetime.Instant{}, value.ErrKind }
 	}
 	if n.konst {
 		p.freeze()
@@ -115,7 +115,7 @@ func (c *compiler) program(n *Node, e hclsyntax.Expression) *Program {
 func (p *Program) freeze() {
 	s := new(value.Scratch)
 	text, err := p.s(s)
-	p.s = func(*value.Scratch) ([]byte, *value.EventError) { return text, err }
+	p.s = func(*value.Scratch) ([]byte, *value.Error) { return text, err }
 }
 
 // split cuts a template into its parts.

@@ -11,17 +11,17 @@ import (
 )
 
 func buildDigest(sum functions.Digest) compile.Builder {
-	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.EventError) {
+	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		at := len(s.Buf)
 		s.Buf = sum(s.Buf, b)
 		return s.Since(at), nil
 	})
 }
 
-var errNotBase64 = &value.EventError{Reason: "the text is not base64"}
+var errNotBase64 = &value.Error{Reason: "the text is not base64"}
 
 func buildBase64Encode(c *compile.Call) *compile.Node {
-	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.EventError) {
+	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		at := len(s.Buf)
 		s.Buf = base64.StdEncoding.AppendEncode(s.Buf, b)
 		return s.Since(at), nil
@@ -30,7 +30,7 @@ func buildBase64Encode(c *compile.Call) *compile.Node {
 
 // buildBase64Decode compiles base64decode, whose result may be any bytes.
 func buildBase64Decode(c *compile.Call) *compile.Node {
-	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.EventError) {
+	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		at := len(s.Buf)
 		out, err := base64.StdEncoding.AppendDecode(s.Buf, b)
 		if err != nil {
@@ -47,7 +47,7 @@ func buildJSONDecode(c *compile.Call) *compile.Node {
 	if in == nil {
 		return nil
 	}
-	return compile.ValNode(cty.DynamicPseudoType, func(s *value.Scratch) (value.Value, *value.EventError) {
+	return compile.ValNode(cty.DynamicPseudoType, func(s *value.Scratch) (value.Value, *value.Error) {
 		b, err := in(s)
 		if err != nil {
 			return value.Value{}, err
@@ -59,7 +59,7 @@ func buildJSONDecode(c *compile.Call) *compile.Node {
 // buildJSONEncode compiles jsonencode(value).
 func buildJSONEncode(c *compile.Call) *compile.Node {
 	f := c.Value(0)
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return nil, err

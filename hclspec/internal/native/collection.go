@@ -16,19 +16,19 @@ func buildLength(c *compile.Call) *compile.Node {
 		return buildStrlen(c)
 	}
 	f := c.Value(0)
-	return compile.NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+	return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return 0, err
 		}
 		switch v.Kind {
-		case value.KindList, value.KindObject:
+		case value.List, value.Object:
 			return float64(len(v.List)), nil
-		case value.KindJSON:
+		case value.JSON:
 			return float64(jsontext.Len(v.S)), nil
-		case value.KindString:
+		case value.String:
 			return float64(grapheme.Count(v.S)), nil
-		case value.KindNull:
+		case value.Null:
 			return 0, value.ErrNull
 		}
 		return 0, value.ErrKind
@@ -52,7 +52,7 @@ func buildContains(c *compile.Call) *compile.Node {
 		}
 	}
 	l, x := c.Value(0), c.Value(1)
-	return compile.BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+	return compile.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 		list, err := l(s)
 		if err != nil {
 			return false, err
@@ -64,7 +64,7 @@ func buildContains(c *compile.Call) *compile.Node {
 		if err != nil {
 			return false, err
 		}
-		if list.Kind != value.KindList {
+		if list.Kind != value.List {
 			return false, value.ErrKind
 		}
 		for _, v := range list.List {
@@ -84,7 +84,7 @@ func inSet(list cty.Value, x compile.StrFn) *compile.Node {
 			set[v.AsString()] = struct{}{}
 		}
 	}
-	return compile.BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+	return compile.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 		b, err := x(s)
 		if err != nil {
 			return false, err
@@ -101,7 +101,7 @@ func buildElement(c *compile.Call) *compile.Node {
 		return nil
 	}
 	f := c.Value(0)
-	return compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.EventError) {
+	return compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
@@ -114,7 +114,7 @@ func buildElement(c *compile.Call) *compile.Node {
 			return v, err
 		}
 		i, ok := value.Whole(x)
-		if v.Kind != value.KindList || !ok || len(v.List) == 0 {
+		if v.Kind != value.List || !ok || len(v.List) == 0 {
 			return value.Value{}, value.ErrNoElement
 		}
 		if i %= len(v.List); i < 0 {
@@ -145,7 +145,7 @@ func buildLookup(c *compile.Call) *compile.Node {
 		def = c.Converted(2)
 	}
 	m := c.Value(0)
-	return compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.EventError) {
+	return compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := m(s)
 		if err != nil {
 			return v, err
@@ -162,7 +162,7 @@ func buildLookup(c *compile.Call) *compile.Node {
 	})
 }
 
-var errNoValue = &value.EventError{Reason: "no argument has a value that is neither null nor empty"}
+var errNoValue = &value.Error{Reason: "no argument has a value that is neither null nor empty"}
 
 // buildCoalesce compiles coalesce(a, b, …): the first that is neither null nor an empty text.
 func buildCoalesce(c *compile.Call) *compile.Node {
@@ -174,13 +174,13 @@ func buildCoalesce(c *compile.Call) *compile.Node {
 	for i := range fs {
 		fs[i] = c.Converted(i)
 	}
-	n := compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.EventError) {
+	n := compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		for _, f := range fs {
 			v, err := f(s)
 			if err != nil {
 				return v, err
 			}
-			if v.Kind != value.KindNull && (v.Kind != value.KindString || len(v.S) > 0) {
+			if v.Kind != value.Null && (v.Kind != value.String || len(v.S) > 0) {
 				return v, nil
 			}
 		}

@@ -38,18 +38,7 @@ func buildFormat(c *compile.Call) *compile.Node {
 			return nil
 		}
 	}
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
-		base := len(s.Parts)
-		for _, f := range fs {
-			b, err := f(s)
-			if err != nil {
-				s.Parts = s.Parts[:base]
-				return nil, err
-			}
-			s.Parts = append(s.Parts, b)
-		}
-		return s.JoinParts(base, nil)
-	})
+	return compile.Concat(fs)
 }
 
 // checkedFormat takes the slow way, after a try with sample values that finds a layout that can never work.
@@ -167,13 +156,13 @@ func plainFormat(c *compile.Call, ops []formatOp) bool {
 	return used == c.Len()-1
 }
 
-var errNotWhole = &value.EventError{Reason: "a whole number is required by %d"}
+var errNotWhole = &value.Error{Reason: "a whole number is required by %d"}
 
 // formatArg gives the text that an operation writes.
 func formatArg(c *compile.Call, op formatOp) compile.StrFn {
 	if op.verb == 0 {
 		lit := []byte(op.lit)
-		return func(*value.Scratch) ([]byte, *value.EventError) { return lit, nil }
+		return func(*value.Scratch) ([]byte, *value.Error) { return lit, nil }
 	}
 	switch op.verb {
 	case 's', 'v':
@@ -183,7 +172,7 @@ func formatArg(c *compile.Call, op formatOp) compile.StrFn {
 		if f == nil {
 			return nil
 		}
-		return func(s *value.Scratch) ([]byte, *value.EventError) {
+		return func(s *value.Scratch) ([]byte, *value.Error) {
 			b, err := f(s)
 			return value.BoolText(b, s), err
 		}
@@ -196,7 +185,7 @@ func formatArg(c *compile.Call, op formatOp) compile.StrFn {
 	if prec < 0 {
 		prec = 6
 	}
-	return func(s *value.Scratch) ([]byte, *value.EventError) {
+	return func(s *value.Scratch) ([]byte, *value.Error) {
 		x, err := f(s)
 		if err != nil {
 			return nil, err

@@ -9,11 +9,11 @@ import (
 	"collect/hclspec/internal/value"
 )
 
-func absolute(x float64) (float64, *value.EventError) { return math.Abs(x), nil }
-func ceiling(x float64) (float64, *value.EventError)  { return math.Ceil(x), nil }
-func floor(x float64) (float64, *value.EventError)    { return math.Floor(x), nil }
+func absolute(x float64) (float64, *value.Error) { return math.Abs(x), nil }
+func ceiling(x float64) (float64, *value.Error)  { return math.Ceil(x), nil }
+func floor(x float64) (float64, *value.Error)    { return math.Floor(x), nil }
 
-func signum(x float64) (float64, *value.EventError) {
+func signum(x float64) (float64, *value.Error) {
 	switch {
 	case x > 0:
 		return 1, nil
@@ -23,18 +23,18 @@ func signum(x float64) (float64, *value.EventError) {
 	return 0, nil
 }
 
-func logarithm(x, base float64) (float64, *value.EventError) {
+func logarithm(x, base float64) (float64, *value.Error) {
 	return value.Finite(math.Log(x) / math.Log(base))
 }
-func power(x, y float64) (float64, *value.EventError) { return value.Finite(math.Pow(x, y)) }
+func power(x, y float64) (float64, *value.Error) { return value.Finite(math.Pow(x, y)) }
 
-func buildNumber(f func(float64) (float64, *value.EventError)) compile.Builder {
+func buildNumber(f func(float64) (float64, *value.Error)) compile.Builder {
 	return func(c *compile.Call) *compile.Node {
 		in := c.Number(0)
 		if in == nil {
 			return nil
 		}
-		return compile.NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+		return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 			x, err := in(s)
 			if err != nil {
 				return 0, err
@@ -44,13 +44,13 @@ func buildNumber(f func(float64) (float64, *value.EventError)) compile.Builder {
 	}
 }
 
-func buildNumber2(f func(x, y float64) (float64, *value.EventError)) compile.Builder {
+func buildNumber2(f func(x, y float64) (float64, *value.Error)) compile.Builder {
 	return func(c *compile.Call) *compile.Node {
 		a, b := c.Number(0), c.Number(1)
 		if a == nil || b == nil {
 			return nil
 		}
-		return compile.NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+		return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 			x, err := a(s)
 			if err != nil {
 				return 0, err
@@ -77,7 +77,7 @@ func buildExtreme(sign float64) compile.Builder {
 				return nil
 			}
 		}
-		return compile.NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+		return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 			best := math.Inf(-1)
 			for _, f := range fs {
 				x, err := f(s)
@@ -91,7 +91,7 @@ func buildExtreme(sign float64) compile.Builder {
 	}
 }
 
-var errNotInteger = &value.EventError{Reason: "the text is not a whole number of this base"}
+var errNotInteger = &value.Error{Reason: "the text is not a whole number of this base"}
 
 // buildParseInt compiles parseint(text, base).
 func buildParseInt(c *compile.Call) *compile.Node {
@@ -105,7 +105,7 @@ func buildParseInt(c *compile.Call) *compile.Node {
 			return nil
 		}
 	}
-	return compile.NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+	return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		b, err := in(s)
 		if err != nil {
 			return 0, err
@@ -118,7 +118,7 @@ func buildParseInt(c *compile.Call) *compile.Node {
 	})
 }
 
-func parseInteger(b []byte, radix float64) (float64, *value.EventError) {
+func parseInteger(b []byte, radix float64) (float64, *value.Error) {
 	if radix != math.Trunc(radix) || radix < 2 || radix > 62 || len(b) > 512 {
 		return 0, errNotInteger
 	}

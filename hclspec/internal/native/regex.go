@@ -19,7 +19,7 @@ type search struct {
 	typ  cty.Type     // what a match gives
 	keys *value.Shape // of an object
 	nums []int        // numbers of the groups in the order of the value's elements
-	fail *value.EventError
+	fail *value.Error
 }
 
 // constPattern reads the pattern at argument i, which must be constant.
@@ -57,7 +57,7 @@ func newSearch(c *compile.Call) *search {
 		return nil
 	}
 	src, _ := c.Literal(0)
-	m := &search{p: p, in: in, typ: typ, fail: &value.EventError{Reason: fmt.Sprintf("the pattern %q does not match", src)}}
+	m := &search{p: p, in: in, typ: typ, fail: &value.Error{Reason: fmt.Sprintf("the pattern %q does not match", src)}}
 	if typ.IsObjectType() {
 		m.keys = value.NewShape(slices.Collect(maps.Keys(typ.AttributeTypes())))
 		for _, name := range m.keys.Keys {
@@ -84,7 +84,7 @@ func buildRegex(c *compile.Call) *compile.Node {
 		n = compile.ValNode(m.typ, m.groups)
 		n.Nullable = false
 	}
-	n.OK = func(s *value.Scratch) *value.EventError {
+	n.OK = func(s *value.Scratch) *value.Error {
 		b, err := m.in(s)
 		if err != nil {
 			return err
@@ -94,14 +94,14 @@ func buildRegex(c *compile.Call) *compile.Node {
 		}
 		return nil
 	}
-	n.Item = func(i int) *compile.Node { return m.groupNode(i + 1) }
-	n.Field = func(name string) *compile.Node { return m.groupNode(m.p.Group(name)) }
+	n.Item = func(i int) *compile.Node { return compile.NullNode(m.group(i + 1)) }
+	n.Field = func(name string) *compile.Node { return compile.NullNode(m.group(m.p.Group(name))) }
 	return n
 }
 
 // group reads one group; a group that took no part in the match is null.
 func (m *search) group(i int) compile.StrFn {
-	return func(s *value.Scratch) ([]byte, *value.EventError) {
+	return func(s *value.Scratch) ([]byte, *value.Error) {
 		b, err := m.in(s)
 		if err != nil {
 			return nil, err
@@ -117,22 +117,8 @@ func (m *search) group(i int) compile.StrFn {
 	}
 }
 
-// groupNode is one group without the list of all groups.
-func (m *search) groupNode(i int) *compile.Node {
-	f := m.group(i)
-	out := compile.ValNode(cty.String, func(s *value.Scratch) (value.Value, *value.EventError) {
-		b, err := f(s)
-		if err == value.ErrNull {
-			return value.Value{}, nil
-		}
-		return value.Value{Kind: value.KindString, S: b}, err
-	})
-	out.S = f
-	return out
-}
-
 // groups reads all groups.
-func (m *search) groups(s *value.Scratch) (value.Value, *value.EventError) {
+func (m *search) groups(s *value.Scratch) (value.Value, *value.Error) {
 	b, err := m.in(s)
 	if err != nil {
 		return value.Value{}, err
@@ -147,18 +133,18 @@ func (m *search) groups(s *value.Scratch) (value.Value, *value.EventError) {
 // value makes the value of a match at these places.
 func (m *search) value(b []byte, at []int, s *value.Scratch) value.Value {
 	if len(m.nums) == 0 {
-		return value.Value{Kind: value.KindString, S: b[at[0]:at[1]]}
+		return value.Value{Kind: value.String, S: b[at[0]:at[1]]}
 	}
 	list := s.Room(len(m.nums))
 	for i, n := range m.nums {
 		if from := at[2*n]; from >= 0 { // a group that took no part stays null
-			list[i] = value.Value{Kind: value.KindString, S: b[from:at[2*n+1]]}
+			list[i] = value.Value{Kind: value.String, S: b[from:at[2*n+1]]}
 		}
 	}
 	if m.keys == nil {
-		return value.Value{Kind: value.KindList, List: list}
+		return value.Value{Kind: value.List, List: list}
 	}
-	return value.Value{Kind: value.KindObject, List: list, Obj: m.keys}
+	return value.Value{Kind: value.Object, List: list, Obj: m.keys}
 }
 
 // buildRegexAll compiles regexall(pattern, text): all matches as a list.
@@ -167,7 +153,7 @@ func buildRegexAll(c *compile.Call) *compile.Node {
 	if m == nil {
 		return nil
 	}
-	n := compile.ValNode(cty.List(m.typ), func(s *value.Scratch) (value.Value, *value.EventError) {
+	n := compile.ValNode(cty.List(m.typ), func(s *value.Scratch) (value.Value, *value.Error) {
 		b, err := m.in(s)
 		if err != nil {
 			return value.Value{}, err
@@ -177,7 +163,7 @@ func buildRegexAll(c *compile.Call) *compile.Node {
 		for i, at := range all {
 			list[i] = m.value(b, at, s)
 		}
-		return value.Value{Kind: value.KindList, List: list}, nil
+		return value.Value{Kind: value.List, List: list}, nil
 	})
 	n.Nullable = false
 	return n

@@ -14,7 +14,7 @@ func buildSplit(c *compile.Call) *compile.Node {
 	if sep == nil || in == nil {
 		return nil
 	}
-	n := compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.EventError) {
+	n := compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		by, err := sep(s)
 		if err != nil {
 			return value.Value{}, err
@@ -27,7 +27,7 @@ func buildSplit(c *compile.Call) *compile.Node {
 	})
 	n.Nullable = false
 	n.Item = func(i int) *compile.Node {
-		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 			by, err := sep(s)
 			if err != nil {
 				return nil, err
@@ -56,14 +56,14 @@ func split(b, by []byte, s *value.Scratch) value.Value {
 		case i == count-1:
 			end = len(b)
 		}
-		list[i] = value.Value{Kind: value.KindString, S: b[:end:end]}
+		list[i] = value.Value{Kind: value.String, S: b[:end:end]}
 		b = b[min(end+len(by), len(b)):]
 	}
-	return value.Value{Kind: value.KindList, List: list}
+	return value.Value{Kind: value.List, List: list}
 }
 
 // piece finds element i of a split without making the others.
-func piece(b, by []byte, i int) ([]byte, *value.EventError) {
+func piece(b, by []byte, i int) ([]byte, *value.Error) {
 	if len(by) == 0 {
 		for ; len(b) > 0; i-- {
 			_, n := utf8.DecodeRune(b)

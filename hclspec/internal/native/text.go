@@ -11,13 +11,13 @@ import (
 )
 
 // textBuilder makes a builder for a function of one text.
-func textBuilder(f func(s *value.Scratch, b []byte) ([]byte, *value.EventError)) compile.Builder {
+func textBuilder(f func(s *value.Scratch, b []byte) ([]byte, *value.Error)) compile.Builder {
 	return func(c *compile.Call) *compile.Node {
 		in := c.Text(0)
 		if in == nil {
 			return nil
 		}
-		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 			b, err := in(s)
 			if err != nil {
 				return nil, err
@@ -28,13 +28,13 @@ func textBuilder(f func(s *value.Scratch, b []byte) ([]byte, *value.EventError))
 }
 
 // text2Builder makes a builder for a function of two texts.
-func text2Builder(f func(s *value.Scratch, a, b []byte) ([]byte, *value.EventError)) compile.Builder {
+func text2Builder(f func(s *value.Scratch, a, b []byte) ([]byte, *value.Error)) compile.Builder {
 	return func(c *compile.Call) *compile.Node {
 		x, y := c.Text(0), c.Text(1)
 		if x == nil || y == nil {
 			return nil
 		}
-		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 			a, err := x(s)
 			if err != nil {
 				return nil, err
@@ -49,13 +49,13 @@ func text2Builder(f func(s *value.Scratch, a, b []byte) ([]byte, *value.EventErr
 }
 
 func buildUpper(c *compile.Call) *compile.Node {
-	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.EventError) {
+	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		return changeCase(s, b, 'a', 'z', bytes.ToUpper), nil
 	})(c)
 }
 
 func buildLower(c *compile.Call) *compile.Node {
-	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.EventError) {
+	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		return changeCase(s, b, 'A', 'Z', bytes.ToLower), nil
 	})(c)
 }
@@ -84,29 +84,29 @@ func changeCase(s *value.Scratch, b []byte, lo, hi byte, slow func([]byte) []byt
 }
 
 func buildTrimSpace(c *compile.Call) *compile.Node {
-	return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.EventError) { return bytes.TrimSpace(b), nil })(c)
+	return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.Error) { return bytes.TrimSpace(b), nil })(c)
 }
 
 func buildChomp(c *compile.Call) *compile.Node {
-	return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.EventError) {
+	return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.Error) {
 		return bytes.TrimRight(b, "\r\n"), nil
 	})(c)
 }
 
 func buildTrimPrefix(c *compile.Call) *compile.Node {
-	return text2Builder(func(_ *value.Scratch, a, b []byte) ([]byte, *value.EventError) { return bytes.TrimPrefix(a, b), nil })(c)
+	return text2Builder(func(_ *value.Scratch, a, b []byte) ([]byte, *value.Error) { return bytes.TrimPrefix(a, b), nil })(c)
 }
 
 func buildTrimSuffix(c *compile.Call) *compile.Node {
-	return text2Builder(func(_ *value.Scratch, a, b []byte) ([]byte, *value.EventError) { return bytes.TrimSuffix(a, b), nil })(c)
+	return text2Builder(func(_ *value.Scratch, a, b []byte) ([]byte, *value.Error) { return bytes.TrimSuffix(a, b), nil })(c)
 }
 
 // buildTrim compiles trim(text, characters) with constant characters, the usual case, without making a string per event.
 func buildTrim(c *compile.Call) *compile.Node {
 	if set, ok := c.Literal(1); ok {
-		return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.EventError) { return bytes.Trim(b, set), nil })(c)
+		return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.Error) { return bytes.Trim(b, set), nil })(c)
 	}
-	return text2Builder(func(_ *value.Scratch, a, b []byte) ([]byte, *value.EventError) { return bytes.Trim(a, string(b)), nil })(c)
+	return text2Builder(func(_ *value.Scratch, a, b []byte) ([]byte, *value.Error) { return bytes.Trim(a, string(b)), nil })(c)
 }
 
 func bytesHasPrefix(a, b []byte) bool { return bytes.HasPrefix(a, b) }
@@ -119,7 +119,7 @@ func buildTextTest(f func(a, b []byte) bool) compile.Builder {
 		if x == nil || y == nil {
 			return nil
 		}
-		return compile.BoolNode(func(s *value.Scratch) (bool, *value.EventError) {
+		return compile.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 			a, err := x(s)
 			if err != nil {
 				return false, err
@@ -145,7 +145,7 @@ func buildReplace(c *compile.Call) *compile.Node {
 		return nil
 	}
 	old := []byte(part)
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		b, err := x(s)
 		if err != nil {
 			return nil, err
@@ -159,7 +159,7 @@ func buildReplace(c *compile.Call) *compile.Node {
 }
 
 // replaceAll is bytes.ReplaceAll into the scratch memory; without anything to replace the text itself is the result.
-func replaceAll(b, old, by []byte, s *value.Scratch) ([]byte, *value.EventError) {
+func replaceAll(b, old, by []byte, s *value.Scratch) ([]byte, *value.Error) {
 	if len(old) == 0 {
 		if !s.Fits((len(b) + 1) * (len(by) + 1)) {
 			return nil, value.ErrTooLarge
@@ -197,7 +197,7 @@ func patternReplace(c *compile.Call, p *pattern.Pattern) *compile.Node {
 	if x == nil || y == nil {
 		return nil
 	}
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		b, err := x(s)
 		if err != nil {
 			return nil, err
@@ -219,13 +219,13 @@ func buildStrlen(c *compile.Call) *compile.Node {
 	if in == nil {
 		return nil
 	}
-	return compile.NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+	return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		b, err := in(s)
 		return float64(grapheme.Count(b)), err
 	})
 }
 
-var errOffset = &value.EventError{Reason: "an offset or length is not a whole number"}
+var errOffset = &value.Error{Reason: "an offset or length is not a whole number"}
 
 // buildSubstr compiles substr(text, offset, length) in characters; a negative offset counts from the end, a negative length means
 // the rest.
@@ -235,7 +235,7 @@ func buildSubstr(c *compile.Call) *compile.Node {
 	if in == nil || off == nil || length == nil {
 		return nil
 	}
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		b, err := in(s)
 		if err != nil {
 			return nil, err

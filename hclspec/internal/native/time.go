@@ -33,7 +33,7 @@ func buildFormatDate(c *compile.Call) *compile.Node {
 	if l == nil || t == nil {
 		return nil
 	}
-	n := compile.StrNode(func(s *value.Scratch) ([]byte, *value.EventError) {
+	n := compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		at, err := t(s)
 		if err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func buildInTimeZone(c *compile.Call) *compile.Node {
 	if t == nil || loc == nil {
 		return nil
 	}
-	n := compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.EventError) {
+	n := compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
 		at, err := t(s)
 		if err != nil {
 			return at, err
@@ -78,7 +78,7 @@ func buildInTimeZone(c *compile.Call) *compile.Node {
 	return n
 }
 
-var errNotDuration = &value.EventError{Reason: "the text is not a duration such as \"90s\""}
+var errNotDuration = &value.Error{Reason: "the text is not a duration such as \"90s\""}
 
 // buildTimeAdd compiles timeadd(time, duration).
 func buildTimeAdd(c *compile.Call) *compile.Node {
@@ -92,14 +92,14 @@ func buildTimeAdd(c *compile.Call) *compile.Node {
 			c.FailAt(1, "Wrong duration", "%q is not a duration such as \"90s\" or \"-1h30m\".", text)
 			return nil
 		}
-		n := compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.EventError) {
+		n := compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
 			at, err := t(s)
 			return at.Add(d), err
 		})
 		n.Total = c.Total(0)
 		return n
 	}
-	return compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.EventError) {
+	return compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
 		at, err := t(s)
 		if err != nil {
 			return at, err
@@ -121,7 +121,7 @@ func buildTimeCmp(c *compile.Call) *compile.Node {
 	if a == nil || b == nil {
 		return nil
 	}
-	return compile.NumNode(func(s *value.Scratch) (float64, *value.EventError) {
+	return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		x, err := a(s)
 		if err != nil {
 			return 0, err
@@ -141,8 +141,8 @@ func buildParseTime(c *compile.Call) *compile.Node {
 		return nil
 	}
 	layout, _ := c.Constant(0)
-	fail := &value.EventError{Reason: "the text is no time of the layout " + constant.Literal(layout)}
-	return compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.EventError) {
+	fail := &value.Error{Reason: "the text is no time of the layout " + constant.Literal(layout)}
+	return compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
 		b, err := in(s)
 		if err != nil {
 			return datetime.Instant{}, err

@@ -19,8 +19,6 @@ type tooDeep struct {
 	what   string
 }
 
-func (t *tooDeep) Error() string { return t.what }
-
 // scanLevel is one open bracket, string or template.
 type scanLevel struct {
 	closer    byte   // what ends it: ) ] } " or, for a here-document, '<'

@@ -117,17 +117,24 @@ func (c *Component) rolls() (size int64, ok bool) {
 	return size, ok
 }
 
-// choice says whether an argument has, given or by default, another value than the harmless one.
-func (c *Component) choice(name, harmless string) bool {
-	a, ok := c.Def.Block.Attr(name)
-	if !ok {
-		return false
+// choice gives an argument that is a text, given or by default.
+func (c *Component) choice(name string) (string, bool) {
+	a, known := c.Def.Block.Attr(name)
+	if !known {
+		return "", false
 	}
 	s, ok := c.Config[name].(string)
 	if !ok {
 		s, ok = a.Default.(string)
 	}
-	return ok && s != harmless
+	return s, ok
+}
+
+// takes says whether a source renames or deletes what it has read.
+func (c *Component) takes() bool {
+	done, marks := c.choice("done")
+	del, deletes := c.choice("delete")
+	return marks && done != "track" || deletes && del != "never"
 }
 
 // component gives the component with an address.

@@ -24,13 +24,9 @@ func (w *wiring) collectListeners() {
 		}
 		name := c.Def.About.Listen
 		addr, _ := c.Config[name].(string)
-		network := "tcp"
-		if p, ok := c.Config["protocol"].(string); ok {
-			network = p
-		} else if a, ok := c.Def.Block.Attr("protocol"); ok {
-			if p, ok := a.Default.(string); ok {
-				network = p
-			}
+		network, ok := c.choice("protocol")
+		if !ok {
+			network = "tcp"
 		}
 		w.listen(c.Addr, network, addr, w.Ranges[c.Path()+"."+name])
 	}
@@ -99,7 +95,6 @@ func (w *wiring) collectFiles() {
 			continue
 		}
 		name := c.Def.About.Files
-		takes := c.choice("done", "track") || c.choice("delete", "never")
 		var keys []string
 		switch v := c.Config[name].(type) {
 		case string:
@@ -112,7 +107,7 @@ func (w *wiring) collectFiles() {
 			}
 		}
 		for _, k := range keys {
-			w.g.files = append(w.g.files, watched{c, takes, w.Ranges[c.Path()+"."+name], k})
+			w.g.files = append(w.g.files, watched{c, c.takes(), w.Ranges[c.Path()+"."+name], k})
 		}
 	}
 }

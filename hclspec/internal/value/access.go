@@ -2,38 +2,39 @@ package value
 
 import "math"
 
+// Why there is nothing at an index or under a name.
 var (
-	ErrNoElement = &EventError{Reason: "the list has no element with this index"}
-	ErrNoKey     = &EventError{Reason: "the object has no attribute of this name"}
+	ErrNoElement = &Error{Reason: "the list has no element with this index"}
+	ErrNoKey     = &Error{Reason: "the object has no attribute of this name"}
 )
 
 // Field reads an attribute of an object.
-func Field(v Value, key []byte, s *Scratch) (Value, *EventError) {
+func Field(v Value, key []byte, s *Scratch) (Value, *Error) {
 	switch v.Kind {
-	case KindObject:
+	case Object:
 		if out, ok := v.get(key); ok {
 			return out, nil
 		}
 		return Value{}, ErrNoKey
-	case KindJSON:
+	case JSON:
 		return jsonField(v.S, key, s)
-	case KindNull:
+	case Null:
 		return Value{}, ErrNull
 	}
 	return Value{}, ErrKind
 }
 
 // Item reads an element of a list.
-func Item(v Value, i int, s *Scratch) (Value, *EventError) {
+func Item(v Value, i int, s *Scratch) (Value, *Error) {
 	switch v.Kind {
-	case KindList:
+	case List:
 		if i < 0 || i >= len(v.List) {
 			return Value{}, ErrNoElement
 		}
 		return v.List[i], nil
-	case KindJSON:
+	case JSON:
 		return jsonItem(v.S, i, s)
-	case KindNull:
+	case Null:
 		return Value{}, ErrNull
 	}
 	return Value{}, ErrKind

@@ -6,31 +6,33 @@ import (
 	"collect/hclspec/internal/number"
 )
 
+// Why a value cannot be converted.
 var (
-	ErrNull      = &EventError{Reason: "the value is null"}
-	errNotNumber = &EventError{Reason: "the text is not a number"}
-	errNotBool   = &EventError{Reason: "the text is neither \"true\" nor \"false\""}
-	ErrKind      = &EventError{Reason: "the value has another type than is needed here"}
-	ErrNotTime   = &EventError{Reason: "the text is not an RFC 3339 time"}
-	ErrTimeRange = &EventError{Reason: "the time is out of range"}
-	errNotFinite = &EventError{Reason: "the number is too large"}
-	ErrUnknown   = &EventError{Reason: "the value is not known yet"}
+	ErrNull      = &Error{Reason: "the value is null"}
+	errNotNumber = &Error{Reason: "the text is not a number"}
+	errNotBool   = &Error{Reason: "the text is neither \"true\" nor \"false\""}
+	ErrKind      = &Error{Reason: "the value has another type than is needed here"}
+	ErrNotTime   = &Error{Reason: "the text is not an RFC 3339 time"}
+	ErrTimeRange = &Error{Reason: "the time is out of range"}
+	errNotFinite = &Error{Reason: "the number is too large"}
+	ErrUnknown   = &Error{Reason: "the value is not known yet"}
 )
 
 // ToBool converts a value as HCL converts it.
-func ToBool(v Value) (bool, *EventError) {
+func ToBool(v Value) (bool, *Error) {
 	switch v.Kind {
-	case KindBool:
+	case Bool:
 		return v.B, nil
-	case KindString:
+	case String:
 		return ParseBool(v.S)
-	case KindNull:
+	case Null:
 		return false, ErrNull
 	}
 	return false, ErrKind
 }
 
-func ParseBool(b []byte) (bool, *EventError) {
+// ParseBool reads a text as ToBool does.
+func ParseBool(b []byte) (bool, *Error) {
 	switch string(b) {
 	case "true", "1":
 		return true, nil
@@ -40,32 +42,35 @@ func ParseBool(b []byte) (bool, *EventError) {
 	return false, errNotBool
 }
 
-func ToNumber(v Value) (float64, *EventError) {
+// ToNumber converts a value as HCL converts it.
+func ToNumber(v Value) (float64, *Error) {
 	switch v.Kind {
-	case KindNumber:
+	case Number:
 		return v.N, nil
-	case KindString:
+	case String:
 		return ParseNumber(v.S)
-	case KindNull:
+	case Null:
 		return 0, ErrNull
 	}
 	return 0, ErrKind
 }
 
-func ToText(v Value, s *Scratch) ([]byte, *EventError) {
+// ToText converts a value as HCL converts it.
+func ToText(v Value, s *Scratch) ([]byte, *Error) {
 	switch v.Kind {
-	case KindString:
+	case String:
 		return v.S, nil
-	case KindNumber:
+	case Number:
 		return NumberText(v.N, s), nil
-	case KindBool:
+	case Bool:
 		return BoolText(v.B, s), nil
-	case KindNull:
+	case Null:
 		return nil, ErrNull
 	}
 	return nil, ErrKind
 }
 
+// BoolText writes a bool into the scratch memory.
 func BoolText(b bool, s *Scratch) []byte {
 	if b {
 		return s.Text("true")
@@ -73,13 +78,15 @@ func BoolText(b bool, s *Scratch) []byte {
 	return s.Text("false")
 }
 
+// NumberText writes a number into the scratch memory.
 func NumberText(f float64, s *Scratch) []byte {
 	at := len(s.Buf)
 	s.Buf = number.Append(s.Buf, f)
 	return s.Since(at)
 }
 
-func ParseNumber(b []byte) (float64, *EventError) {
+// ParseNumber reads a text as ToNumber does.
+func ParseNumber(b []byte) (float64, *Error) {
 	f, ok := number.Parse(b)
 	if !ok {
 		return 0, errNotNumber
@@ -88,7 +95,7 @@ func ParseNumber(b []byte) (float64, *EventError) {
 }
 
 // Finite turns an overflow into an event error.
-func Finite(f float64) (float64, *EventError) {
+func Finite(f float64) (float64, *Error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return 0, errNotFinite
 	}

@@ -10,12 +10,12 @@ type Event interface {
 	MetaNumber(name string) (int64, bool) // offset, partition
 }
 
-// EventError says why an expression has no value for this event. It is made when the expression is compiled, so that a
+// Error says why an expression has no value for this event. It is made when the expression is compiled, so that a
 // million events without a header cost nothing.
-type EventError struct {
+type Error struct {
 	Reason string
 	Header string // the header that is missing, "" when it is something else
 }
 
 // Error gives the reason.
-func (e *EventError) Error() string { return e.Reason }
+func (e *Error) Error() string { return e.Reason }

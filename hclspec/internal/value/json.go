@@ -12,19 +12,19 @@ import (
 const maxJSONItems = 100_000
 
 var (
-	errNotJSON  = &EventError{Reason: jsontext.ErrSyntax.Error()}
-	errDeepJSON = &EventError{Reason: jsontext.ErrDepth.Error()}
+	errNotJSON  = &Error{Reason: jsontext.ErrSyntax.Error()}
+	errDeepJSON = &Error{Reason: jsontext.ErrDepth.Error()}
 )
 
 // jsonSeen remembers the text that was checked last, since an expression often reads several fields of one body.
 type jsonSeen struct {
 	at  *byte
 	n   int
-	err *EventError
+	err *Error
 }
 
 // DecodeJSON checks a text and gives it as a value; arrays and objects stay text until something of them is read.
-func (s *Scratch) DecodeJSON(b []byte) (Value, *EventError) {
+func (s *Scratch) DecodeJSON(b []byte) (Value, *Error) {
 	at := unsafe.SliceData(b)
 	if s.json.at != at || s.json.n != len(b) || at == nil {
 		s.json = jsonSeen{at: at, n: len(b), err: checkJSON(b)}
@@ -35,7 +35,7 @@ func (s *Scratch) DecodeJSON(b []byte) (Value, *EventError) {
 	return jsonValue(jsontext.Value(b), s)
 }
 
-func checkJSON(b []byte) *EventError {
+func checkJSON(b []byte) *Error {
 	switch jsontext.Check(b) {
 	case nil:
 		return nil
@@ -46,21 +46,21 @@ func checkJSON(b []byte) *EventError {
 }
 
 // jsonValue gives the value that raw is.
-func jsonValue(raw []byte, s *Scratch) (Value, *EventError) {
+func jsonValue(raw []byte, s *Scratch) (Value, *Error) {
 	switch raw[0] {
 	case '{', '[':
-		return Value{Kind: KindJSON, S: raw}, nil
+		return Value{Kind: JSON, S: raw}, nil
 	case '"':
-		return Value{Kind: KindString, S: jsonString(raw, s)}, nil
+		return Value{Kind: String, S: jsonString(raw, s)}, nil
 	case 't':
-		return Value{Kind: KindBool, B: true}, nil
+		return Value{Kind: Bool, B: true}, nil
 	case 'f':
-		return Value{Kind: KindBool}, nil
+		return Value{Kind: Bool}, nil
 	case 'n':
 		return Value{}, nil
 	}
 	f, err := ParseNumber(raw)
-	return Value{Kind: KindNumber, N: f}, err
+	return Value{Kind: Number, N: f}, err
 }
 
 // jsonString gives the text of a quoted string; it is copied only when it has escapes.
@@ -73,7 +73,7 @@ func jsonString(quoted []byte, s *Scratch) []byte {
 	return s.Since(at)
 }
 
-func jsonField(raw, name []byte, s *Scratch) (Value, *EventError) {
+func jsonField(raw, name []byte, s *Scratch) (Value, *Error) {
 	if raw[0] != '{' {
 		return Value{}, ErrKind
 	}
@@ -84,7 +84,7 @@ func jsonField(raw, name []byte, s *Scratch) (Value, *EventError) {
 	return jsonValue(found, s)
 }
 
-func jsonItem(raw []byte, n int, s *Scratch) (Value, *EventError) {
+func jsonItem(raw []byte, n int, s *Scratch) (Value, *Error) {
 	if raw[0] != '[' {
 		return Value{}, ErrKind
 	}
@@ -96,17 +96,17 @@ func jsonItem(raw []byte, n int, s *Scratch) (Value, *EventError) {
 }
 
 // expandJSON makes values of a whole document. The depth is bounded by the check.
-func expandJSON(raw []byte) (Value, *EventError) {
+func expandJSON(raw []byte) (Value, *Error) {
 	s, left := new(Scratch), maxJSONItems
 	return expandInto(raw, s, &left)
 }
 
-func expandInto(raw []byte, s *Scratch, left *int) (Value, *EventError) {
+func expandInto(raw []byte, s *Scratch, left *int) (Value, *Error) {
 	v, err := jsonValue(raw, s)
-	if err != nil || v.Kind != KindJSON {
+	if err != nil || v.Kind != JSON {
 		return v, err
 	}
-	list := Value{Kind: KindList}
+	list := Value{Kind: List}
 	fields := map[string]Value{}
 	for key, x := range jsontext.Elements(raw) {
 		if *left--; *left < 0 {
@@ -131,15 +131,15 @@ func expandInto(raw []byte, s *Scratch, left *int) (Value, *EventError) {
 // AppendJSON writes a value; JSON inside of it stays as it was written.
 func AppendJSON(out []byte, v Value) []byte {
 	switch v.Kind {
-	case KindBool:
+	case Bool:
 		return strconv.AppendBool(out, v.B)
-	case KindNumber:
+	case Number:
 		return number.Append(out, v.N)
-	case KindString:
+	case String:
 		return jsontext.AppendQuoted(out, v.S)
-	case KindJSON:
+	case JSON:
 		return append(out, v.S...)
-	case KindList:
+	case List:
 		out = append(out, '[')
 		for i, e := range v.List {
 			if i > 0 {
@@ -148,7 +148,7 @@ func AppendJSON(out []byte, v Value) []byte {
 			out = AppendJSON(out, e)
 		}
 		return append(out, ']')
-	case KindObject:
+	case Object:
 		out = append(out, '{')
 		for i, e := range v.List {
 			if i > 0 {

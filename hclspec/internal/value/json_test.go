@@ -44,19 +44,19 @@ func FuzzJSON(f *testing.F) {
 // asAny gives a value as package json does.
 func asAny(v Value) any {
 	switch v.Kind {
-	case KindBool:
+	case Bool:
 		return v.B
-	case KindNumber:
+	case Number:
 		return v.N
-	case KindString:
+	case String:
 		return string(v.S)
-	case KindList:
+	case List:
 		out := []any{}
 		for _, e := range v.List {
 			out = append(out, asAny(e))
 		}
 		return out
-	case KindObject:
+	case Object:
 		out := map[string]any{}
 		for i, e := range v.List {
 			out[v.Obj.Keys[i]] = asAny(e)

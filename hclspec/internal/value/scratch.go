@@ -2,13 +2,14 @@ package value
 
 import "collect/hclspec/internal/datetime"
 
-// maxScratch bounds the memory that one event's expressions may fill.
+// MaxScratch bounds the memory that one event's expressions may fill.
 const MaxScratch = 64 << 20
 
 // keepScratch is how much of it stays for the next event.
 const keepScratch = 1 << 20
 
-var ErrTooLarge = &EventError{Reason: "the result is larger than 64 MiB"}
+// ErrTooLarge says that the memory of one event is used up.
+var ErrTooLarge = &Error{Reason: "the result is larger than 64 MiB"}
 
 // Scratch holds the memory that expressions work in. Each goroutine has its own. Results stay valid until Reset, which is called
 // before each event.
@@ -53,7 +54,7 @@ func (s *Scratch) Text(t string) []byte {
 	return s.Buf[at:len(s.Buf):len(s.Buf)]
 }
 
-// Since gives what was appended to buf after at.
+// Since gives what was appended to Buf after at.
 func (s *Scratch) Since(at int) []byte { return s.Buf[at:len(s.Buf):len(s.Buf)] }
 
 // Room gives a list of n values.
@@ -69,7 +70,7 @@ func (s *Scratch) Room(n int) []Value {
 }
 
 // JoinParts makes one text of the pieces from base on.
-func (s *Scratch) JoinParts(base int, sep []byte) ([]byte, *EventError) {
+func (s *Scratch) JoinParts(base int, sep []byte) ([]byte, *Error) {
 	size := 0
 	for _, p := range s.Parts[base:] {
 		size += len(p) + len(sep)
@@ -90,12 +91,12 @@ func (s *Scratch) JoinParts(base int, sep []byte) ([]byte, *EventError) {
 }
 
 // PushTexts puts the elements of a list on the stack of pieces.
-func (s *Scratch) PushTexts(v Value) *EventError {
+func (s *Scratch) PushTexts(v Value) *Error {
 	v, err := v.Plain()
 	if err != nil {
 		return err
 	}
-	if v.Kind != KindList {
+	if v.Kind != List {
 		return ErrKind
 	}
 	for _, e := range v.List {

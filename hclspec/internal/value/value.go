@@ -14,13 +14,13 @@ import (
 type kind uint8
 
 const (
-	KindNull kind = iota
-	KindBool
-	KindNumber
-	KindString
-	KindList
-	KindObject
-	KindJSON // an array or object as JSON text that is known to be valid
+	Null kind = iota
+	Bool
+	Number
+	String
+	List
+	Object
+	JSON // an array or object as JSON text that is known to be valid
 )
 
 // Value is a value while an event is evaluated. Which fields count follows from the kind.
@@ -39,6 +39,7 @@ type Shape struct {
 	Index map[string]int
 }
 
+// NewShape makes the key set of these names.
 func NewShape(keys []string) *Shape {
 	sort.Strings(keys)
 	o := &Shape{Keys: keys, Index: make(map[string]int, len(keys))}
@@ -63,14 +64,14 @@ func FromCty(v cty.Value) Value {
 	case v.IsNull():
 		return Value{}
 	case t == cty.Bool:
-		return Value{Kind: KindBool, B: v.True()}
+		return Value{Kind: Bool, B: v.True()}
 	case t == cty.Number:
 		f, _ := v.AsBigFloat().Float64()
-		return Value{Kind: KindNumber, N: f}
+		return Value{Kind: Number, N: f}
 	case t == cty.String:
-		return Value{Kind: KindString, S: []byte(v.AsString())}
+		return Value{Kind: String, S: []byte(v.AsString())}
 	case t.IsListType(), t.IsSetType(), t.IsTupleType():
-		out := Value{Kind: KindList}
+		out := Value{Kind: List}
 		for it := v.ElementIterator(); it.Next(); {
 			_, e := it.Element()
 			out.List = append(out.List, FromCty(e))
@@ -82,7 +83,7 @@ func FromCty(v cty.Value) Value {
 		for k := range m {
 			keys = append(keys, k)
 		}
-		out := Value{Kind: KindObject, Obj: NewShape(keys)}
+		out := Value{Kind: Object, Obj: NewShape(keys)}
 		for _, k := range out.Obj.Keys {
 			out.List = append(out.List, FromCty(m[k]))
 		}
@@ -93,7 +94,7 @@ func FromCty(v cty.Value) Value {
 
 // ObjectOf makes an object from its attributes.
 func ObjectOf(m map[string]Value) Value {
-	out := Value{Kind: KindObject, Obj: NewShape(slices.Collect(maps.Keys(m)))}
+	out := Value{Kind: Object, Obj: NewShape(slices.Collect(maps.Keys(m)))}
 	out.List = make([]Value, len(m))
 	for i, k := range out.Obj.Keys {
 		out.List[i] = m[k]
@@ -104,19 +105,19 @@ func ObjectOf(m map[string]Value) Value {
 // ToCty is the slow way back, for functions that have no implementation of their own here.
 func (v Value) ToCty() cty.Value {
 	switch v.Kind {
-	case KindBool:
+	case Bool:
 		return cty.BoolVal(v.B)
-	case KindNumber:
+	case Number:
 		return cty.NumberFloatVal(v.N)
-	case KindString:
+	case String:
 		return cty.StringVal(string(v.S))
-	case KindList:
+	case List:
 		out := make([]cty.Value, len(v.List))
 		for i, e := range v.List {
 			out[i] = e.ToCty()
 		}
 		return cty.TupleVal(out)
-	case KindObject:
+	case Object:
 		out := make(map[string]cty.Value, len(v.List))
 		for i, e := range v.List {
 			out[v.Obj.Keys[i]] = e.ToCty()
@@ -127,8 +128,8 @@ func (v Value) ToCty() cty.Value {
 }
 
 // Plain gives a value whose JSON is expanded, also inside of it.
-func (v Value) Plain() (Value, *EventError) {
-	if v.Kind == KindJSON {
+func (v Value) Plain() (Value, *Error) {
+	if v.Kind == JSON {
 		return expandJSON(v.S)
 	}
 	if !v.hasJSON() {
@@ -147,11 +148,11 @@ func (v Value) Plain() (Value, *EventError) {
 }
 
 func (v Value) hasJSON() bool {
-	return v.Kind == KindJSON || slices.ContainsFunc(v.List, Value.hasJSON)
+	return v.Kind == JSON || slices.ContainsFunc(v.List, Value.hasJSON)
 }
 
 // Equals compares as == does: values of different kinds differ.
-func (v Value) Equals(w Value) (bool, *EventError) {
+func (v Value) Equals(w Value) (bool, *Error) {
 	v, err := v.Plain()
 	if err != nil {
 		return false, err
@@ -165,18 +166,18 @@ func (v Value) equal(w Value) bool {
 		return false
 	}
 	switch v.Kind {
-	case KindBool:
+	case Bool:
 		return v.B == w.B
-	case KindNumber:
+	case Number:
 		return v.N == w.N
-	case KindString:
+	case String:
 		return bytes.Equal(v.S, w.S)
-	case KindList, KindObject:
+	case List, Object:
 		if len(v.List) != len(w.List) {
 			return false
 		}
 		for i := range v.List {
-			if !v.List[i].equal(w.List[i]) || v.Kind == KindObject && v.Obj.Keys[i] != w.Obj.Keys[i] {
+			if !v.List[i].equal(w.List[i]) || v.Kind == Object && v.Obj.Keys[i] != w.Obj.Keys[i] {
 				return false
 			}
 		}
