@@ -193,7 +193,9 @@ func (p *Pipeline) buildSource(d *design.Design, w *design.Source) (*sourceNode,
 	}
 	s.limit(w)
 	p.newRouting(w, pos)
+	p.mu.Lock()
 	pos.interceptors = len(interceptors)
+	p.mu.Unlock()
 	return s, nil
 }
 
@@ -228,9 +230,11 @@ func (p *Pipeline) newRouting(w *design.Source, pos *track) {
 // forget tells channels that nothing comes with these keys of a source any more.
 func (p *Pipeline) forget(source string, pos *track, keys []string) {
 	p.mu.Lock()
-	s := p.sources[source]
+	s, interceptors := p.sources[source], pos.interceptors
 	p.mu.Unlock()
 	if s != nil && s.pos == pos {
 		s.emitter.Forget(keys)
+		return
 	}
+	emit.ForgetKeys(p.channelList(), emit.Prefix(pos.ID(), pos.Routed()), keys, interceptors)
 }

@@ -1,14 +1,18 @@
 package pipeline
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"collect/hclspec/schema"
+	"collect/runtime/flow"
+	"collect/runtime/pipeline/registry"
 )
 
 func TestASourceThatLeftCostsNothingAndGoesOnWhenItComesBack(t *testing.T) {
@@ -54,5 +58,50 @@ func TestASourceThatLeftCostsNothingAndGoesOnWhenItComesBack(t *testing.T) {
 		if d := cmp.Diff(numbers(0, 80), w.target("out").lines()); d != "" {
 			t.Errorf("delivered (-want +got):\n%s", d)
 		}
+	})
+}
+
+// oneShot emits one line and forgets its key when it is told to stop.
+type oneShot struct{ env flow.Env }
+
+func (s oneShot) Run(ctx context.Context, out flow.Emitter) error {
+	s.env.Ready()
+	b := s.env.Pool.Get()
+	b.Begin("once", 0, nil)
+	b.AddBody([]byte("line"), 1)
+	if err := out.Emit(ctx, b); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	s.env.Positions.Forget("once")
+	return nil
+}
+
+func TestKeysThatASourceForgetsAtItsEndLeaveTheChannels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		once := registry.Source("once", func() fakeConfig { return fakeConfig{} }, schema.About{Doc: "for tests"},
+			func(_ fakeConfig, env flow.Env) (flow.Source, error) { return oneShot{env}, nil })
+		before := spec("journal", func(s *schema.AgentSpec) { s.Sources[0].Type = "once" })
+		p, err := New(before, nil, w.registry(once), w.base())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the line is delivered", func() bool { return len(w.target("out").lines()) == 1 })
+		j := w.journals["channel.c"]
+		if err := reload(t, p, spec("journal", func(s *schema.AgentSpec) { s.Sources[0].Name = "other" })); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		j.mu.Lock()
+		left := maps.Clone(j.decided)
+		j.mu.Unlock()
+		if len(left) != 0 {
+			t.Errorf("the channel keeps %v", left)
+		}
+		w.drain(p, time.Second)
 	})
 }
