@@ -20,6 +20,8 @@ const (
 //
 //	collect-positions 1 5f0c3d2a
 //	{"id":"…","type":"tail","routing":"…","keys":{"KEY":{"pos":4711,"note":"…"}}}
+//
+// The first type that a source of this name has gets the file positions, another one positions.TYPE.
 type file struct {
 	dir    flow.Dir
 	name   string
