@@ -42,6 +42,7 @@ func (p *Pipeline) Reload(ctx context.Context, spec *schema.AgentSpec, secrets s
 	if err := p.rehearse(want); err != nil {
 		return err
 	}
+	p.keepLeft()
 	err = p.converge(ctx, want, drop)
 	if err == nil {
 		err = p.waitReady(ctx)
@@ -245,6 +246,19 @@ func (p *Pipeline) closeChannels(ctx context.Context, d *design.Design, leaving 
 		p.mu.Unlock()
 	}
 	return errs
+}
+
+// keepLeft makes orphans of what a reload that failed would have given up and could not bring back: nobody confirmed it for the next one.
+func (p *Pipeline) keepLeft() {
+	p.mu.Lock()
+	left := p.left
+	p.left = nil
+	p.mu.Unlock()
+	for _, o := range left {
+		if o.Events > 0 && p.channel(o.Channel) == nil {
+			p.orphaned(o.Channel, o.Events, o.Bytes)
+		}
+	}
 }
 
 // removeLeft removes the directories of channels that left. Only now is it sure that they do not come back.

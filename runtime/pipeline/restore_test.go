@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/flow"
+	"collect/runtime/pipeline/orphan"
 	"collect/runtime/supervisor/api"
 )
 
@@ -97,6 +100,38 @@ func TestAPipelineThatCouldNotBeRestoredEnds(t *testing.T) {
 			t.Fatal("no error")
 		}
 		time.Sleep(time.Minute)
+		w.drain(p, time.Second)
+	})
+}
+
+// What was confirmed for a configuration that could not be is not confirmed for the next one.
+func TestALossThatWasConfirmedOnceIsNotConfirmedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.target("out").write = func([]string) error { return errors.New("away") }
+		w.feed("in").lines.Store(50)
+		p := w.start(spec("journal", nil))
+		eventually(t, "all is stored", func() bool { return p.channel("c").Channel.Stats().Events == 50 })
+		w.journals["channel.c"].openErr = func() error { return errors.New("input/output error") }
+		other := func(s *schema.AgentSpec) {
+			s.Channels[0].Name, s.Sinks[0].Channel, s.Sources[0].Routes[0].Channels = "d", "d", []string{"d"}
+		}
+		bad := func(s *schema.AgentSpec) {
+			other(s)
+			s.Sources = append(s.Sources, schema.SourceSpec{Type: "idle", Name: "bad", Config: schema.Config{"arg": "in use"}, Routes: s.Sources[0].Routes})
+		}
+		if err := reload(t, p, spec("journal", bad), orphan.Loss{Channel: "c", Events: 50}); err == nil {
+			t.Fatal("no error")
+		}
+		if err := reload(t, p, spec("journal", other)); err != nil {
+			t.Fatal(err)
+		}
+		if o := p.Snapshot().Orphans; len(o) != 1 || o[0].Channel != "c" || o[0].Events != 50 {
+			t.Errorf("orphans: %+v", o)
+		}
+		if _, err := os.Stat(filepath.Join(w.base().Dir, "channel.c")); err != nil {
+			t.Error(err)
+		}
 		w.drain(p, time.Second)
 	})
 }
