@@ -46,6 +46,7 @@ type target struct {
 	answer  func(b *flow.Batch, lines []string) flow.Result
 	write   func(lines []string) error
 	open    func() error
+	flush   func() error
 	unload  bool
 	flushes int
 }
@@ -201,6 +202,11 @@ func (s *fakeSink) Flush(context.Context) error {
 	s.target.held = nil
 	s.target.flushes++
 	s.target.mu.Unlock()
+	if s.target.flush != nil {
+		if err := s.target.flush(); err != nil {
+			return err
+		}
+	}
 	for _, b := range held {
 		s.end(b)
 	}

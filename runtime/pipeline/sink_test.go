@@ -390,3 +390,35 @@ func TestNothingOfALeaseIsUsedAfterItWentBack(t *testing.T) {
 		}
 	})
 }
+
+// A sink is unhealthy while something is tried again, and not longer.
+func TestASinkIsHealthyAgain(t *testing.T) {
+	for name, set := range map[string]func(g *target){
+		"after dead letters": func(g *target) { g.answer = poison },
+		"after a flush that failed": func(g *target) {
+			failed := false
+			g.flush = func() error {
+				if failed {
+					return nil
+				}
+				failed = true
+				return errors.New("away")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, channel string, w *world) {
+				set(w.target("out"))
+				p := w.start(spec(channel, withDead("memory")))
+				p.channel("c").Pressure()
+				w.feed("in").lines.Store(10)
+				eventually(t, "all is settled", func() bool { return p.channel("c").Channel.Stats().Events == 0 && len(w.target("out").lines()) > 0 })
+				time.Sleep(time.Second)
+				if h, why := health(p, schema.Sink, "out"); h != "ok" {
+					t.Errorf("%s: %s", h, why)
+				}
+				w.drain(p, time.Second)
+			})
+		})
+	}
+}

@@ -32,6 +32,7 @@ type Member struct {
 	broken bool      // it panicked and must be made anew
 	left   bool      // close gave up waiting: whoever opens it must close it
 	until  time.Time // not before
+	ill    bool      // it said so, and nothing worked since
 }
 
 // MemberConfig is what a member is made of.
@@ -106,7 +107,7 @@ func (m *Member) opened(sink flow.Sink, err error) bool {
 		m.sink = nil
 	}
 	if err == nil {
-		m.open = true
+		m.open, m.ill = true, false
 		m.retry.Reset()
 		m.stats.SetHealth(flow.OK, "")
 	}
@@ -115,6 +116,9 @@ func (m *Member) opened(sink flow.Sink, err error) bool {
 
 // report notes an error of the sink.
 func (m *Member) report(err error, h flow.Health) {
+	m.mu.Lock()
+	m.ill = true
+	m.mu.Unlock()
 	m.stats.Error(err)
 	if stack := guard.Stack(err); stack != "" {
 		h = flow.Failed
@@ -144,10 +148,11 @@ func (m *Member) failed(slow bool) {
 	m.until = time.Now().Add(d)
 }
 
-// worked says that a batch was delivered.
+// worked says that a batch was delivered, or refused for good.
 func (m *Member) worked() {
 	m.mu.Lock()
-	again := m.retry.Failing()
+	again := m.ill || m.retry.Failing()
+	m.ill = false
 	m.retry.Reset()
 	m.until = time.Time{}
 	m.mu.Unlock()

@@ -174,6 +174,9 @@ func (r *Runner) after(ctx context.Context, p *part, dead []flow.EventResult, ag
 		}
 	}
 	if len(again) == 0 {
+		if p.member != nil {
+			p.member.worked()
+		}
 		r.settle(w, delivered)
 		return nil
 	}
