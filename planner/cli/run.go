@@ -185,7 +185,7 @@ func (s *session) readyToRun(ctx *cli.Context, agents []*hclspec.Agent, log *slo
 	for _, a := range agents {
 		id, err := s.writeAgent(a)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", a.Spec.Address, err)
+			return nil, refuse("Agent cannot be run", "%s: %s.", a.Spec.Address, err)
 		}
 		ids = append(ids, id)
 	}

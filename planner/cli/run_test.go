@@ -143,7 +143,7 @@ func TestRunRefusesAnAgentThatRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.want(1, "runs already as process", "run")
+	r.want(1, "agent.a: it runs already as process", "run")
 	r.deps.RunAgents = func(context.Context, supervisor.Foreground) error { return nil }
 	released := make(chan error, 1)
 	time.AfterFunc(100*time.Millisecond, func() { released <- lock.Release() })

@@ -23,7 +23,7 @@ func PrepareAgent(l api.Layout, meta api.AgentMeta, spec schema.AgentSpec, secre
 		return err
 	}
 	if held {
-		return fmt.Errorf("it runs already as process %d", h.PID)
+		return fmt.Errorf("it runs already as process %d. What apply started is ended by destroy, what run started by an interrupt", h.PID)
 	}
 	if err := prepareDir(l, meta); err != nil {
 		return err
