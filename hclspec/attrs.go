@@ -20,7 +20,6 @@ type part struct {
 type owner struct {
 	secrets schema.Secrets
 	ranges  map[string]hcl.Range
-	unknown bool // something is not known (only with Partial)
 }
 
 func newOwner() *owner {

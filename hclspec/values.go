@@ -25,9 +25,6 @@ func (d *decoding) convert(a *schema.Attr, v cty.Value, e hclsyntax.Expression) 
 	}
 	if !v.IsWhollyKnown() {
 		d.unknown, d.l.cfg.Incomplete = true, true
-		if d.owner != nil {
-			d.owner.unknown = true
-		}
 		return nil, false
 	}
 	if v.IsNull() {

@@ -38,7 +38,7 @@ type compiler struct {
 	src     []byte // text of the file, for advice
 }
 
-// boundVar is a variable of a for expression; its value is in Scratch.vars at its index in compiler.bound.
+// boundVar is a variable of a for expression; its value is in Scratch.Vars at its index in compiler.bound.
 type boundVar struct {
 	name string
 	typ  cty.Type

@@ -1,5 +1,7 @@
 // Package functions is the functions of the language as they work where the configuration is planned: those of the library, bounded where
-// a call can give much more than it takes, and ours. Those that read files or the environment are not among them.
+// a call can give much more than it takes, and ours. Those that read files or the environment are not among them:
+// they are in package machine. A new function is a row of the table and a sentence in docs.go; one that events need quickly
+// also gets closures in package native.
 package functions
 
 import (
