@@ -108,12 +108,18 @@ func (c *Cause) Wrap(brokers []string, doing string, err error) error {
 			return &UnreachableError{Brokers: brokers, Cause: last, doing: doing}
 		}
 		cause := err.Error()
-		if errors.Is(err, context.DeadlineExceeded) {
+		if timeUp(err) {
 			cause = "no answer in time" // not even a refusal
 		}
 		return &UnreachableError{Brokers: brokers, Cause: cause, doing: doing}
 	}
 	return fmt.Errorf("kafka %s: %s: %w", where, doing, err)
+}
+
+// timeUp says whether an error says only that: the library's own bound and ours may end a call.
+func timeUp(err error) bool {
+	var k kafka.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &k) && (k.Code() == kafka.ErrTimedOut || k.Code() == kafka.ErrMsgTimedOut)
 }
 
 // UnreachableError says that no broker answered.

@@ -226,6 +226,15 @@ func TestBrokersThatAllRefuseAreNotWaitedFor(t *testing.T) {
 	}
 }
 
+func TestTheTimeThatIsUpIsOneReasonWhoeverSaysSo(t *testing.T) {
+	for _, err := range []error{context.DeadlineExceeded, kafka.NewError(kafka.ErrTimedOut, "Failed while waiting for controller: Local: Timed out", false)} {
+		got := (&Cause{}).Wrap([]string{"a:1"}, "ask", err)
+		if want := "kafka a:1 is not reachable: ask: no answer in time"; got.Error() != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestTheReasonIsNotReplacedByItsConsequence(t *testing.T) {
 	logs := make(chan kafka.LogEvent, 2)
 	logs <- kafka.LogEvent{Tag: "FAIL", Level: 3, Message: "[thrd:127.0.0.1:1/bootstrap]: 127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)"}
