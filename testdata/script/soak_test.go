@@ -197,10 +197,14 @@ func allInTopic(ts *testscript.TestScript, neg bool, args []string) {
 		want[i] = strings.TrimSuffix(want[i], "\n")
 	}
 	var missing, doubled, strange int
+	var err error
 	poll(limit(ts, args[0]), func() bool {
-		missing, doubled, strange = compare(want, topicLines(ts, args[1], args[2]))
-		return missing == 0
+		var got []string
+		got, err = topicLines(args[1], args[2])
+		missing, doubled, strange = compare(want, got)
+		return err == nil && missing == 0
 	})
+	ts.Check(err)
 	if missing+strange > 0 {
 		ts.Fatalf("%d lines: %d missing, %d strange", len(want), missing, strange)
 	}

@@ -3,6 +3,7 @@ package script
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -29,7 +30,12 @@ func topicHas(ts *testscript.TestScript, neg bool, args []string) {
 	var doubled int
 	ok := poll(60*time.Second, func() bool {
 		var got map[string][]string
-		got, doubled = firstOnly(byCar(topicLines(ts, args[0], args[1])))
+		lines, err := topicLines(args[0], args[1])
+		if err != nil {
+			missing = err.Error() // a broker that goes on has no leaders at first
+			return false
+		}
+		got, doubled = firstOnly(byCar(lines))
 		missing = differs(want, got)
 		return missing == ""
 	})
@@ -100,14 +106,18 @@ func differs(want, got map[string][]string) string {
 }
 
 // topicLines reads a topic from its beginning to its present end, partition by partition.
-func topicLines(ts *testscript.TestScript, broker, topic string) []string {
+func topicLines(broker, topic string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	c, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	ts.Check(err)
+	if err != nil {
+		return nil, err
+	}
 	defer c.Close()
 	ends, err := kadm.NewClient(c).ListEndOffsets(ctx, topic)
-	ts.Check(err)
+	if err = errors.Join(err, ends.Error()); err != nil {
+		return nil, err
+	}
 	left := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
 		if o.Offset > 0 {
@@ -117,7 +127,9 @@ func topicLines(ts *testscript.TestScript, broker, topic string) []string {
 	var out []string
 	for len(left) > 0 {
 		fetched := c.PollFetches(ctx)
-		ts.Check(fetched.Err0())
+		if err := fetched.Err0(); err != nil {
+			return nil, err
+		}
 		fetched.EachRecord(func(r *kgo.Record) {
 			out = append(out, string(r.Value))
 			if r.Offset+1 >= left[r.Partition] {
@@ -125,7 +137,7 @@ func topicLines(ts *testscript.TestScript, broker, topic string) []string {
 			}
 		})
 	}
-	return out
+	return out, nil
 }
 
 // broker NAME: puts the address of the development broker into the variable.
