@@ -2,10 +2,13 @@ package hclspec
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"collect/hclspec/schema"
 )
 
 // shellStart is how a path begins that somebody expects a shell to replace.
@@ -23,6 +26,24 @@ func (d *decoding) noShell(s string, at hcl.Range) bool {
 	}
 	d.l.fail(at, "Path for a shell", "%q is taken as it stands: no shell replaces its beginning. %s; or %q for what is really called that.", s, write, "./"+s)
 	return false
+}
+
+// noPlacePattern refuses patterns of files that begin with a directory of the installation whose own name would be read as a pattern: no
+// file would ever be found.
+func (d *decoding) noPlacePattern(a *schema.Attr, s string, at hcl.Range) bool {
+	if a.Type != schema.StringList || d.about == nil || a.Name != d.about.Files {
+		return true
+	}
+	for _, dir := range []string{d.l.cfg.DataDir, d.l.cfg.Root} {
+		i := strings.IndexAny(dir, "*?[{\\")
+		if i < 0 || !strings.HasPrefix(s, dir+"/") {
+			continue
+		}
+		d.broken = true
+		d.l.fail(at, "Directory that reads as a pattern", "%q begins with %s, and in patterns %q stands for other characters: no file would be found. Move that directory to a name without it.", a.Name, dir, dir[i:i+1])
+		return false
+	}
+	return true
 }
 
 // flumeDate is what Flume replaces in paths. Its headers, %{name}, are a mistake of the language and reported as such.
