@@ -23,7 +23,9 @@ func TestADirectoryThatReadsAsAPatternIsRefused(t *testing.T) {
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			writeFiles(t, dir, `collect { name = "x" }
+			writeFiles(t, dir, `collect {
+  name = "x"
+}
 agent "a" {
   source "tail" "t" {
     include  = ["`+tc.include+`"]

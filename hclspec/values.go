@@ -157,6 +157,9 @@ func (d *decoding) text(a *schema.Attr, s string, secret bool, path string, at h
 			return nil, false
 		}
 		s = d.l.machine.Resolve(s)
+		if !d.noPlacePattern(a, s, at) {
+			return nil, false
+		}
 	}
 	if a.Cron {
 		s = inZone(s, d.l.cfg.TimeZone)
