@@ -272,6 +272,40 @@ func TestAnAgentUnderAnotherNameDoesNotGoOn(t *testing.T) {
 	}
 }
 
+// Each type that a source had has positions of its own.
+func TestASourceOfATypeThatItHadGoesOn(t *testing.T) {
+	k := &agentKind{host: &host{Options: Options{Types: someTypes(), Layout: api.Layout{Data: t.TempDir()}}}}
+	dir := filepath.Join(k.Layout.AgentDir("x"), "data", api.SourceDir("realtime"))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	leave := func(name, typ string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("collect-positions 1 0\n{\"type\":\""+typ+"\"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says := func() string {
+		want, live := diffCase{have: same, live: api.Agent{ID: "x"}, want: func(s *schema.AgentSpec) { s.Sources[0].Type = "generator" }}.objects(t)
+		c, err := k.Diff(t.Context(), want, live, nil, resource.DiffOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var notes []string
+		for _, it := range c.Items {
+			notes = append(notes, it.Note)
+		}
+		return strings.Join(notes, "\n")
+	}
+	leave("positions", "tail")
+	if got := says(); !strings.Contains(got, "begins anew") {
+		t.Error(got)
+	}
+	leave("positions.generator", "generator")
+	if got := says(); !strings.Contains(got, "goes on at the positions that an earlier source of this type left") {
+		t.Error(got)
+	}
+}
+
 func show(out *strings.Builder, name string, c *resource.Change) {
 	fmt.Fprintf(out, "== %s\n%s", name, c.Action)
 	for _, s := range []string{c.Reason, c.Note} {

@@ -271,7 +271,11 @@ func (d *differ) retyped(old, now part) {
 	case schema.Channel:
 		note += "; " + d.drains(old)
 	case schema.Source:
-		note += ", which begins anew: positions of one type mean nothing to another"
+		if d.kind.Layout.PositionsOf(d.live.ID, now.name, now.typ) {
+			note += ", which goes on at the positions that an earlier source of this type left"
+		} else {
+			note += ", which begins anew: positions of one type mean nothing to another"
+		}
 	}
 	d.add(resource.Item{Path: now.path + ".type", Action: resource.Update, Before: old.typ, After: now.typ, Effect: schema.Rename, Note: note})
 }

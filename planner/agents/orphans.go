@@ -96,7 +96,7 @@ func flag(address string) string {
 
 // inherits tells what a new channel goes on with.
 func (d *differ) inherits(p part) string {
-	if p.kind == schema.Source && d.kind.Layout.PositionsOf(d.live.ID, p.name) == p.typ {
+	if p.kind == schema.Source && d.kind.Layout.PositionsOf(d.live.ID, p.name, p.typ) {
 		return "  goes on at the positions that an earlier source of this name left"
 	}
 	if p.kind != schema.Channel || !d.durable(p) {

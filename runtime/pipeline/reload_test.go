@@ -297,6 +297,11 @@ func TestASourceOfAnotherTypeTakesNoPositionsAway(t *testing.T) {
 	})
 	t.Run("it comes back later", func(t *testing.T) {
 		each(t, func(t *testing.T, channel string, w *world) {
+			layout := api.Layout{Data: t.TempDir()}
+			w.dir = filepath.Join(layout.AgentDir("a"), "data")
+			if err := os.MkdirAll(w.dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
 			p := w.start(spec(channel, nil))
 			grow(t, w, "out", 50)
 			w.target("out").holdFrom(true) // acknowledged behind a volatile channel only after the change
@@ -307,6 +312,11 @@ func TestASourceOfAnotherTypeTakesNoPositionsAway(t *testing.T) {
 			}
 			w.target("out").holdFrom(false)
 			w.drain(p, time.Second)
+			for typ, want := range map[string]bool{"fake": true, "idle": true, "tail": false} {
+				if got := layout.PositionsOf("a", "in", typ); got != want {
+					t.Errorf("the plan sees positions of type %s: %v", typ, got)
+				}
+			}
 			p = w.start(spec(channel, idle("")))
 			if err := reload(t, p, spec(channel, nil)); err != nil {
 				t.Fatal(err)

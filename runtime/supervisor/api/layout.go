@@ -70,19 +70,21 @@ func (l Layout) AgentDir(id string) string { return filepath.Join(l.Data, "agent
 // SourceDir is where an agent's data have what its sources remember: below it in a directory of this name for each.
 func SourceDir(source string) string { return "source." + source }
 
-// PositionsOf says of which type the source was that left its positions with an agent under a name; "" when nobody did. A file that cannot
-// be read is the agent's to complain about.
-func (l Layout) PositionsOf(id, source string) string {
-	raw, err := os.ReadFile(filepath.Join(l.AgentDir(id), "data", SourceDir(source), "positions"))
-	if err != nil {
-		return ""
+// PositionsOf says whether a source of this name and type left its positions with an agent. A file that cannot be read is the agent's to
+// complain about.
+func (l Layout) PositionsOf(id, source, typ string) bool {
+	for _, name := range []string{"positions", "positions." + typ} {
+		raw, err := os.ReadFile(filepath.Join(l.AgentDir(id), "data", SourceDir(source), name))
+		if err != nil {
+			return false
+		}
+		_, body, _ := bytes.Cut(raw, []byte("\n"))
+		var of struct{ Type string }
+		if json.Unmarshal(body, &of) == nil && of.Type == typ {
+			return true
+		}
 	}
-	_, body, _ := bytes.Cut(raw, []byte("\n"))
-	var of struct{ Type string }
-	if json.Unmarshal(body, &of) != nil {
-		return ""
-	}
-	return of.Type
+	return false
 }
 
 // AgentsDir holds the directories of all agents.
