@@ -107,7 +107,7 @@ func (w *wiring) component(c *component) {
 func (w *wiring) useEdge(c *component, u use) {
 	switch u.ref.Kind {
 	case schema.Topic:
-		from, to := c.ref.Addr, u.ref.Addr
+		from, to := c.Addr, u.ref.Addr
 		if c.Kind == schema.Source {
 			from, to = to, from
 		}
@@ -117,7 +117,7 @@ func (w *wiring) useEdge(c *component, u use) {
 		w.wire(c, u)
 	case schema.Channel:
 		if u.attr == "dead_letter" && (c.Channel == nil || c.Channel.Addr != u.ref.Addr) {
-			w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "dead_letter"}, u.at)
+			w.l.graph.Add(topology.Edge{From: c.Addr, To: u.ref.Addr, Kind: "dead_letter"}, u.at)
 		}
 	}
 }
@@ -135,7 +135,7 @@ func (w *wiring) wire(c *component, u use) {
 	if strings.HasSuffix(u.ref.Attrs["listen"], ":0") {
 		w.l.fail(u.at, "Receiver without a fixed port", "%s listens on port 0, which is any port: nobody can be told where to send. Give it a port.", u.ref.Addr)
 	}
-	w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "wire"}, u.at)
+	w.l.graph.Add(topology.Edge{From: c.Addr, To: u.ref.Addr, Kind: "wire"}, u.at)
 	if to.inst != w.inst {
 		w.depend(to.inst.addr)
 	}
@@ -206,7 +206,7 @@ func (w *wiring) sink(c *component) {
 	s := schema.SinkSpec{Type: c.Type, Name: c.Name, Config: some(c.Config), Settings: some(c.Settings), At: c.pos()}
 	if u, ok := d.oneReference(cont, "channel", schema.Channel); ok {
 		c.Channel, c.ChannelAt, s.Channel = w.channelOf(u), u.at, lastPart(u.ref.Local)
-		w.l.graph.Add(topology.Edge{From: u.ref.Addr, To: c.ref.Addr, Kind: "take"}, u.at)
+		w.l.graph.Add(topology.Edge{From: u.ref.Addr, To: c.Addr, Kind: "take"}, u.at)
 	}
 	c.unsure = c.unsure || d.unknown || d.broken
 	w.spec.Sinks = append(w.spec.Sinks, s)
@@ -224,7 +224,7 @@ func (w *wiring) group(c *component) {
 	g := schema.GroupSpec{Name: c.Name, Settings: some(c.Settings), At: c.pos()}
 	if u, ok := d.oneReference(cont, "channel", schema.Channel); ok {
 		c.Channel, c.ChannelAt, g.Channel = w.channelOf(u), u.at, lastPart(u.ref.Local)
-		w.l.graph.Add(topology.Edge{From: u.ref.Addr, To: c.ref.Addr, Kind: "take"}, u.at)
+		w.l.graph.Add(topology.Edge{From: u.ref.Addr, To: c.Addr, Kind: "take"}, u.at)
 	} else if cont.attrs["channel"] == nil {
 		w.l.fail(c.b.at, "Missing argument", "The %s needs \"channel\": where its sinks take events from.", c.what())
 	}
@@ -245,7 +245,7 @@ func (w *wiring) group(c *component) {
 			continue
 		}
 		m.Group = &c.Component
-		w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: m.ref.Addr, Kind: "take"}, u.at)
+		w.l.graph.Add(topology.Edge{From: c.Addr, To: m.Addr, Kind: "take"}, u.at)
 	}
 	c.unsure = c.unsure || d.unknown || d.broken
 	w.spec.Groups = append(w.spec.Groups, g)

@@ -85,10 +85,10 @@ func (w *wiring) addRoute(c *component, s *schema.SourceSpec, spec schema.RouteS
 	s.Routes = append(s.Routes, spec)
 	c.Routes = append(c.Routes, topology.Route{Channels: topologyUses(r.channels), Optional: topologyUses(r.optional)})
 	for _, u := range r.channels {
-		w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "route", Label: r.label}, u.at)
+		w.l.graph.Add(topology.Edge{From: c.Addr, To: u.ref.Addr, Kind: "route", Label: r.label}, u.at)
 	}
 	for _, u := range r.optional {
-		w.l.graph.Add(topology.Edge{From: c.ref.Addr, To: u.ref.Addr, Kind: "optional", Label: r.label}, u.at)
+		w.l.graph.Add(topology.Edge{From: c.Addr, To: u.ref.Addr, Kind: "optional", Label: r.label}, u.at)
 	}
 }
 
