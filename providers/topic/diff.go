@@ -100,6 +100,8 @@ func create(want *resource.Object, c Config, known *resource.Known) *resource.Ch
 	case known == nil || known.Origin == "":
 	case !sameCluster(c, nil, known):
 		ch.Reason = "it moves to other brokers; its records stay behind"
+	case providerKey(known.Applied["provider"]) != providerKey(want.Want["provider"]):
+		ch.Reason = "it does not exist on the brokers that are declared now"
 	default:
 		ch.Reason = "it does not exist any more"
 	}

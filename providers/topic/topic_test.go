@@ -441,3 +441,24 @@ func TestATopicMayTakeAnotherNameWhereItMovesToOtherBrokers(t *testing.T) {
 	}
 	w.must(o, "", resource.NoOp)
 }
+
+func TestACreationSaysWhyATopicIsMadeAgain(t *testing.T) {
+	w := newWorld(t, broker(t, "c"))
+	o := w.object("t", nil)
+	if ch := w.must(o, "", resource.Create); ch.Reason != "" {
+		t.Errorf("a new topic: %q", ch.Reason)
+	}
+	other := newWorld(t, broker(t, "d"))
+	other.known = w.known
+	if ch := other.must(other.object("t", nil), "", resource.Create); !strings.Contains(ch.Reason, "on the brokers that are declared now") {
+		t.Errorf("on another cluster: %q", ch.Reason)
+	}
+	third := newWorld(t, other.addr)
+	third.must(third.object("t", nil), "", resource.Adopt)
+	known := *other.known["topic.t"]
+	third.known["topic.t"] = &known
+	third.must(nil, "topic.t", resource.Delete)
+	if ch := other.must(other.object("t", nil), "", resource.Create); !strings.Contains(ch.Reason, "any more") {
+		t.Errorf("deleted by somebody: %q", ch.Reason)
+	}
+}
