@@ -109,8 +109,8 @@ func (inst *instance) names(l *loader) bool {
 	ok := !l.diags[before:].HasErrors()
 	inst.collectComponents(l)
 	inst.state = done
-	if !ok {
-		inst.state = failed // its blocks are still checked
+	if l.diags[before:].HasErrors() {
+		inst.state = failed // its blocks are still checked; what follows from one that is missing is not told
 	}
 	return ok
 }
