@@ -240,7 +240,7 @@ func (d *differ) added(p part) {
 	if !covered(d.is, d.was, p) {
 		d.sum("add", p.label())
 		note := strings.TrimSpace(d.kind.tail(d.is, p) + d.inherits(p))
-		if p.kind == schema.Source {
+		if p.kind == schema.Source && note == "" {
 			note = d.kind.anew(p, d.address, d.gone())
 		}
 		d.add(resource.Item{Path: p.path, Action: resource.Create, Effect: schema.Swap, Note: note})
