@@ -126,10 +126,19 @@ type About struct {
 	Durable     bool     `json:"durable,omitempty"`      // channels that keep events over a crash
 	Rolls       bool     `json:"rolls,omitempty"`        // sinks that deliver only when a file closes
 	RollsWith   []string `json:"rolls_with,omitempty"`   // sinks that do so only when one of these arguments or blocks is given
+	Window      Window   `json:"window,omitzero"`        // sinks: the most that they have taken and not delivered
 	Unconfirmed bool     `json:"unconfirmed,omitempty"`  // sinks that get no answer from their destination
 	Experiment  bool     `json:"experimental,omitempty"` // not promised to stay
 	// CapacityAttr is the channel argument that bounds its bytes.
 	CapacityAttr string `json:"capacity,omitempty"`
+}
+
+// Window bounds what a sink has taken and not delivered: what a crash delivers again from a channel that keeps events. The zero value is
+// one batch.
+type Window struct {
+	Batches int   `json:"batches,omitempty"`
+	Events  int   `json:"events,omitempty"` // 0: as many as the batches hold
+	Bytes   int64 `json:"bytes,omitempty"`  // of events; one batch may be larger
 }
 
 // Type is one component type: what users write after the kind, and all that is known of it without running it.

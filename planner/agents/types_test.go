@@ -42,7 +42,7 @@ func someTypes() types {
 	t.add(schema.Channel, "disk", schema.About{Durable: true, CapacityAttr: "max_size"}, struct {
 		Max schema.Bytes `collect:"max_size" doc:"x"`
 	}{1 << 30})
-	t.add(schema.Sink, "kafka", schema.About{}, struct {
+	t.add(schema.Sink, "kafka", schema.About{Window: schema.Window{Events: 200_000, Bytes: 6 << 20}}, struct {
 		Topic       schema.Expr   `collect:"topic,required,event" doc:"x"`
 		Compression string        `collect:"compression" doc:"x"`
 		Linger      time.Duration `collect:"linger,reload" doc:"x"`

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"collect/hclspec/schema"
@@ -53,55 +52,6 @@ func (k *agentKind) diffCreate(want *resource.Object) (*resource.Change, error) 
 	}
 	c.Items = append(c.Items, repeats...)
 	return c, nil
-}
-
-// repeats says how much of each source comes again after a crash.
-func (k *agentKind) repeats(spec *schema.AgentSpec, a anatomy) ([]resource.Item, error) {
-	var items []resource.Item
-	for i, s := range spec.Sources { // the first parts are the sources
-		if k.exactlyOnce(a, a.parts[i]) {
-			continue
-		}
-		set := schema.DefaultSourceSettings()
-		if err := schema.Decode(s.Settings, nil, &set); err != nil {
-			return nil, err
-		}
-		items = append(items, resource.Item{Note: fmt.Sprintf("at most %s or %s are sent again after a crash (in_flight of %s.%s)",
-			resource.Events(int64(set.InFlight.MaxBatches)*int64(set.Batch.MaxEvents)), resource.Size(int64(set.InFlight.MaxBytes)), s.Type, s.Name)})
-	}
-	return items, nil
-}
-
-// exactlyOnce says that nothing of a source is delivered twice after a crash: all its channels know what they already hold, and
-// everything that reads them gives each file its name once.
-func (k *agentKind) exactlyOnce(a anatomy, source part) bool {
-	for _, p := range a.parts {
-		if p.kind != schema.Channel || !writes(source, p.name) {
-			continue
-		}
-		if !k.about(schema.Channel, p.typ).Durable {
-			return false
-		}
-		for _, r := range readers(a, p.name) {
-			if r.kind != schema.Sink || !k.rolls(r) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// rolls says whether a sink delivers only when it closes a file.
-func (k *agentKind) rolls(sink part) bool {
-	about := k.about(schema.Sink, sink.typ)
-	for _, name := range about.RollsWith {
-		for arg := range sink.args {
-			if arg == name || strings.HasPrefix(arg, name+".") {
-				return true
-			}
-		}
-	}
-	return about.Rolls
 }
 
 // diffDelete shows an agent that goes: what it holds, where that goes first, and what cannot be delivered.

@@ -55,6 +55,7 @@ func About() schema.About {
 	return schema.About{
 		Doc:       "Writes local files: one growing file for each path, delivered when synced, or, with roll or close_when, files that appear complete and are never overwritten.",
 		RollsWith: []string{"roll", "close_when"},
+		Window:    schema.Window{Batches: maxWaiting},
 	}
 }
 

@@ -46,7 +46,10 @@ func Defaults() Config {
 
 // About describes the sink.
 func About() schema.About {
-	return schema.About{Doc: "Produces records to Kafka topics. Delivered means acknowledged by the brokers, as acks says."}
+	return schema.About{
+		Doc:    "Produces records to Kafka topics. Delivered means acknowledged by the brokers, as acks says.",
+		Window: schema.Window{Events: queued, Bytes: copied},
+	}
 }
 
 // Validate checks what tags cannot say.
@@ -75,6 +78,8 @@ const (
 	window = 16 << 20
 	// copied bounds their bodies, which the client may copy with as much again for each record.
 	copied = 6 << 20
+	// queued bounds the records that the client has and no broker has acknowledged.
+	queued = 200_000
 )
 
 // New makes the sink.

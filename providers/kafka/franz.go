@@ -41,7 +41,7 @@ type franz struct {
 const recordMax = 1_000_000
 
 func connectFranz(s *Sink, brokers []string, how manner) (client, error) {
-	f := &franz{s: s, brokers: brokers, maxQueue: 200_000, how: how}
+	f := &franz{s: s, brokers: brokers, maxQueue: queued, how: how}
 	opts, err := f.options()
 	if err != nil {
 		return nil, err

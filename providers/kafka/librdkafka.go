@@ -44,7 +44,7 @@ func connectLibrdkafka(s *Sink, brokers []string, how manner) (client, error) {
 		"linger.ms":                    strconv.FormatFloat(float64(s.cfg.Linger)/1e6, 'f', -1, 64),
 		"partitioner":                  s.cfg.Partitioner,
 		"queue.buffering.max.kbytes":   window >> 10,
-		"queue.buffering.max.messages": 200_000,
+		"queue.buffering.max.messages": queued,
 		"batch.num.messages":           50_000,
 		"statistics.interval.ms":       0,
 		"go.delivery.report.fields":    "none",
