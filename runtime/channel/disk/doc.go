@@ -48,6 +48,6 @@
 //
 // Each segment begins with the position decided per key, so that old segments can go. A segment goes when all consumers are
 // past it. A reader that gets an I/O error reports it and tries again. After a minute, and only when the disk then takes and syncs a
-// write, the frame counts as damaged and the rest is delivered; its segment is kept, and inspect.Dump gives what can be read again. A segment
+// write, the frame counts as damaged and the rest is delivered; its segment is kept, and inspect.Dump (all) gives what can be read again. A segment
 // that somebody removed is a gap that is counted.
 package disk

@@ -112,7 +112,7 @@ func TestWhatTheDiskNeverReadsIsSetAsideAndKept(t *testing.T) {
 				}
 				b.fs.sector("", 0, 0)
 				found := map[string]bool{}
-				err := inspect.Dump(openDir(t, b.dir), b.pool, func(d *flow.Batch) bool {
+				_, err := inspect.Dump(openDir(t, b.dir), b.pool, true, func(d *flow.Batch) bool {
 					for i := range d.Len() {
 						found[string(d.Body(i))] = true
 					}

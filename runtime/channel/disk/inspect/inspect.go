@@ -3,8 +3,11 @@ package inspect
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,84 +18,50 @@ import (
 	"collect/runtime/flow"
 )
 
-// Report is what a channel's directory holds.
-type Report struct {
-	Channel   string            `json:"channel"` // uuid
-	Version   int               `json:"format_version"`
-	Durable   uint64            `json:"durable"` // number of the newest frame noted as durable
-	Last      uint64            `json:"last"`    // number of the newest frame that counts
-	Events    uint64            `json:"events"`  // since the channel began
-	Segments  []SegmentReport   `json:"segments"`
-	Consumers []ConsumerReport  `json:"consumers"`
-	Positions map[string]uint64 `json:"positions"`
-	Damage    []recovery.Damage `json:"damage,omitempty"`
-	SetAside  []string          `json:"set_aside,omitempty"` // files with damaged pieces
-}
-
-// SegmentReport is one segment.
-type SegmentReport struct {
-	Name    string    `json:"name"`
-	First   uint64    `json:"first"` // number of its first frame
-	Last    uint64    `json:"last"`
-	Bytes   int64     `json:"bytes"` // used by frames that count
-	Frames  int       `json:"frames"`
-	Events  int64     `json:"events"`
-	Created time.Time `json:"created"`
-}
-
-// ConsumerReport is how far a consumer is. Its name is empty when it was forgone and nobody came after it.
-type ConsumerReport struct {
-	Name     string `json:"name"`
-	Frontier uint64 `json:"frontier"` // this frame and all before are delivered
-	Ranges   int    `json:"ranges"`   // delivered pieces beyond
-	Waiting  uint64 `json:"waiting"`  // events
-}
-
 // Read reads heads and headers, but no events. It changes nothing and works beside an agent that uses the channel.
-func Read(dir flow.Dir) (Report, error) { return report(dir, false, nil, nil) }
+func Read(dir flow.Dir) (flow.ChannelReport, error) { return report(dir, query{}) }
 
-// Verify reads and checks everything.
-func Verify(dir flow.Dir) (Report, error) { return report(dir, true, flow.NewPool(0), nil) }
-
-// Dump gives all batches that are readable, also delivered ones whose segment is still there, in order, until yield says false. In the
-// end come those that were set aside because the disk could not read them, and are readable now.
-// Each batch is gone when yield returns.
-func Dump(dir flow.Dir, pool *flow.Pool, yield func(*flow.Batch) bool) error {
-	_, err := report(dir, true, pool, yield)
-	return err
+// Verify reads and checks everything. It changes nothing and works beside an agent that uses the channel.
+func Verify(dir flow.Dir) (flow.ChannelReport, error) {
+	return report(dir, query{bodies: true, pool: flow.NewPool(0)})
 }
 
-func report(dir flow.Dir, bodies bool, pool *flow.Pool, yield func(*flow.Batch) bool) (Report, error) {
-	rc, err := recovery.Read(dir, true)
+// Dump gives all batches that are readable and wait for a reader, in order, until yield says false; with all set also delivered ones whose
+// segment is still there, and in the end those that were set aside because the disk could not read them, and are readable now.
+// Each batch is gone when yield returns. The report says what could not be read.
+func Dump(dir flow.Dir, pool *flow.Pool, all bool, yield func(*flow.Batch) bool) (flow.ChannelReport, error) {
+	return report(dir, query{bodies: true, pool: pool, all: all, yield: yield})
+}
+
+// query is what is asked.
+type query struct {
+	bodies bool // check them too
+	pool   *flow.Pool
+	all    bool // also what is delivered
+	yield  func(*flow.Batch) bool
+}
+
+func report(dir flow.Dir, q query) (flow.ChannelReport, error) {
+	rc, err := read(dir)
 	if err != nil {
-		return Report{}, err
+		return flow.ChannelReport{}, err
 	}
-	r := Report{
-		Channel: hex.EncodeToString(rc.Cursors.Channel[:]), Version: segment.Version, Durable: rc.Durable, Last: rc.Last,
-		Events: rc.Before, Positions: maps.Clone(rc.Decided), Damage: rc.Damage,
-	}
-	for _, s := range rc.Cursors.Slots {
-		if s.Kind != cursor.Free {
-			r.Consumers = append(r.Consumers, ConsumerReport{s.Name, s.Frontier, len(s.Spans), rc.Before - min(rc.Before, s.Committed())})
-		}
-	}
-	for _, info := range rc.Infos {
-		if strings.HasSuffix(info.Name, segment.BadSuffix) {
-			r.SetAside = append(r.SetAside, info.Name)
-		}
-	}
+	r := summary(rc)
 	c, err := frame.NewCodec("none")
 	if err != nil {
 		return r, err
 	}
 	defer c.Close()
 	for i, s := range rc.Segs {
+		w := walker{query: q, dir: dir, codec: c, seg: s, waits: rc.Cursors.Waits, until: rc.Before}
 		s.Last = rc.Last
 		if i+1 < len(rc.Segs) {
-			s.Last = max(s.Base-1, rc.Segs[i+1].Prev)
+			s.Last, w.until = max(s.Base-1, rc.Segs[i+1].Prev), rc.Segs[i+1].Before
 		}
-		w := walker{dir: dir, codec: c, pool: pool, seg: s, bodies: bodies, yield: yield}
 		sr, err := w.run(&r)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // delivered meanwhile
+		}
 		if err != nil {
 			return r, err
 		}
@@ -101,22 +70,77 @@ func report(dir flow.Dir, bodies bool, pool *flow.Pool, yield func(*flow.Batch) 
 			return r, nil
 		}
 	}
-	if yield != nil {
-		err = dumpKept(dir, rc.Infos, walker{dir: dir, codec: c, pool: pool, bodies: true, yield: yield})
+	if q.yield != nil && q.all {
+		err = dumpKept(dir, rc.Infos, walker{query: q, dir: dir, codec: c})
 	}
 	return r, err
 }
 
+// read is recovery.Read beside a channel that is in use: when segments came or went meanwhile, what was read does not fit together.
+func read(dir flow.Dir) (*recovery.State, error) {
+	for range 20 {
+		rc, err := recovery.Read(dir, true)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		now, err := dir.ReadDir()
+		if err != nil {
+			return nil, fmt.Errorf("list channel: %w", err)
+		}
+		if slices.Equal(segmentNames(rc.Infos), segmentNames(now)) {
+			return rc, nil
+		}
+	}
+	return nil, fmt.Errorf("%s changes faster than it can be read; try again", dir.Path())
+}
+
+func segmentNames(infos []flow.Info) (names []string) {
+	for _, info := range infos {
+		if _, ok := segment.Number(info.Name); ok {
+			names = append(names, info.Name)
+		}
+	}
+	return names
+}
+
+// summary is what is known before the segments are read.
+func summary(rc *recovery.State) flow.ChannelReport {
+	r := flow.ChannelReport{
+		Channel: hex.EncodeToString(rc.Cursors.Channel[:]), Version: segment.Version, Durable: rc.Durable, Last: rc.Last,
+		Events: rc.Before, Positions: maps.Clone(rc.Decided), Damage: rc.Damage,
+	}
+	for _, s := range rc.Cursors.Slots {
+		if s.Kind != cursor.Free {
+			waiting := rc.Before - min(rc.Before, s.Committed())
+			r.Readers = append(r.Readers, flow.ReaderReport{Name: s.Name, Frontier: s.Frontier, Ranges: len(s.Spans), Waiting: waiting})
+			r.Waiting = max(r.Waiting, waiting)
+		}
+	}
+	if len(r.Readers) == 0 {
+		r.Waiting = rc.Before
+	}
+	for _, info := range rc.Infos {
+		if strings.HasSuffix(info.Name, segment.BadSuffix) {
+			r.SetAside = append(r.SetAside, info.Name)
+		}
+	}
+	return r
+}
+
 // walker reads one segment from end to end.
 type walker struct {
+	query
 	dir     flow.Dir
 	codec   *frame.Codec
-	pool    *flow.Pool
 	seg     *segment.Segment
-	bodies  bool
-	yield   func(*flow.Batch) bool
+	waits   func(seq uint64) bool
+	until   uint64          // events of the channel up to the end of the segment; 0: not known
 	only    []segment.Piece // nil: yield everything
 	stopped bool
+	keep    bool      // remember what is right
 	whole   []frameAt // frames that are right
 }
 
@@ -126,9 +150,9 @@ type frameAt struct {
 	off    int64
 }
 
-func (w *walker) run(r *Report) (SegmentReport, error) {
+func (w *walker) run(r *flow.ChannelReport) (flow.SegmentReport, error) {
 	s := w.seg
-	sr := SegmentReport{Name: s.Name, First: s.Base, Last: s.Last, Created: time.Unix(0, s.Created).UTC()}
+	sr := flow.SegmentReport{Name: s.Name, First: s.Base, Last: s.Last, Created: time.Unix(0, s.Created).UTC()}
 	f, err := w.dir.Open(s.Name)
 	if err != nil {
 		return sr, fmt.Errorf("open segment: %w", err)
@@ -139,30 +163,39 @@ func (w *walker) run(r *Report) (SegmentReport, error) {
 		return sr, err
 	}
 	damage := func(off, to int64, reason string) {
-		r.Damage = append(r.Damage, recovery.Damage{Segment: s.Name, Offset: off, Bytes: to - off, Reason: reason})
+		r.Damage = append(r.Damage, flow.Damage{Segment: s.Name, Offset: off, Bytes: to - off, Reason: reason})
 	}
-	newest, off := s.Base-1, int64(segment.HeadBytes)
+	newest, off, before := s.Base-1, int64(segment.HeadBytes), s.Before
 	for !w.stopped {
+		found := len(r.Damage)
 		h, at, err := w.next(f, off, info.Size, damage)
 		if err != nil {
 			return sr, err
 		}
 		if at < 0 || h.Seq > s.Last {
-			if newest < s.Last {
+			if newest < s.Last && !(off == info.Size && w.repaired(r.SetAside)) {
 				damage(off, info.Size, fmt.Sprintf("frames %d to %d are missing", newest+1, s.Last))
 			}
+			lost(r.Damage[found:], before, w.until)
 			break
 		}
 		if at > off {
 			damage(off, at, "no frame begins here")
 		}
+		if h.Events > 0 {
+			lost(r.Damage[found:], before, h.Before)
+			before = h.Before + uint64(h.Events)
+		}
 		off = at + h.Size()
 		newest = max(newest, h.Seq)
 		if reason := w.look(f, &h, at); reason != "" {
 			damage(at, off, reason)
+			r.Damage[len(r.Damage)-1].Events = uint64(h.Events)
 			continue
 		}
-		w.whole = append(w.whole, frameAt{h, at})
+		if w.keep {
+			w.whole = append(w.whole, frameAt{h, at})
+		}
 		sr.Bytes = off
 		if h.Events > 0 {
 			sr.Frames++
@@ -170,6 +203,18 @@ func (w *walker) run(r *Report) (SegmentReport, error) {
 		}
 	}
 	return sr, nil
+}
+
+// lost enters in the last of some damaged pieces how many events are missing between the frames around them.
+func lost(pieces []flow.Damage, before, after uint64) {
+	if n := len(pieces); n > 0 && after > before {
+		pieces[n-1].Events = after - before
+	}
+}
+
+// repaired says whether what is missing at the end of the segment is missing because it was set aside.
+func (w *walker) repaired(setAside []string) bool {
+	return slices.ContainsFunc(setAside, func(name string) bool { return segment.IsPieceOf(name, w.seg.Number) })
 }
 
 // next is segment.Find that goes on behind what the disk cannot read.
@@ -189,7 +234,7 @@ func (w *walker) next(f flow.File, off, end int64, damage func(off, to int64, re
 
 // look checks a frame's body and says what is wrong with it.
 func (w *walker) look(f flow.File, h *frame.Header, at int64) string {
-	if !w.bodies {
+	if !w.bodies || w.yield != nil && !w.wants(h, at) {
 		return ""
 	}
 	block := w.pool.Block(h.Body())
@@ -204,7 +249,7 @@ func (w *walker) look(f flow.File, h *frame.Header, at int64) string {
 	if err != nil {
 		return err.Error()
 	}
-	if w.yield != nil && h.Events > 0 && w.wants(at) {
+	if w.yield != nil && h.Events > 0 {
 		w.stopped = !w.yield(b)
 	}
 	b.Release()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"collect/runtime/channel/disk/internal/frame"
 	"collect/runtime/channel/disk/internal/segment"
 	"collect/runtime/flow"
 )
@@ -27,7 +28,7 @@ func dumpKept(dir flow.Dir, infos []flow.Info, w walker) error {
 			continue // it was set aside for its head
 		}
 		w.seg, w.only = &segment.Segment{Head: h, Name: info.Name, Last: math.MaxUint64}, pieces[number]
-		if _, err := w.run(&Report{}); err != nil || w.stopped {
+		if _, err := w.run(&flow.ChannelReport{}); err != nil || w.stopped {
 			return err
 		}
 	}
@@ -43,7 +44,10 @@ func readHeadOf(dir flow.Dir, name string) (segment.Head, error) {
 	return segment.ReadHead(f)
 }
 
-// wants says whether the frame at an offset is to be yielded.
-func (w *walker) wants(at int64) bool {
-	return w.only == nil || slices.ContainsFunc(w.only, func(p segment.Piece) bool { return p.Off <= at && at < p.To })
+// wants says whether a frame is to be yielded.
+func (w *walker) wants(h *frame.Header, at int64) bool {
+	if w.only != nil {
+		return slices.ContainsFunc(w.only, func(p segment.Piece) bool { return p.Off <= at && at < p.To })
+	}
+	return w.all || w.waits(h.Seq)
 }

@@ -15,10 +15,10 @@ import (
 
 // Repair sets damaged pieces aside in files of their own and writes the segments that had them again without. Nothing else is
 // lost by it. The channel must not be in use. It reports what was damaged.
-func Repair(dir flow.Dir, rand flow.Rand) (Report, error) {
+func Repair(dir flow.Dir, rand flow.Rand) (flow.ChannelReport, error) {
 	lock, err := recovery.Lock(dir)
 	if err != nil {
-		return Report{}, err
+		return flow.ChannelReport{}, err
 	}
 	defer lock.Close()
 	r, err := Verify(dir)
@@ -28,17 +28,19 @@ func Repair(dir flow.Dir, rand flow.Rand) (Report, error) {
 	if err := forgetPlaces(dir); err != nil {
 		return r, err
 	}
-	for _, d := range r.Damage {
-		if slices.ContainsFunc(r.Segments, func(s SegmentReport) bool { return s.Name == d.Segment }) {
+	for i := range r.Damage {
+		d := &r.Damage[i]
+		if slices.ContainsFunc(r.Segments, func(s flow.SegmentReport) bool { return s.Name == d.Segment }) {
 			continue
 		}
 		if err := dir.Rename(d.Segment, dir, d.Segment+segment.BadSuffix); err != nil { // without a head none of it can be told from anything
 			return r, fmt.Errorf("set %s aside: %w", d.Segment, err)
 		}
-		r.SetAside = append(r.SetAside, d.Segment+segment.BadSuffix)
+		d.SetAside = d.Segment + segment.BadSuffix
+		r.SetAside = append(r.SetAside, d.SetAside)
 	}
 	for _, s := range r.Segments {
-		if slices.ContainsFunc(r.Damage, func(d recovery.Damage) bool { return d.Segment == s.Name }) {
+		if slices.ContainsFunc(r.Damage, func(d flow.Damage) bool { return d.Segment == s.Name }) {
 			if err := repairSegment(dir, rand, s, &r); err != nil {
 				return r, fmt.Errorf("repair %s: %w", s.Name, err)
 			}
@@ -75,7 +77,7 @@ func removeIfThere(dir flow.Dir, name string) error {
 	return nil
 }
 
-func repairSegment(dir flow.Dir, rand flow.Rand, sr SegmentReport, r *Report) error {
+func repairSegment(dir flow.Dir, rand flow.Rand, sr flow.SegmentReport, r *flow.ChannelReport) error {
 	in, err := dir.Open(sr.Name)
 	if err != nil {
 		return err
@@ -90,7 +92,8 @@ func repairSegment(dir flow.Dir, rand flow.Rand, sr SegmentReport, r *Report) er
 		return err
 	}
 	defer c.Close()
-	for _, d := range r.Damage {
+	for i := range r.Damage {
+		d := &r.Damage[i]
 		if d.Segment != sr.Name || d.Bytes == 0 { // what is missing at the end leaves nothing to keep
 			continue
 		}
@@ -98,13 +101,14 @@ func repairSegment(dir flow.Dir, rand flow.Rand, sr SegmentReport, r *Report) er
 		if err := segment.SetAside(dir, in, name, d.Offset, d.Offset+d.Bytes); err != nil {
 			return err
 		}
+		d.SetAside = name
 		r.SetAside = append(r.SetAside, name)
 	}
 	w := walker{
-		dir: dir, codec: c, pool: flow.NewPool(0), bodies: true,
+		query: query{bodies: true, pool: flow.NewPool(0)}, dir: dir, codec: c, keep: true,
 		seg: &segment.Segment{Head: h, Name: sr.Name, Last: sr.Last},
 	}
-	if _, err := w.run(&Report{}); err != nil {
+	if _, err := w.run(&flow.ChannelReport{}); err != nil {
 		return err
 	}
 	return w.writeWhole(in, rand)

@@ -210,6 +210,20 @@ type State struct {
 	Slots   []Side // by slot; kind Free: nothing there
 }
 
+// Waits says whether a frame waits for a consumer; without any, for the first that comes.
+func (st *State) Waits(seq uint64) bool {
+	none := true
+	for i := range st.Slots {
+		if st.Slots[i].Kind != Free {
+			if !st.Slots[i].Done(seq) {
+				return true
+			}
+			none = false
+		}
+	}
+	return none
+}
+
 // Read reads a cursors file. ok is false when there is none, or none that can be read: then consumers begin at the oldest frame.
 func Read(dir flow.Dir) (st State, ok bool, err error) {
 	f, err := dir.Open(FileName)

@@ -14,14 +14,6 @@ import (
 	"collect/runtime/flow"
 )
 
-// Damage is a piece of a segment that is not what was written.
-type Damage struct {
-	Segment string `json:"segment"`
-	Offset  int64  `json:"offset"`
-	Bytes   int64  `json:"bytes"`
-	Reason  string `json:"reason"`
-}
-
 // Found is a frame that a scan met.
 type Found struct {
 	frame.Header
@@ -51,8 +43,8 @@ type State struct {
 	Proven    []*segment.Segment
 	Copy      []Found // frames that are whole but perhaps not durable
 	Decided   map[string]uint64
-	Err       error    // why it cannot be known what counts
-	Damage    []Damage // segments as a whole
+	Err       error         // why it cannot be known what counts
+	Damage    []flow.Damage // segments as a whole
 }
 
 func (r *State) HighestNumber() uint64 {
@@ -131,7 +123,7 @@ func (r *State) readSegment(info flow.Info) error {
 	}
 	_, sick := errors.AsType[segment.UnreadHead](err)
 	if sick && r.keep {
-		r.Damage = append(r.Damage, Damage{info.Name, 0, info.Size, err.Error()})
+		r.Damage = append(r.Damage, flow.Damage{Segment: info.Name, Bytes: info.Size, Reason: err.Error()})
 		return nil
 	}
 	if err != nil {
@@ -162,7 +154,7 @@ func (r *State) headless(f flow.File, info flow.Info) error {
 	}
 	r.Lost++
 	if r.keep {
-		r.Damage = append(r.Damage, Damage{info.Name, 0, info.Size, segment.ErrNoHead.Error()})
+		r.Damage = append(r.Damage, flow.Damage{Segment: info.Name, Bytes: info.Size, Reason: segment.ErrNoHead.Error()})
 		return nil
 	}
 	if err := r.dir.Rename(info.Name, r.dir, info.Name+segment.BadSuffix); err != nil {

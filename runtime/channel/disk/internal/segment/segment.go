@@ -46,6 +46,11 @@ func BadName(number uint64, off int64) string {
 	return fmt.Sprintf("%016x-%d%s", number, off, BadSuffix)
 }
 
+// IsPieceOf says whether a file holds a damaged piece of the segment of that number.
+func IsPieceOf(name string, number uint64) bool {
+	return strings.HasPrefix(name, fmt.Sprintf("%016x-", number)) && strings.HasSuffix(name, BadSuffix)
+}
+
 // ReadFull reads what there is of n bytes at off.
 func ReadFull(f flow.File, p []byte, off int64) ([]byte, error) {
 	n := 0
