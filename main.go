@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"collect/providers/devbroker"
 	"collect/providers/topic"
 	"collect/runtime/agent"
+	"collect/runtime/flow"
 	"collect/runtime/flow/host"
 	"collect/runtime/pipeline/registry"
 	"collect/runtime/supervisor"
@@ -43,8 +45,29 @@ func main() {
 		Survey: func(ctx context.Context, layout api.Layout) (api.Installation, error) {
 			return agent.Data{Layout: layout, Registry: reg}.Survey(ctx)
 		},
+		Channels: func(layout api.Layout) cli.Channels { return channels{agent.Data{Layout: layout, Registry: reg}} },
 	}
 	os.Exit(cli.Main(context.Background(), deps, os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// channels is what agents hold on disk, with events in the form that sinks write.
+type channels struct{ agent.Data }
+
+func (c channels) Dump(agentID string, ch api.Channel, o cli.DumpOptions, yield func(event []byte) error) (api.ChannelReport, error) {
+	var buf []byte
+	var stop error
+	r, err := c.Data.Dump(agentID, ch, o.All, func(b *flow.Batch) bool {
+		for i := range b.Len() {
+			if buf, stop = providers.AppendEvent(buf[:0], b, i, o.Raw); stop == nil {
+				stop = yield(buf)
+			}
+			if stop != nil {
+				return false
+			}
+		}
+		return true
+	})
+	return r, cmp.Or(stop, err)
 }
 
 // kinds gives the kinds of objects that are planned.

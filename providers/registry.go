@@ -26,6 +26,7 @@ import (
 	"collect/providers/topic"
 	"collect/providers/uuid"
 	"collect/runtime/channel/disk"
+	"collect/runtime/channel/disk/inspect"
 	"collect/runtime/channel/memory"
 	"collect/runtime/pipeline/registry"
 )
@@ -47,7 +48,9 @@ func Registry() *registry.Registry {
 		registry.Interceptor("set", set.Defaults, set.About(), set.New),
 		registry.Interceptor("timestamp", timestamp.Defaults, timestamp.About(), timestamp.New),
 		registry.Interceptor("uuid", uuid.Defaults, uuid.About(), uuid.New),
-		registry.Channel("disk", disk.Defaults, disk.About, disk.New).Storing(disk.Stored),
+		registry.Channel("disk", disk.Defaults, disk.About, disk.New).Storing(disk.Stored).Inspecting(registry.Inspector{
+			Read: inspect.Read, Verify: inspect.Verify, Dump: inspect.Dump, Repair: inspect.Repair,
+		}),
 		registry.Channel("memory", memory.Defaults, memory.About, memory.New),
 		registry.Sink("console", console.Defaults, console.About(), console.New),
 		registry.Sink("file", file.Defaults, file.About(), file.New),

@@ -45,6 +45,8 @@ type Deps struct {
 	Supervise func(ctx context.Context, layout api.Layout, log *slog.Logger) error
 	// Survey describes what runs; nil: api.Survey.
 	Survey func(ctx context.Context, layout api.Layout) (api.Installation, error)
+	// Channels looks into the channels of an installation's agents.
+	Channels func(layout api.Layout) Channels
 
 	// Signals replaces the process's interrupt and termination signals (tests).
 	Signals <-chan os.Signal

@@ -250,7 +250,7 @@ func (c *command) dress(cmd *cli.Command) {
 func (c *command) commands() []*cli.Command {
 	return []*cli.Command{
 		c.planCommand(), c.applyCommand(), c.destroyCommand(), c.runCommand(), c.validateCommand(), c.fmtCommand(), c.showCommand(),
-		c.outputCommand(), c.statusCommand(), c.logsCommand(), c.stateCommand(), c.graphCommand(), c.versionCommand(), c.providersCommand(),
+		c.outputCommand(), c.statusCommand(), c.logsCommand(), c.channelCommand(), c.stateCommand(), c.graphCommand(), c.versionCommand(), c.providersCommand(),
 		c.initCommand(), c.serviceCommand(), c.agentCommand(), c.superviseCommand(), c.brokerCommand(),
 	}
 }

@@ -39,6 +39,13 @@ func kept(t *testing.T, state string, channels map[string]int) Data {
 				return 0, 0, errors.New("damaged")
 			}
 			return info.Size, 10 * info.Size, err
+		}).Inspecting(registry.Inspector{
+			Read: func(dir flow.Dir) (flow.ChannelReport, error) {
+				return flow.ChannelReport{Segments: []flow.SegmentReport{{Name: filepath.Base(dir.Path())}}}, nil
+			},
+			Repair: func(flow.Dir, flow.Rand) (flow.ChannelReport, error) {
+				return flow.ChannelReport{Damage: []flow.Damage{{Offset: 7, SetAside: "piece"}}}, nil
+			},
 		}),
 	)
 	id := api.AgentID("agent.a")

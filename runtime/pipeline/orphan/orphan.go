@@ -29,17 +29,16 @@ type Loss struct {
 // Stored lists what lies in the directories of channels below an agent's data, declared or not, sorted by name; empty ones are left
 // out, and those that but names; nil names none. It changes nothing. What cannot be read has api.UnknownEvents and says why.
 func Stored(types *registry.Registry, fsys flow.FS, dir string, but func(channel string) bool) ([]api.Orphan, error) {
-	infos, err := datadir.List(fsys, dir)
+	names, err := Names(fsys, dir)
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", dir, err)
+		return nil, err
 	}
 	var out []api.Orphan
-	for _, in := range infos {
-		name, ok := strings.CutPrefix(in.Name, channelPrefix)
-		if !ok || !in.Mode.IsDir() || but != nil && but(name) {
+	for _, name := range names {
+		if but != nil && but(name) {
 			continue
 		}
-		events, bytes, err := storedIn(types, fsys, path.Join(dir, in.Name, "data"))
+		events, bytes, err := storedIn(types, fsys, DataDir(dir, name))
 		switch {
 		case err != nil:
 			out = append(out, api.Orphan{Channel: name, Events: api.UnknownEvents, Why: err.Error()})
@@ -49,6 +48,24 @@ func Stored(types *registry.Registry, fsys flow.FS, dir string, but func(channel
 	}
 	return out, nil
 }
+
+// Names lists the channels that have a directory below an agent's data, declared or not, sorted.
+func Names(fsys flow.FS, dir string) ([]string, error) {
+	infos, err := datadir.List(fsys, dir)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	var names []string
+	for _, in := range infos {
+		if name, ok := strings.CutPrefix(in.Name, channelPrefix); ok && in.Mode.IsDir() {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// DataDir is where a channel's own files lie below an agent's data.
+func DataDir(dir, channel string) string { return path.Join(dir, channelPrefix+channel, "data") }
 
 func storedIn(types *registry.Registry, fsys flow.FS, dir string) (events, bytes int64, err error) {
 	d, err := fsys.OpenDir(dir)

@@ -31,6 +31,7 @@ type Entry struct {
 	channel     func(schema.Config, schema.Secrets, flow.Env) (flow.Channel, error)
 	sink        func(schema.Config, schema.Secrets, flow.Env) (flow.Sink, error)
 	stored      func(flow.Dir) (events, bytes int64, err error)
+	inspector   *Inspector
 }
 
 // NewSource makes a source.
