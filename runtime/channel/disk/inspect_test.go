@@ -1,6 +1,7 @@
 package disk_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,6 +127,55 @@ func TestRepairCostsWhatVerifyTells(t *testing.T) {
 		b.close()
 		if lost != int(cost) || twice > 0 || s.Events != 0 {
 			t.Fatalf("byte %d: %d lost, %d told; %d twice; %+v", at, lost, cost, twice, s)
+		}
+	}
+}
+
+// A segment whose head is damaged is set aside as a whole. Its neighbours have nothing to do with it.
+func TestASegmentWithoutAHeadIsSetAsideAlone(t *testing.T) {
+	t.Parallel()
+	for name, which := range map[string]int{"between others": 1, "the newest": 2} {
+		b := newBench(t)
+		b.open()
+		for len(b.files("*.seg")) < 3 {
+			b.put(5000)
+			b.settled()
+		}
+		b.close()
+		dir := openDir(t, b.dir)
+		before, err := inspect.Verify(dir)
+		if err != nil || len(before.Damage) > 0 {
+			t.Fatalf("%+v %v", before, err)
+		}
+		seg := before.Segments[which]
+		f, err := os.OpenFile(filepath.Join(b.dir, seg.Name), os.O_RDWR, 0)
+		if err == nil {
+			_, err = f.WriteAt(slices.Repeat([]byte{7}, 4096), 0)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, ask := range map[string]func(flow.Dir) (flow.ChannelReport, error){"inspect": inspect.Read, "verify": inspect.Verify} {
+			r, err := ask(dir)
+			if err != nil || len(r.Damage) != 1 || r.Damage[0].Segment != seg.Name || r.Damage[0].Events != uint64(seg.Events) {
+				t.Errorf("%s: %s: %+v %v, want %d events", name, what, r.Damage, err, seg.Events)
+			}
+		}
+		r, err := inspect.Repair(dir, host.Rand())
+		if err != nil || !slices.Equal(r.SetAside, []string{seg.Name + ".bad"}) {
+			t.Errorf("%s: repair: %+v %v", name, r.SetAside, err)
+		}
+		if r, err := inspect.Verify(dir); err != nil || len(r.Damage) > 0 || len(r.Segments) != 2 {
+			t.Errorf("%s: after the repair: %+v %v", name, r.Damage, err)
+		}
+		b.open()
+		b.put(5)
+		b.take(1000)
+		left := b.ch.Stats().Events
+		b.close()
+		if lost, twice := b.missing(b.pos); lost != int(seg.Events) || twice > 0 || left != 0 {
+			t.Errorf("%s: %d lost, want %d; %d twice; %d left", name, lost, seg.Events, twice, left)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -53,10 +54,11 @@ func report(dir flow.Dir, q query) (flow.ChannelReport, error) {
 	}
 	defer c.Close()
 	for i, s := range rc.Segs {
-		w := walker{query: q, dir: dir, codec: c, seg: s, waits: rc.Cursors.Waits, until: rc.Before}
+		w := walker{query: q, dir: dir, codec: c, seg: s, waits: rc.Cursors.Waits, until: rc.Before, behind: math.MaxUint64}
 		s.Last = rc.Last
 		if i+1 < len(rc.Segs) {
-			s.Last, w.until = max(s.Base-1, rc.Segs[i+1].Prev), rc.Segs[i+1].Before
+			n := rc.Segs[i+1]
+			s.Last, w.until, w.behind = max(s.Base-1, n.Prev), n.Before, n.Number
 		}
 		sr, err := w.run(&r)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -137,7 +139,8 @@ type walker struct {
 	codec   *frame.Codec
 	seg     *segment.Segment
 	waits   func(seq uint64) bool
-	until   uint64          // events of the channel up to the end of the segment; 0: not known
+	until   uint64          // events of the channel before the next segment; 0: not known
+	behind  uint64          // number of the next segment
 	only    []segment.Piece // nil: yield everything
 	stopped bool
 	keep    bool      // remember what is right
@@ -173,7 +176,7 @@ func (w *walker) run(r *flow.ChannelReport) (flow.SegmentReport, error) {
 			return sr, err
 		}
 		if at < 0 || h.Seq > s.Last {
-			if newest < s.Last && !(off == info.Size && w.repaired(r.SetAside)) {
+			if newest < s.Last && !w.elsewhere(r, before) && !(off == info.Size && w.repaired(r.SetAside)) {
 				damage(off, info.Size, fmt.Sprintf("frames %d to %d are missing", newest+1, s.Last))
 			}
 			lost(r.Damage[found:], before, w.until)
@@ -210,6 +213,19 @@ func lost(pieces []flow.Damage, before, after uint64) {
 	if n := len(pieces); n > 0 && after > before {
 		pieces[n-1].Events = after - before
 	}
+}
+
+// elsewhere says whether what is missing behind the segment was in one that is damaged, or was set aside, as a whole.
+func (w *walker) elsewhere(r *flow.ChannelReport, before uint64) bool {
+	between := func(name string) bool {
+		n, ok := segment.Number(strings.TrimSuffix(name, segment.BadSuffix))
+		return ok && n > w.seg.Number && n < w.behind
+	}
+	i := slices.IndexFunc(r.Damage, func(d flow.Damage) bool { return between(d.Segment) })
+	if i >= 0 {
+		lost(r.Damage[i:i+1], before, w.until)
+	}
+	return i >= 0 || slices.ContainsFunc(r.SetAside, between)
 }
 
 // repaired says whether what is missing at the end of the segment is missing because it was set aside.

@@ -40,7 +40,7 @@ func Repair(dir flow.Dir, rand flow.Rand) (flow.ChannelReport, error) {
 		r.SetAside = append(r.SetAside, d.SetAside)
 	}
 	for _, s := range r.Segments {
-		if slices.ContainsFunc(r.Damage, func(d flow.Damage) bool { return d.Segment == s.Name }) {
+		if slices.ContainsFunc(r.Damage, func(d flow.Damage) bool { return d.Segment == s.Name && d.Bytes > 0 }) {
 			if err := repairSegment(dir, rand, s, &r); err != nil {
 				return r, fmt.Errorf("repair %s: %w", s.Name, err)
 			}
