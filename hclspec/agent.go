@@ -29,7 +29,7 @@ func (l *loader) buildAgent(inst *instance) {
 	if inst.state == done && !inst.cont.open && !hasParts(inst.cont) {
 		l.warn(inst.res.block.DefRange(), "Agent without parts", "Agent %q declares no source, channel or sink, so it does nothing.", inst.res.name)
 	}
-	w := &wiring{l: l, inst: inst, own: own, spec: &a.Spec, unsure: inst.phantom || inst.state == failed}
+	w := &wiring{l: l, inst: inst, own: own, spec: &a.Spec, unsure: inst.phantom || inst.lacks || inst.state == failed}
 	w.deadLetter, _ = deadLetterOf(d.uses)
 	for _, c := range inst.components {
 		w.component(c)

@@ -109,8 +109,8 @@ func (inst *instance) names(l *loader) bool {
 	ok := !l.diags[before:].HasErrors()
 	inst.collectComponents(l)
 	inst.state = done
-	if l.diags[before:].HasErrors() {
-		inst.state = failed // its blocks are still checked; what follows from one that is missing is not told
+	if !ok {
+		inst.state = failed // its blocks are still checked
 	}
 	return ok
 }
@@ -120,6 +120,7 @@ func (inst *instance) collectComponents(l *loader) {
 	for _, b := range inst.cont.blocks {
 		c, ok := l.newComponent(inst, b)
 		if !ok {
+			inst.lacks = true
 			continue
 		}
 		if old := inst.component(c.Kind, c.Name); old != nil {

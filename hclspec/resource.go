@@ -39,6 +39,7 @@ type instance struct {
 	state      state // of the components' names
 	cont       *contents
 	components []*component
+	lacks      bool // components whose names are wrong: what follows from that is not told
 	refs       map[schema.Kind]cty.Value
 	srcState   state
 	sources    cty.Value
