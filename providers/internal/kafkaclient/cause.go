@@ -23,6 +23,9 @@ var logLine = regexp.MustCompile(`^\[thrd:.*?\]: (?:(?:[a-z_]+://)?([^\s/]+)(?:/
 
 var connectFailed = regexp.MustCompile(`^Connect to \S+ failed: (.*)$`)
 
+// noAnswer is how the library tells, in several ways, that a broker is silent. It adds guesses about the broker's version.
+var noAnswer = regexp.MustCompile(`(?i)\btimed out\b`)
+
 // refusal is how the library tells that there is nothing to wait for; a broker that does not answer ends otherwise.
 var refusal = regexp.MustCompile(`(?:Connection refused|Name or service not known|Name does not resolve|No address associated with hostname)$`)
 
@@ -48,6 +51,9 @@ func Explain(line string) string {
 	text := m[2]
 	if f := connectFailed.FindStringSubmatch(text); f != nil {
 		text = strings.ToLower(f[1][:1]) + f[1][1:]
+	}
+	if noAnswer.MatchString(text) {
+		text = "no answer in time"
 	}
 	if m[1] == "" || strings.HasPrefix(text, m[1]) {
 		return text

@@ -201,7 +201,7 @@ func TestBrokersThatAllRefuseAreNotWaitedFor(t *testing.T) {
 		"all refuse, or have no host": {[]string{down, noHost}, refusedTimeout, "b:2: Failed to resolve"},
 		"both are silent":             {nil, callTimeout, "no answer in time"},
 		"one refuses":                 {[]string{down}, callTimeout, "a:1: connection refused"},
-		"one refuses, one is silent":  {[]string{down, silent}, callTimeout, "timed out"},
+		"one refuses, one is silent":  {[]string{down, silent}, callTimeout, "b:2: no answer in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -231,6 +231,18 @@ func TestTheTimeThatIsUpIsOneReasonWhoeverSaysSo(t *testing.T) {
 		got := (&Cause{}).Wrap([]string{"a:1"}, "ask", err)
 		if want := "kafka a:1 is not reachable: ask: no answer in time"; got.Error() != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestASilentBrokerIsToldInOneWay(t *testing.T) {
+	for _, why := range []string{
+		"ApiVersionRequest failed: Local: Timed out: probably due to broker version < 0.10 (see api.version.request configuration) (after 10001ms in state APIVERSION_QUERY)",
+		"1 request(s) timed out: disconnect (average rtt 2.001ms) (after 10123ms in state UP)",
+		"Connection setup timed out in state CONNECT (after 30044ms in state CONNECT)",
+	} {
+		if got := Explain("[thrd:b:2/bootstrap]: b:2/bootstrap: " + why); got != "b:2: no answer in time" {
+			t.Errorf("%s: got %q", why, got)
 		}
 	}
 }
