@@ -137,6 +137,12 @@ func TestPositionsWithoutEventsAreKept(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
+		used := b.ch.Stats().Bytes
+		b.close()
+		b.open()
+		if found := b.ch.Stats().Bytes; used != found {
+			t.Errorf("%d bytes were taken, the next opening finds %d", used, found)
+		}
 		b.crash()
 		b.open()
 		defer b.close()

@@ -261,6 +261,9 @@ func (c *Channel) savePositions(closing bool) {
 	h, c.tables = frame.Positions(c.tables[:0], durable, extra)
 	h.Seq, h.Before, h.Epoch, h.Seconds = seq, before, c.epoch, uint32(time.Now().Unix())
 	at, err := c.put(&h, nil)
+	if err == nil {
+		c.room.Add(at.Size)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.positions.Tried()
