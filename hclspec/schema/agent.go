@@ -155,7 +155,7 @@ type InFlightSettings struct {
 // SourceSettings are the arguments that every source has.
 type SourceSettings struct {
 	Batch      BatchSettings    `collect:"batch" doc:"When a batch leaves the source: when the input is empty or a limit is reached."`
-	InFlight   InFlightSettings `collect:"in_flight" doc:"Limit of what is emitted and not acknowledged: the most that a crash sends again."`
+	InFlight   InFlightSettings `collect:"in_flight" doc:"Limit of what is emitted and not acknowledged: the most that a crash sends again, besides what was acknowledged in the second before."`
 	AckTimeout time.Duration    `collect:"ack_timeout" doc:"For sources that answer: how long a sender waits before it gets a refusal."`
 	DeadLetter Ref              `collect:"dead_letter,ref=channel" doc:"Channel for events that an interceptor or a route cannot handle."`
 }

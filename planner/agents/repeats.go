@@ -36,8 +36,9 @@ func (k *agentKind) repeats(spec *schema.AgentSpec, a anatomy) ([]resource.Item,
 	return items, nil
 }
 
+// again says how much that is. What is delivered is noted within a second: by the source for its positions, by a disk channel for a power cut.
 func again(events int, bytes int64, limit string, p part) resource.Item {
-	return resource.Item{Note: fmt.Sprintf("at most %s or %s are sent again after a crash (%s of %s)", resource.Events(int64(events)), resource.Size(bytes), limit, p.label())}
+	return resource.Item{Note: fmt.Sprintf("at most %s or %s, and what was delivered in the second before, are sent again after a crash (%s of %s)", resource.Events(int64(events)), resource.Size(bytes), limit, p.label())}
 }
 
 // forgets says whether a source writes to a channel that a crash empties.
