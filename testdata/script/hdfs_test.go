@@ -65,15 +65,16 @@ func hdfsHas(ts *testscript.TestScript, within string, lines int, namenode, dir 
 	defer c.Close()
 	poll(limit(ts, within), func() bool {
 		all = nil
-		ts.Check(c.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		err = c.Walk(dir, func(path string, info os.FileInfo, err error) error {
 			if err != nil || info.IsDir() || strings.HasSuffix(path, ".tmp") {
 				return nil // not there yet
 			}
 			raw, err := c.ReadFile(path)
 			all = slices.AppendSeq(all, strings.Lines(string(raw)))
 			return err
-		}))
-		return len(all) >= lines
+		})
+		return err == nil && len(all) >= lines // a DataNode that was killed is read again when it is back
 	})
+	ts.Check(err)
 	return all
 }
