@@ -61,6 +61,8 @@ type Delivery struct {
 	held     int64 // memory of batches that are accepted, not done and not unloaded
 	most     int64
 	after    bool // Close was called: nothing may be done any more
+	over     bool // a batch has failed, and the next to go is the first that failed
+	stop     context.CancelFunc
 }
 
 // NewDelivery starts.
@@ -86,10 +88,19 @@ func (d *Delivery) again(ctx context.Context, seq uint64, headers ...flow.Header
 	d.mu.Unlock()
 	b := SinkBatch(d.pool, seq, bodies, headers...)
 	b.SetDone(func(b *flow.Batch, r flow.Result) { d.done(seq, b, r) })
+	ctx, cancel := context.WithCancel(ctx) // which ends with the turn, as the pipeline's does
+	defer cancel()
 	d.mu.Lock()
 	d.open[seq] = b
+	d.stop = cancel
+	if d.over {
+		cancel()
+	}
 	d.mu.Unlock()
 	err := d.sink.Write(ctx, b)
+	d.mu.Lock()
+	d.stop = nil
+	d.mu.Unlock()
 	if err != nil {
 		d.mu.Lock()
 		delete(d.open, seq)
@@ -144,6 +155,10 @@ func (d *Delivery) done(seq uint64, b *flow.Batch, r flow.Result) {
 	if r.Err != nil {
 		d.failed = append(d.failed, seq)
 		slices.Sort(d.failed)
+		d.over = true
+		if d.stop != nil {
+			d.stop()
+		}
 	}
 	b.Release()
 }
@@ -215,9 +230,10 @@ func (d *Delivery) Failed() []uint64 {
 func (d *Delivery) Retry() {
 	d.t.Helper()
 	Eventually(d.t, "failed batches are delivered", func() bool {
+		d.Flush() // one that is still to fail goes first
 		d.mu.Lock()
 		seqs := d.failed
-		d.failed = nil
+		d.failed, d.over = nil, false
 		d.mu.Unlock()
 		for i, seq := range seqs {
 			if err := d.again(d.t.Context(), seq); err != nil {
