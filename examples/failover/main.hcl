@@ -1,6 +1,11 @@
 # Failover, as Flume's failover sink processor: lines go to a server; while it is away they go to a file on this machine.
 # Try it: nothing listens at first, so the lines land in the file. Start a listener (nc -lk 127.0.0.1 5170) and new lines go there;
 # stop it, and they go to the file again. collect status shows who gets them.
+
+collect {
+  name = "failover" # the same installation from every checkout; a copy that is another one gets a name of its own
+}
+
 variable "server" {
   type        = string
   default     = "127.0.0.1:5170"

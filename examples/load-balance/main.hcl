@@ -1,5 +1,10 @@
 # Load balancing, as Flume's load-balancing sink processor: two disks share the work of one channel. A batch goes to one of them;
 # when a disk is full or gone, the other takes everything until it is back. The order of events is kept in each file, not over both.
+
+collect {
+  name = "load-balance" # the same installation from every checkout; a copy that is another one gets a name of its own
+}
+
 agent "writer" {
   source "generator" "events" {
     rate     = 200

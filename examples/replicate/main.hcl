@@ -1,5 +1,10 @@
 # One source to two sinks, each with its own progress: a slow archive does not hold the live copy until its channel is full. Then the
 # source waits: nothing is dropped.
+
+collect {
+  name = "replicate" # the same installation from every checkout; a copy that is another one gets a name of its own
+}
+
 agent "fan" {
   source "generator" "events" {
     rate     = 100

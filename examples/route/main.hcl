@@ -1,5 +1,10 @@
 # Interceptors and routing: access logs are parsed; errors go to two places, the health checks nowhere, the rest to an archive.
 # A line looks like this: 10.0.0.1 "GET /cars/7" 503. One that does not has no headers; it fits no condition and goes to the archive.
+
+collect {
+  name = "route" # the same installation from every checkout; a copy that is another one gets a name of its own
+}
+
 agent "web" {
   source "tail" "access" {
     include = ["${path.data}/in/access.log"]

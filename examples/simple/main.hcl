@@ -1,6 +1,11 @@
 # One pipe: every line of some log files, through a durable channel, into one file.
 # Try it: collect apply, then append lines to any file NAME.log in the folder that the output in names; they come out behind each other in
 # the file out. collect status shows how many passed. Kill the agent in the middle: no line is lost.
+
+collect {
+  name = "simple" # the same installation from every checkout; a copy that is another one gets a name of its own
+}
+
 variable "logs" {
   type        = list(string)
   default     = []
