@@ -1,6 +1,8 @@
 package hclspec
 
 import (
+	"fmt"
+
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -151,6 +153,19 @@ func eachScope(label string, k, v cty.Value) *scope {
 	return &scope{label: label, each: cty.ObjectVal(map[string]cty.Value{"key": k, "value": v})}
 }
 
+// wrongKey says what is wrong with a key of for_each, after so many others; "" when it is right.
+func wrongKey(k cty.Value, before int) string {
+	switch {
+	case k.IsNull():
+		return "A key of for_each is null. Leave it out: [for k in … : k if k != null]."
+	case k.Type() != cty.String:
+		return "The keys of for_each are texts. Numbers become texts with [for n in … : tostring(n)]."
+	case before >= maxInstances:
+		return fmt.Sprintf("for_each has more than %d keys.", maxInstances)
+	}
+	return ""
+}
+
 func (r *resource) eachInstances(l *loader, a *hclsyntax.Attribute, sc *scope) {
 	v, ok := l.eval(a.Expr, sc)
 	if !ok {
@@ -187,8 +202,8 @@ func (r *resource) eachInstances(l *loader, a *hclsyntax.Attribute, sc *scope) {
 			r.addUnknown(l, eachScope(r.label(), cty.UnknownVal(cty.String), cty.DynamicVal))
 			continue
 		}
-		if k.IsNull() || k.Type() != cty.String || len(r.insts) >= maxInstances {
-			l.fail(a.Expr.Range(), "Wrong type", "The keys of for_each are texts, at most %d. Numbers become texts with [for n in … : tostring(n)].", maxInstances)
+		if what := wrongKey(k, len(r.insts)); what != "" {
+			l.fail(a.Expr.Range(), "Wrong type", "%s", what)
 			r.state = failed
 			return
 		}

@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
@@ -114,7 +115,7 @@ func (w *wiring) route(c *component, outer *decoding, s *schema.SourceSpec, b *b
 		spec.When, r.label = w.when(&d, a)
 	}
 	if ok1 && ok2 && sure {
-		w.checkRoute(&d, cont, spec, last)
+		w.checkRoute(&d, cont, spec, last, slices.ContainsFunc(s.Routes, takesAll))
 	}
 	outer.uses = append(outer.uses, d.uses...)
 	c.uses = append(c.uses, d.uses...)
@@ -136,7 +137,10 @@ func (w *wiring) when(d *decoding, a *hclsyntax.Attribute) (any, string) {
 	return out.Encode(), out.Src
 }
 
-func (w *wiring) checkRoute(d *decoding, cont *contents, r schema.RouteSpec, last bool) {
+// takesAll says that no event goes past a route.
+func takesAll(r schema.RouteSpec) bool { return r.When == nil && !r.Copy }
+
+func (w *wiring) checkRoute(d *decoding, cont *contents, r schema.RouteSpec, last, unreached bool) {
 	some := len(r.Channels)+len(r.Optional) > 0
 	when := cont.attrs["when"]
 	switch {
@@ -146,7 +150,7 @@ func (w *wiring) checkRoute(d *decoding, cont *contents, r schema.RouteSpec, las
 	case !r.Drop && !some && !d.unknown:
 		w.l.fail(cont.at, "Route without a channel", "A route names the channels that take its events, or drops them with drop = true.")
 		d.broken = true
-	case last && when != nil:
+	case last && when != nil && !unreached:
 		w.l.fail(when.Range(), "Events without a route", "The last route must take every event, so it has no when. End with route { channels = … }, or with route { drop = true } to drop what fits no other.")
 		d.broken = true
 	case !last && when == nil && !r.Copy:

@@ -28,7 +28,7 @@ func wrongExpressions() map[string]string {
 		`event.*.x`:                                       `Incomplete path`,
 		`can(event.bdy)`:                                  `1,10-14: Unknown event attribute`,
 		`try(event.headrs.x, "y")`:                        `Did you mean event.headers?`,
-		`can(regex("(", event.body))`:                     `1,11-14: Wrong pattern; Invalid pattern: missing closing ) in (.`,
+		`can(regex("(", event.body))`:                     "1,11-14: Wrong pattern; Invalid pattern: missing closing ): `(`.",
 		`try(regexx("a", event.body), "")`:                `Did you mean regex?`,
 		`can(upper(event.body, "x"))`:                     `Wrong number of arguments; upper() takes one argument, not 2.`,
 		`try(upper(), event.body)`:                        `1`,

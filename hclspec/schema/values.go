@@ -101,7 +101,12 @@ func ParseSize(s string) (int64, error) {
 		}
 	}
 	f, err := strconv.ParseFloat(t, 64)
-	if err != nil || f < 0 || f*float64(unit) > 1<<62 || f != f {
+	switch {
+	case err == nil && f < 0:
+		return 0, fmt.Errorf("%q is negative: a size is a number with a unit, such as \"64MiB\" or \"1GB\"", s)
+	case err == nil && f*float64(unit) > 1<<62:
+		return 0, fmt.Errorf("%q is too large for a size", s)
+	case err != nil || f != f:
 		return 0, fmt.Errorf("%q is not a size: write a number with a unit, such as \"64MiB\" or \"1GB\"", s)
 	}
 	return int64(f * float64(unit)), nil
@@ -134,7 +139,10 @@ func ParseDuration(s string) (time.Duration, error) {
 		return days, nil
 	}
 	d, err := time.ParseDuration(t)
-	if err != nil || d < 0 || days+d < 0 {
+	switch {
+	case err == nil && d < 0:
+		return 0, fmt.Errorf("%q is negative: a duration is a number with a unit, such as \"100ms\", \"5s\" or \"10m\"", s)
+	case err != nil || days+d < 0:
 		return 0, fmt.Errorf("%q is not a duration: write a number with a unit, such as \"100ms\", \"5s\" or \"10m\"", s)
 	}
 	return days + d, nil

@@ -224,6 +224,16 @@ func (c *compiler) mismatch(e *hclsyntax.BinaryOpExpr, l, r *Node) bool {
 	return c.differ(e.SrcRange, e.LHS.Range(), e.RHS.Range(), l, r)
 }
 
+// oneHeader is the advice where all headers are compared, and one was meant.
+func (c *compiler) oneHeader(sides ...hcl.Range) string {
+	for _, at := range sides {
+		if c.source(at) == "event.headers" {
+			return " Compare one header, such as event.headers.NAME."
+		}
+	}
+	return ""
+}
+
 // differ reports two values of plain types that differ.
 func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *Node) bool {
 	// try() with results of several types: none of them may be one that never equals the other side.
@@ -238,7 +248,7 @@ func (c *compiler) differ(whole, lr, rr hcl.Range, l, r *Node) bool {
 		}
 	}
 	if l.typ.IsPrimitiveType() != r.typ.IsPrimitiveType() && l.typ != cty.DynamicPseudoType && r.typ != cty.DynamicPseudoType && !l.Nullable && !r.Nullable {
-		c.errorf(whole, "Values of different types", "%s and %s are never equal.", diag.UpperFirst(constant.TypeName(l.typ)), constant.TypeName(r.typ))
+		c.errorf(whole, "Values of different types", "%s and %s are never equal.%s", diag.UpperFirst(constant.TypeName(l.typ)), constant.TypeName(r.typ), c.oneHeader(lr, rr))
 		return true
 	}
 	if !l.typ.IsPrimitiveType() || !r.typ.IsPrimitiveType() || l.typ == r.typ {

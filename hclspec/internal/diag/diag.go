@@ -3,6 +3,7 @@ package diag
 
 import (
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 	"unicode"
@@ -91,12 +92,35 @@ func Reword(d *hcl.Diagnostic) (*hcl.Diagnostic, bool) {
 		c.Detail = d.Detail[:i] + "it has no result for these values."
 		return &c, true
 	}
+	if word, ok := quoted(d.Detail, `The keyword "`, `" is not a valid type specification.`); ok {
+		c := *d
+		c.Detail = fmt.Sprintf("%q is not a type.", word) + DidYouMean(word, types, "%s")
+		return &c, true
+	}
+	if d.Summary == "Attribute redefined" {
+		c := *d
+		c.Summary, c.Detail = "Declared twice", columns.ReplaceAllString(d.Detail, "$1")
+		return &c, true
+	}
 	if strings.Contains(d.Detail, " of dynamic") {
 		c := *d
 		c.Detail = strings.NewReplacer(" of dynamic", "").Replace(d.Detail)
 		return &c, true
 	}
 	return d, false
+}
+
+// types are the words that begin the type of a variable.
+var types = []string{"any", "bool", "list", "map", "number", "object", "set", "string", "tuple"}
+
+// columns finds the columns behind a file and a line: only the line is said.
+var columns = regexp.MustCompile(`(:\d+),\d+-(?:\d+,)?\d+`)
+
+// quoted gives what stands between the beginning and the end of a sentence.
+func quoted(s, before, after string) (string, bool) {
+	s, ok1 := strings.CutPrefix(s, before)
+	s, ok2 := strings.CutSuffix(s, after)
+	return s, ok1 && ok2
 }
 
 // UpperFirst begins a sentence.

@@ -22,7 +22,7 @@ import (
 // AddFunctions adds the functions that look at files and the environment to those that do not; templates may use all of them.
 func (m *Machine) AddFunctions(out map[string]function.Function) {
 	text := func(name string, f func(string) (string, error)) {
-		out[name] = textFunction(f)
+		out[name] = pathFunction(f)
 	}
 	text("file", m.file)
 	text("abspath", func(s string) (string, error) { return filepath.Clean(m.Resolve(s)), nil })
@@ -36,9 +36,9 @@ func (m *Machine) AddFunctions(out map[string]function.Function) {
 	out["templatefile"] = m.templateFile(out)
 }
 
-func textFunction(f func(string) (string, error)) function.Function {
+func pathFunction(f func(string) (string, error)) function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "text", Type: cty.String}},
+		Params: []function.Parameter{{Name: "path", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			s, err := f(args[0].AsString())

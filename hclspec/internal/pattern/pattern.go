@@ -43,7 +43,7 @@ func Compile(src string) (*Pattern, error) {
 	if err != nil {
 		var se *syntax.Error
 		if errors.As(err, &se) {
-			return nil, fmt.Errorf("invalid pattern: %s in %s", se.Code, se.Expr)
+			return nil, fmt.Errorf("invalid pattern: %s: `%s`", se.Code, se.Expr)
 		}
 		return nil, fmt.Errorf("invalid pattern: %w", err)
 	}

@@ -21,7 +21,7 @@ func Parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 		return empty, hcl.Diagnostics{diag.Error(at, "File cannot be read", "%s: %s.", name, errTooLarge)}
 	}
 	if i := bytes.IndexByte(src, 0); i >= 0 { // the parser would take it into texts
-		return empty, hcl.Diagnostics{diag.Error(rangeAt(name, src, i), "Not a text file", "%s holds a NUL byte here.", name)}
+		return empty, hcl.Diagnostics{diag.Error(rangeAt(name, src, i), "Not a text file", "%s holds a NUL byte here. Configuration is text in UTF-8: save the file again as that.", name)}
 	}
 	if deep := checkNesting(src); deep != nil {
 		return empty, hcl.Diagnostics{diag.Error(rangeAt(name, src, deep.offset), "Nested too deeply", "%s", deep.what)}

@@ -76,6 +76,7 @@ func (w *wiring) checkChannels() {
 	if w.DeadLetter != nil {
 		written[w.DeadLetter.Addr] = true
 	}
+	loose, unread := w.looseSinks(), w.unread(read)
 	for _, c := range w.Components {
 		if c.Kind != schema.Channel {
 			continue
@@ -85,10 +86,32 @@ func (w *wiring) checkChannels() {
 			w.g.fail(c.At, "Unused channel", "Nothing writes to %s and nothing reads from it.", c.Local)
 		case !written[c.Addr]:
 			w.g.fail(c.At, "Channel without a writer", "No source of agent %q sends events to %s, so its sink never gets one. Name it in channels = [%s] or in a route.", w.Name, c.Local, c.Local)
-		case !read[c]:
+		case !read[c] && len(unread) > loose: // otherwise it is the sinks that are without a channel, and those are reported
 			w.g.fail(c.At, "Channel without a reader", "No sink of agent %q reads from %s, so it would fill and stop its sources. Write channel = %s in a sink.", w.Name, c.Local, c.Local)
 		}
 	}
+}
+
+// looseSinks counts the sinks that neither name a channel nor are in a group.
+func (w *wiring) looseSinks() int {
+	n := 0
+	for _, c := range w.Components {
+		if c.Kind == schema.Sink && c.Channel == nil && c.Group == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// unread gives the channels that no sink reads.
+func (w *wiring) unread(read map[*Component]bool) []*Component {
+	var out []*Component
+	for _, c := range w.Components {
+		if c.Kind == schema.Channel && !read[c] {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func (w *wiring) checkSinks() {
