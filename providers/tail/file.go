@@ -1,13 +1,10 @@
 package tail
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"time"
 
 	"collect/providers/internal/lines"
@@ -96,13 +93,6 @@ func (f *file) identifiedAt() int64 {
 	}
 	return f.rd.Off
 }
-
-// idleHandle is how long the handle of a file that does not change stays open. When more than maxOpen files are followed, a file is only
-// open while it is looked at, unless it lost its name: then the handle is the only way to it.
-const (
-	idleHandle = 5 * time.Minute
-	maxOpen    = 2000
-)
 
 // look finds out whether there is something to read in f, and how many bytes about.
 func (s *Source) look(f *file, now time.Time) (int64, error) {
@@ -229,176 +219,4 @@ func (s *Source) openHandle(f *file) error {
 		f.pack = watched.NewPacked(f.name, f.h, f.size, 2*f.rd.MaxLine+1<<20)
 	}
 	return nil
-}
-
-// verify says whether a file that changed still holds what was read of it. If not, it was cut and began anew.
-func (s *Source) verify(f *file) (bool, error) {
-	if f.note.Packed {
-		return true, nil
-	}
-	if f.size < f.rd.Off {
-		return false, nil
-	}
-	if err := s.openHandle(f); err != nil {
-		return false, err
-	}
-	if f.tailAt != f.rd.Off { // not yet read to its end: nothing that could be compared quickly
-		return true, nil
-	}
-	now, err := watched.Tail(f.h, f.rd.Off)
-	if err != nil || !bytes.Equal(now, f.tail) {
-		return false, err
-	}
-	if f.size > f.rd.Off || !f.saved {
-		return true, nil
-	}
-	return watched.NewContent(f.h).Begins(f.note) // it did not grow, and yet something changed
-}
-
-// fill adds what can be read of f to b.
-func (s *Source) fill(b *flow.Batch, f *file) (full bool, err error) {
-	if err := s.openHandle(f); err != nil {
-		return false, err
-	}
-	defer s.spare(f)
-	end, at := s.end(f)
-	switch {
-	case f.note.Packed:
-		return s.fillPacked(b, f)
-	case end == lines.Wait || time.Now().Before(at):
-		end = lines.Wait
-	default:
-		f.flushed = true
-	}
-	if err := f.intact(); err != nil {
-		return false, err
-	}
-	before := f.rd.Off
-	full, err = f.rd.Fill(b, f.h, f.size, s.limits, end)
-	f.dirty = f.dirty || f.rd.Off != before || f.note.HeadLen == 0
-	if err != nil {
-		return false, err
-	}
-	if full {
-		return true, f.remember()
-	}
-	f.waits = f.rd.Off < f.size
-	if f.waits && !f.flushed {
-		if end, at := s.end(f); end != lines.Wait {
-			s.wake(at)
-		}
-	}
-	return false, f.remember()
-}
-
-// remember keeps the bytes before the position, by which one sees later whether the file was cut.
-func (f *file) remember() (err error) {
-	f.tail, err = watched.Tail(f.h, f.rd.Off)
-	f.tailAt = f.rd.Off
-	return err
-}
-
-// errCut says that a file was cut since it was looked at. Much time may have passed since: channels are full at times.
-var errCut = errors.New("the file was cut")
-
-// intact says whether what was read last is still in the file.
-func (f *file) intact() error {
-	if f.tailAt != f.rd.Off || f.rd.Off == 0 {
-		return nil
-	}
-	now, err := watched.Tail(f.h, f.rd.Off)
-	if err == nil && !bytes.Equal(now, f.tail) {
-		return errCut
-	}
-	return err
-}
-
-// fillPacked reads a compressed file, which is taken when it has not changed for a while. One that ends too early may go on later.
-func (s *Source) fillPacked(b *flow.Batch, f *file) (full bool, err error) {
-	if full, err = f.rd.Fill(b, f.src(), -1, s.limits, lines.Wait); full || err != nil {
-		return full, err
-	}
-	f.dirty = true
-	end := lines.Last
-	if torn := f.pack.Torn(); torn != nil {
-		end = lines.Torn
-		s.report(f.path(), torn)
-	}
-	full, err = f.rd.Fill(b, f.src(), -1, s.limits, end)
-	f.flushed = !full
-	return full, err
-}
-
-// settle ends what is over: files that lost their name, files to be deleted, handles that nobody needs.
-func (s *Source) settle() {
-	now := time.Now()
-	for _, f := range slices.Clone(s.order) {
-		if (f.known || f.size > 0) && !(f.known && f.readOut()) {
-			continue
-		}
-		quiet := later(f.rotated, f.changed).Add(s.cfg.RotateWait)
-		switch {
-		case !f.rotated.IsZero() && now.Before(quiet):
-			s.wake(quiet)
-		case !f.rotated.IsZero() && !f.present:
-			s.drop(f)
-		case s.cfg.Delete == "after_ack" && f.present && f.size > 0:
-			s.remove(f, now, quiet)
-		case !f.rotated.IsZero() || s.many() || now.Sub(f.changed) > idleHandle:
-			s.rest(f)
-		}
-	}
-}
-
-// many says whether more files are followed than may be open.
-func (s *Source) many() bool { return len(s.order) > s.maxOpen }
-
-// spare closes the handle of a file that can be opened again.
-func (s *Source) spare(f *file) {
-	if s.many() && f.present && f.rotated.IsZero() && !f.note.Packed {
-		s.rest(f)
-	}
-}
-
-// rest closes the handle of a file that does not change; it is looked at by name from then on.
-func (s *Source) rest(f *file) {
-	if f.h == nil {
-		return
-	}
-	if f.dirty && f.saved {
-		_ = f.learn() // the note may be older than what was read
-		s.env.Positions.Note(f.rd.Key, f.note.Encode())
-	}
-	f.closeHandle()
-}
-
-// readOut says whether all of the file, as seen last, became events.
-func (f *file) readOut() bool {
-	if f.note.Packed {
-		return f.flushed
-	}
-	return f.rd.Off >= f.size
-}
-
-// remove deletes a file when all its events are acknowledged and it is still what was read.
-func (s *Source) remove(f *file, now, quiet time.Time) {
-	if now.Before(quiet) {
-		s.wake(quiet)
-		return
-	}
-	if f.awaited = !s.isDone(f.rd.Key, f.led); f.awaited {
-		s.wake(now.Add(pollPause / 4))
-		return
-	}
-	info, err := f.dir.Dir.Stat(f.name)
-	if err != nil || watched.IDOf(info) != f.note.ID() || info.Size != f.size || !info.ModTime.Equal(f.mtime) {
-		return
-	}
-	if err := errors.Join(f.dir.Dir.Remove(f.name), f.dir.Dir.Sync()); err != nil {
-		s.report(f.path(), fmt.Errorf("delete after acknowledgement: %w", err))
-		s.wake(now.Add(pollPause))
-		return
-	}
-	s.leave(f)
-	s.env.Positions.Forget(f.rd.Key)
 }
