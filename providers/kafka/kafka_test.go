@@ -2,125 +2,22 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"collect/hclspec/schema"
-	"collect/providers/internal/kafkaclient"
 	"collect/providers/providertest"
 	"collect/runtime/flow"
-	"collect/testdata/servertest"
 )
-
-func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
-
-var engines = []string{"librdkafka", "franz"}
-
-// cluster starts a broker in this process with a topic of one partition, "one", and one of four, "four".
-func cluster(t *testing.T) *kfake.Cluster {
-	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "one"), kfake.SeedTopics(4, "four"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
-
-func topicRef(name string) schema.Expr {
-	return schema.Expr{Ref: &schema.Ref{Address: "topic.t", Attrs: map[string]string{"name": name}}}
-}
-
-func config(engine, topic string, brokers []string) Config {
-	c := Defaults()
-	c.Client, c.Topic, c.Provider.Brokers = engine, topicRef(topic), brokers
-	c.Linger = time.Millisecond
-	return c
-}
-
-func make1(t testing.TB, cfg Config, env flow.Env) flow.Sink {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func start(t *testing.T, cfg Config, env flow.Env) *providertest.Delivery {
-	t.Helper()
-	s := make1(t, cfg, env)
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return providertest.NewDelivery(t, s, env)
-}
-
-// consume reads what a topic holds.
-func consume(t testing.TB, brokers []string, topic string) []*kgo.Record {
-	t.Helper()
-	c, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a busy machine is slow to read
-	defer cancel()
-	ends, err := kadm.NewClient(c).ListEndOffsets(ctx, topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var total int64
-	ends.Each(func(o kadm.ListedOffset) { total += o.Offset })
-	var out []*kgo.Record
-	for int64(len(out)) < total {
-		f := c.PollFetches(ctx)
-		if ctx.Err() != nil {
-			t.Fatalf("read %d records of %d", len(out), total)
-		}
-		f.EachRecord(func(r *kgo.Record) { out = append(out, r) })
-	}
-	return out
-}
-
-func values(recs []*kgo.Record) []string {
-	var out []string
-	for _, r := range recs {
-		out = append(out, string(r.Value))
-	}
-	return out
-}
-
-// broken makes a broker cut each connection that produces.
-func broken(c *kfake.Cluster) (mend func()) {
-	var off atomic.Bool
-	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		if off.Load() {
-			return nil, nil, false
-		}
-		c.KeepControl()
-		return nil, errors.New("cut"), true
-	})
-	return func() { off.Store(true) }
-}
 
 func TestConformance(t *testing.T) {
 	for _, engine := range engines {
@@ -138,16 +35,6 @@ func TestConformance(t *testing.T) {
 					Break:    func(*testing.T) func() { return broken(c) },
 				}
 			})
-		})
-	}
-}
-
-func each(t *testing.T, f func(t *testing.T, engine string)) {
-	t.Parallel()
-	for _, engine := range engines {
-		t.Run(engine, func(t *testing.T) {
-			t.Parallel()
-			f(t, engine)
 		})
 	}
 }
@@ -292,23 +179,6 @@ func TestAnUnknownTopicAndAnUnreachableBrokerAreNamed(t *testing.T) {
 	})
 }
 
-func TestBothEnginesRefuseAKeyThatAllMayRead(t *testing.T) {
-	each(t, func(t *testing.T, engine string) {
-		key, link := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "link")
-		if err := errors.Join(os.WriteFile(key, []byte("x"), 0o600), os.Chmod(key, 0o644), os.Symlink(key, link)); err != nil {
-			t.Fatal(err)
-		}
-		cfg := config(engine, "one", []string{"127.0.0.1:1"})
-		cfg.Provider.SecurityProtocol, cfg.Provider.TLS = "ssl", &kafkaclient.TLS{Cert: key, Key: link}
-		s := make1(t, cfg, providertest.Env(t))
-		err := s.Open(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "tls.key: "+link+" may be read by all users") {
-			t.Errorf("got %v", err)
-		}
-		_ = s.Close(t.Context())
-	})
-}
-
 func TestAfterAFailureTheOrderIsKept(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
@@ -360,61 +230,6 @@ func TestAfterAFailureTheOrderIsKept(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestTheDevelopmentBrokerIsResolved(t *testing.T) {
-	t.Parallel()
-	c := cluster(t)
-	env := providertest.Env(t)
-	env.Resolve = func(token string) (string, error) {
-		if token != kafkaclient.DevelopmentBroker {
-			return "", fmt.Errorf("unknown token %s", token)
-		}
-		return c.ListenAddrs()[0], nil
-	}
-	d := start(t, config("librdkafka", "one", []string{kafkaclient.DevelopmentBroker}), env)
-	d.Must([]string{"x"})
-	d.Flush()
-	d.Close()
-}
-
-func TestWrongArgumentsAreRefused(t *testing.T) {
-	ok := config("librdkafka", "one", []string{"h:1"})
-	with := func(f func(*Config)) Config { c := ok; f(&c); return c }
-	for name, tc := range map[string]struct {
-		cfg  Config
-		want string
-	}{
-		"no topic":              {with(func(c *Config) { c.Topic = schema.Expr{} }), "topic is missing"},
-		"internal topic":        {with(func(c *Config) { c.Topic = topicRef("__consumer_offsets") }), "brokers' own"},
-		"bad name":              {with(func(c *Config) { c.Topic = topicRef("a b") }), "letters, digits"},
-		"long name":             {with(func(c *Config) { c.Topic = topicRef(strings.Repeat("x", 250)) }), "249"},
-		"per event, no list":    {with(func(c *Config) { c.Topic = schema.Expr{Src: "event.headers.t"} }), "needs topics"},
-		"idempotent and acks 1": {with(func(c *Config) { c.Acks = "1" }), "idempotent needs"},
-		"linger":                {with(func(c *Config) { c.Linger = time.Hour }), "linger"},
-		"franz and properties":  {with(func(c *Config) { c.Client, c.Provider.Properties = "franz", map[string]string{"client.rack": "x"} }), "franz"},
-		"franz and partitioner": {with(func(c *Config) { c.Client, c.Partitioner = "franz", "random" }), "partitioner"},
-		"property":              {with(func(c *Config) { c.Provider.Properties = map[string]string{"plugin.library.paths": "x"} }), "loads code"},
-		"bad key":               {with(func(c *Config) { c.Key = schema.Expr{Src: "event.heders.x"} }), "key"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := tc.cfg.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got %v, want %q", err, tc.want)
-			}
-		})
-	}
-	if b := schema.Of(Defaults()); len(b.Attrs) < 10 {
-		t.Error("schema is short")
-	}
-}
-
-func TestTimestamps(t *testing.T) {
-	for in, want := range map[string]int64{"1700000000123": 1700000000123e6, "2023-11-14T22:13:20.5Z": 1700000000500e6, "x": -1, "-5": -1, "9999-01-01T00:00:00Z": -1, "": -1} {
-		got, err := parseTime(in)
-		if (err != nil) != (want < 0) || err == nil && got != want {
-			t.Errorf("%q: got %d, %v", in, got, err)
-		}
 	}
 }
 
