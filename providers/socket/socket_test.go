@@ -1,24 +1,11 @@
 package socket
 
 import (
-	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,99 +20,6 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func escape(s string) string { return strings.ReplaceAll(s, "\n", `\n`) }
-
-// server reads what comes on a stream. It can be stopped and started again on its address.
-type server struct {
-	t       *testing.T
-	network string
-	wrap    func(net.Listener) net.Listener
-
-	mu    sync.Mutex // guards all below
-	addr  string
-	got   []*strings.Builder // of each connection, in the order in which they came
-	conns []net.Conn
-	l     net.Listener
-	wg    sync.WaitGroup
-}
-
-func serve(t *testing.T, network string) *server {
-	s := &server{t: t, network: network, addr: "127.0.0.1:0"}
-	if network == "unix" {
-		s.addr = filepath.Join(t.TempDir(), "s")
-	}
-	return s
-}
-
-func (s *server) start() *server {
-	s.t.Helper()
-	l, err := net.Listen(s.network, s.addr)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.addr = l.Addr().String()
-	if s.wrap != nil {
-		l = s.wrap(l)
-	}
-	s.l = l
-	s.wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s.mu.Lock()
-			s.conns = append(s.conns, c)
-			got := &strings.Builder{}
-			s.got = append(s.got, got)
-			s.mu.Unlock()
-			s.wg.Go(func() { s.read(c, got) })
-		}
-	})
-	return s
-}
-
-func (s *server) read(c net.Conn, got *strings.Builder) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := c.Read(buf)
-		s.mu.Lock()
-		got.Write(buf[:n])
-		s.mu.Unlock()
-		if err != nil {
-			c.Close()
-			return
-		}
-	}
-}
-
-func (s *server) stop() {
-	s.l.Close()
-	s.mu.Lock()
-	for _, c := range s.conns {
-		c.Close()
-	}
-	s.conns = nil
-	s.mu.Unlock()
-	s.wg.Wait()
-}
-
-func (s *server) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all strings.Builder
-	for _, g := range s.got {
-		all.WriteString(g.String())
-	}
-	return all.String()
-}
-
-func (s *server) lines() []string {
-	text := s.text()
-	if text == "" {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-}
 
 func make1(t testing.TB, cfg Config, env flow.Env) flow.Sink {
 	t.Helper()
@@ -249,54 +143,6 @@ func TestALargeDatagramHoldsNobody(t *testing.T) {
 	d.Close()
 }
 
-func TestSyslogMessagesAreFramedAndCannotBeForged(t *testing.T) {
-	s := serve(t, "tcp").start()
-	defer s.stop()
-	cfg := config("tcp", s.addr)
-	cfg.Format = "syslog"
-	d := start(t, cfg)
-	h := func(k, v string) flow.Header { return flow.Header{Name: k, Value: []byte(v)} }
-	bodies := []string{"plain", "two\nlines\r\n<0>1 forged", "", strings.Repeat("x", 12_345)}
-	d.Must(bodies, h("facility", "local0"), h("severity", "err"), h("host", "car\n7 evil"), h("app", "a b"))
-	d.Close()
-	providertest.Eventually(t, "everything arrives", func() bool { return len(s.text()) > 12_345+4*60 })
-	r := bufio.NewReader(strings.NewReader(s.text()))
-	form := regexp.MustCompile(`(?s)^<131>1 2026-01-01T00:00:00\.000000Z car_7_evil a_b - - - (.*)$`)
-	for _, want := range bodies {
-		length, err := r.ReadString(' ')
-		if err != nil {
-			t.Fatal(err)
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(length))
-		if err != nil {
-			t.Fatalf("length %q", length)
-		}
-		msg := make([]byte, n)
-		if _, err := io.ReadFull(r, msg); err != nil {
-			t.Fatal(err)
-		}
-		m := form.FindStringSubmatch(string(msg))
-		if m == nil || m[1] != want {
-			t.Errorf("message %.80q, want body %.40q", msg, want)
-		}
-	}
-}
-
-func TestFieldsOfSyslog(t *testing.T) {
-	for name, tc := range map[string]struct{ facility, severity, want string }{
-		"names":       {"auth", "debug", "<39>"},
-		"numbers":     {"23", "0", "<184>"},
-		"nonsense":    {"x", "99", "<13>"},
-		"local":       {"local7", "warn", "<188>"},
-		"out of line": {"-1", "8", "<13>"},
-	} {
-		b := providertest.SinkBatch(flow.NewPool(1<<20), 1, []string{"x"}, flow.Header{Name: "facility", Value: []byte(tc.facility)}, flow.Header{Name: "severity", Value: []byte(tc.severity)})
-		if got := string(appendSyslog(nil, b, 0, "h")); !strings.HasPrefix(got, tc.want) {
-			t.Errorf("%s: %q, want %s", name, got, tc.want)
-		}
-	}
-}
-
 func TestAServerThatDoesNotReadStopsTheSinkInTime(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -334,67 +180,6 @@ func TestAnUnreachableServerIsNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_ = s.Close(context.Background())
-}
-
-// certificate writes a self-signed certificate for a name.
-func certificate(t *testing.T, name string) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, ca
-}
-
-func TestTLSChecksTheOtherSide(t *testing.T) {
-	cert, ca := certificate(t, "logs.test")
-	_, otherCA := certificate(t, "logs.test")
-	s := serve(t, "tcp")
-	s.wrap = func(l net.Listener) net.Listener {
-		return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}})
-	}
-	s.start()
-	defer s.stop()
-	for name, tc := range map[string]struct {
-		tls  TLS
-		fail string
-	}{
-		"right":               {TLS{CA: ca, ServerName: "logs.test"}, ""},
-		"wrong name":          {TLS{CA: ca, ServerName: "other.test"}, "other.test"},
-		"wrong authority":     {TLS{CA: otherCA, ServerName: "logs.test"}, "certificate"},
-		"system's only":       {TLS{ServerName: "logs.test"}, "certificate"},
-		"checks switched off": {TLS{SkipVerify: true}, ""},
-		"no such file":        {TLS{CA: "/does/not/exist"}, "no such file"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			cfg := config("tcp", s.addr)
-			cfg.TLS = &tc.tls
-			sink := make1(t, cfg, providertest.Env(t))
-			err := sink.Open(t.Context())
-			if (err == nil) != (tc.fail == "") || err != nil && !strings.Contains(err.Error(), tc.fail) {
-				t.Errorf("got %v, want %q", err, tc.fail)
-			}
-			_ = sink.Close(context.Background())
-		})
-	}
-	cfg := config("tcp", s.addr)
-	cfg.TLS = &TLS{CA: ca, ServerName: "logs.test"}
-	d := start(t, cfg)
-	d.Must([]string{"secret"})
-	d.Close()
-	providertest.Eventually(t, "it arrives", func() bool { return s.text() == "secret\n" })
 }
 
 func TestWrongArgumentsAreRefused(t *testing.T) {
