@@ -19,7 +19,8 @@ import (
 const (
 	pollPause     = 50 * time.Millisecond
 	progressEvery = time.Second
-	manyRestarts  = 3 // an agent that ended so often on its way to be ready is not waited for
+	endLimit      = 10 * time.Second // for a supervisor to end
+	manyRestarts  = 3                // an agent that ended so often on its way to be ready is not waited for
 )
 
 // Apply carries out one change through the supervisor.
@@ -312,7 +313,7 @@ func (k *agentKind) Finish(ctx context.Context, emptied bool, _ resource.ApplyOp
 
 // ended waits until the supervisor has gone.
 func (k *agentKind) ended(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, k.end)
 	defer cancel()
 	for {
 		h, held, err := api.Probe(filepath.Join(k.Layout.Data, "supervisor.lock"))

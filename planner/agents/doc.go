@@ -36,7 +36,7 @@ func Kinds(o Options) []resource.Kind {
 		o.Survey = func(ctx context.Context) (api.Installation, error) { return api.Survey(ctx, o.Layout) }
 	}
 	h := &host{Options: o, turn: make(chan struct{}, 1)}
-	return []resource.Kind{&brokerKind{h}, &agentKind{host: h}}
+	return []resource.Kind{&brokerKind{h}, &agentKind{host: h, end: endLimit}}
 }
 
 // host is what both kinds share.

@@ -24,7 +24,8 @@ const startingLimit = 5 * time.Second
 // agentKind manages agents.
 type agentKind struct {
 	*host
-	left []source // of the agents that the last read found and nobody wants
+	left []source      // of the agents that the last read found and nobody wants
+	end  time.Duration // how long a supervisor may take to end
 }
 
 var (

@@ -127,7 +127,8 @@ func TestNeighboursOfARefusedEventArriveInOrder(t *testing.T) {
 			}
 		}
 		d.Close()
-		if diff := cmp.Diff([]string{"1", "2", "3", "4"}, values(consume(t, brokers, "one"))); diff != "" {
+		// On a slow machine those before the one that is refused may have gone alone, and go again with it.
+		if diff := cmp.Diff([]string{"1", "2", "3", "4"}, providertest.FirstOfEach(values(consume(t, brokers, "one")))); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -39,6 +39,19 @@ func (s Sink) want(t *testing.T, bodies []string) {
 	}
 }
 
+// FirstOfEach leaves out what has come before: delivery is at least once.
+func FirstOfEach(bodies []string) []string {
+	var first []string
+	seen := map[string]bool{}
+	for _, b := range bodies {
+		if !seen[b] {
+			first = append(first, b)
+		}
+		seen[b] = true
+	}
+	return first
+}
+
 func numbered(from, n int) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -167,12 +180,7 @@ func sinkFailure(t *testing.T, s Sink) {
 	}
 	var got []string
 	for end := time.Now().Add(wait); len(got) < len(form) && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		got = got[:0]
-		for _, b := range s.Received(t) { // at least once: what is there twice is left out
-			if !slices.Contains(got, b) {
-				got = append(got, b)
-			}
-		}
+		got = FirstOfEach(s.Received(t))
 	}
 	if diff := cmp.Diff(form, got); diff != "" {
 		t.Errorf("arrived (-want +got):\n%.1500s", diff)

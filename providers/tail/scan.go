@@ -26,7 +26,7 @@ const maxDepth = 64
 // scanDue says whether names may have changed since the last scan.
 func (s *Source) scanDue() bool {
 	since := time.Since(s.scanned)
-	if since >= fullScanPause || s.tree.Missing() && since >= minScanPause {
+	if since >= s.fullScan || s.tree.Missing() && since >= minScanPause {
 		return true
 	}
 	if s.failed { // the folder need not change for a file to be readable again

@@ -24,7 +24,8 @@ type Source struct {
 	flushing time.Duration // how long an event of several lines waits
 	guard    watched.Guard
 	limits   lines.Limits
-	maxOpen  int // files
+	maxOpen  int           // files
+	fullScan time.Duration // pause between looks at all folders
 
 	tree    *watched.Tree
 	files   map[watched.ID]*file // what is followed
@@ -56,7 +57,7 @@ var _ flow.Source = (*Source)(nil)
 func New(cfg Config, env flow.Env) (flow.Source, error) {
 	s := &Source{
 		cfg: cfg, env: env, flushing: defaultMultilineTimeout,
-		limits: lines.Limits{Events: env.Batch.MaxEvents, Bytes: env.Batch.MaxBytes}, maxOpen: maxOpen,
+		limits: lines.Limits{Events: env.Batch.MaxEvents, Bytes: env.Batch.MaxBytes}, maxOpen: maxOpen, fullScan: fullScanPause,
 	}
 	for _, text := range cfg.Include {
 		p, err := parsePattern(text)

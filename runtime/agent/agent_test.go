@@ -210,7 +210,7 @@ func TestDrainOverTheSocketAnswersBeforeTheEnd(t *testing.T) {
 	r := newRig(t, agentSpec(nil))
 	c := r.start(t)
 	r.eventually(t, "something is delivered", func() bool { return r.delivered.Load() > 0 })
-	reply, err := c.Drain(t.Context(), api.StopRequest{Drain: api.Duration(5 * time.Second)})
+	reply, err := c.Drain(t.Context(), api.StopRequest{Drain: api.Duration(time.Minute)})
 	if err != nil || reply.Abandoned != 0 {
 		t.Errorf("drain: %+v, %v", reply, err)
 	}

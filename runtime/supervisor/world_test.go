@@ -270,16 +270,21 @@ func (in *installation) start(c *api.Client, r api.StartRequest) {
 	})
 }
 
-func (in *installation) agent(address string) api.Agent {
+// agent tells of an agent; one that does not answer in time is asked again.
+func (in *installation) agent(address string) (found api.Agent) {
 	in.t.Helper()
-	seen, err := api.Survey(in.t.Context(), in.l)
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	for _, a := range seen.Agents {
-		if a.Address == address {
-			return a
+	in.until("an answer of "+address, func() bool {
+		seen, err := api.Survey(in.t.Context(), in.l)
+		if err != nil {
+			in.t.Fatal(err)
 		}
-	}
-	return api.Agent{}
+		found = api.Agent{}
+		for _, a := range seen.Agents {
+			if a.Address == address {
+				found = a
+			}
+		}
+		return found.State != api.Unreachable
+	})
+	return found
 }

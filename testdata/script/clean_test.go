@@ -35,7 +35,7 @@ func cleanUp(t testscript.T, data, run, temp string) {
 // remains lists what is left of an installation, after a moment for what is just ending.
 func remains(data, run, temp string) []string {
 	var left []string
-	poll(10*time.Second, func() bool {
+	poll(time.Minute, func() bool {
 		left = nil
 		for _, pid := range named(data, "cmdline", "environ") {
 			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // for the message only

@@ -107,7 +107,7 @@ func differs(want, got map[string][]string) string {
 
 // topicLines reads a topic from its beginning to its present end, partition by partition.
 func topicLines(broker, topic string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {

@@ -91,7 +91,7 @@ func (k *killTest) run(steps int) bool {
 		}
 		ok = ok && s.Flush(ctx) == nil && len(done) == len(batches())
 	}
-	cctx, ccancel := context.WithTimeout(context.WithoutCancel(k.Context()), 5*time.Second)
+	cctx, ccancel := context.WithTimeout(context.WithoutCancel(k.Context()), time.Minute)
 	defer ccancel()
 	_ = s.Close(cctx) // with a dead file layer it cannot clean up, as a killed process does not
 	return ok && !m.ended

@@ -35,6 +35,7 @@ func TestTooManyGapsAskTheSinkToEndThem(t *testing.T) {
 	}
 	asked := 0
 	c := b.ch.Consumer("main")
+	end := time.Now().Add(time.Minute)
 	for n := 0; n < frames; {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		l, err := c.Take(ctx)
@@ -56,7 +57,10 @@ func TestTooManyGapsAskTheSinkToEndThem(t *testing.T) {
 		case <-pressed:
 			asked++
 		default:
-			t.Fatalf("nothing comes after %d frames, and nobody was asked for the %d that are held", n, len(held))
+			if time.Now().After(end) {
+				t.Fatalf("nothing comes after %d frames, and nobody was asked for the %d that are held", n, len(held))
+			}
+			continue // the machine is slow
 		}
 		for _, l := range held {
 			commit(l)

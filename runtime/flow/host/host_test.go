@@ -297,7 +297,7 @@ func TestWatchHintsAtChanges(t *testing.T) {
 	if err := w.Add(path); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := os.WriteFile(filepath.Join(path, "new"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
