@@ -72,7 +72,7 @@ func (k *agentKind) diffUpdate(want *resource.Object, live *resource.Live, opt r
 	if have.Hash() == wanted.Hash() {
 		return k.asWanted(c, want, live, a, opt)
 	}
-	d := &differ{kind: k, was: k.anatomy(have), is: k.anatomy(wanted), places: want.Places, live: a, address: want.Address, noted: map[string]bool{}, confirmed: opt.Confirmed}
+	d := &differ{kind: k, was: k.anatomy(have), is: k.anatomy(wanted), places: want.Places, live: a, address: want.Address, noted: map[string]bool{}, confirmed: opt.Confirmed, restart: opt.Replace}
 	d.run()
 	c.Items, c.Loss = d.items, d.loss
 	labels := maps.Clone(d.was.labels)
@@ -82,7 +82,7 @@ func (k *agentKind) diffUpdate(want *resource.Object, live *resource.Live, opt r
 	c.Detail[detailDropped] = anyList(d.dropped)
 	c.Note = runningNote(a, d.restart)
 	if opt.Replace {
-		c.Action, c.Detail[detailRestart] = resource.Replace, true
+		c.Action = resource.Replace
 	}
 	return c, nil
 }
@@ -196,7 +196,7 @@ type differ struct {
 	summary []string        // "swap kafka.stream", "add disk.alerts"
 	dropped []string        // channels that leave
 	noted   map[string]bool // parts whose effect was told already
-	restart bool
+	restart bool            // the process starts again
 }
 
 func (d *differ) run() {

@@ -155,7 +155,13 @@ func diffCases() map[string]diffCase {
 			s.Sinks[0].Config["compression"] = "zstd"
 			s.Settings = schema.Config{"drain": "1m"}
 		}, live: running(), obj: func(o *resource.Object) { o.IgnoreChanges = []string{"sink.stream.compression", "drain"} }},
-		"replace":                                      {have: same, want: same, live: running(), opt: resource.DiffOptions{Replace: true}},
+		"replace":               {have: same, want: same, live: running(), opt: resource.DiffOptions{Replace: true}},
+		"replace with a change": {have: same, want: func(s *schema.AgentSpec) { s.Sinks[0].Config["compression"] = "zstd" }, live: running(), opt: resource.DiffOptions{Replace: true}},
+		"replace with a change loses what cannot replay": {have: exec, want: func(s *schema.AgentSpec) { exec(s); s.Sinks[0].Config["compression"] = "zstd" }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker")), opt: resource.DiffOptions{Replace: true}},
+		"a restart and a change at once": {have: same, want: func(s *schema.AgentSpec) {
+			s.Sinks[0].Config["compression"] = "zstd"
+			s.Settings = schema.Config{"memory_limit": "256MiB"}
+		}, live: running()},
 		"restart loses what cannot replay":             {have: exec, want: func(s *schema.AgentSpec) { exec(s); s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
 		"restart loses nothing that replays":           {have: same, want: func(s *schema.AgentSpec) { s.Settings = schema.Config{"env": map[string]any{"A": "b"}} }, live: running(backlog("stream", 1204), sinkState("retrying", "no broker"))},
 		"destroy":                                      {have: same, live: running(backlog("stream", 3), sinkState("ok", ""))},

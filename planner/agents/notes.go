@@ -74,6 +74,9 @@ func about(events int64, perSecond float64) string {
 // swap tells what happens when a component is made anew inside the running agent, to it and to the data in flight.
 func (d *differ) swap(p part, e schema.Effect) string {
 	c := d.component(p)
+	if d.restart && (p.kind != schema.Channel || e != schema.Rename && d.durable(p)) {
+		return "" // the whole agent drains and starts again, and its own line says so
+	}
 	switch p.kind {
 	case schema.Source:
 		if c != nil && c.InFlight > 0 {
