@@ -81,11 +81,11 @@ func Check(dir string, want Owner) (had Owner, fresh bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return had, true, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(raw, &had)
-	}
 	if err != nil {
 		return had, false, fmt.Errorf("%s cannot be read: %w", filepath.Join(dir, "owner.json"), err)
+	}
+	if json.Unmarshal(raw, &had) != nil {
+		return had, false, fmt.Errorf("%s is damaged: it is not what collect wrote. It is safe to delete it: the next apply writes it again", filepath.Join(dir, "owner.json"))
 	}
 	return had, false, had.admits(dir, want)
 }
@@ -175,7 +175,7 @@ func checkAncestor(dir, up string, uid int, seen map[string]bool) error {
 		writable &= 0o002 // the group of a user alone, as most distributions make it
 	}
 	if writable != 0 && info.Mode()&os.ModeSticky == 0 {
-		return fmt.Errorf("data directory %s is not safe: %s is writable by other users (mode %04o)", dir, up, info.Mode().Perm())
+		return fmt.Errorf("data directory %s is not safe: %s is writable by other users (mode %04o). Run chmod go-w %s, or name another place with COLLECT_DATA_DIR or collect { data_dir }", dir, up, info.Mode().Perm(), up)
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func loadFile(name string) (*State, error) {
 	}
 	s := New()
 	if err := json.Unmarshal(raw, s); err != nil {
-		return nil, fmt.Errorf("state file %s is damaged: %w. %s", name, err, advice)
+		return nil, fmt.Errorf("state file %s is damaged: it is not a state of this program. %s", name, advice)
 	}
 	s.byAddress = nil
 	for _, o := range s.Objects {

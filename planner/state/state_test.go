@@ -111,7 +111,8 @@ func TestUnreadableStateSaysWhatToDo(t *testing.T) {
 		"no JSON":                 {"state.json", "{", "is damaged"},
 		"other JSON":              {"state.json", `{"serial": 1}`, "is damaged"},
 		"half a state":            {"state.json", `{"version":1,"objects":[{"kind":"topic"}]}`, "is damaged: an object has no address"},
-		"wrong types":             {"state.json", `{"version":1,"objects":3}`, "is damaged"},
+		"wrong types":             {"state.json", `{"version":1,"objects":3}`, "is damaged: it is not a state of this program. It is safe"},
+		"a wrong type inside":     {"state.json", `{"version":1,"objects":[{"address":"a","kind":"b","revision":"x"}]}`, "is damaged: it is not a state of this program. It is safe"},
 		"newer":                   {"state.json", `{"version":2}`, "newer version of collect (format 2, this program reads up to 1). Use that version; nothing was changed"},
 		"damage inside a journal": {"state.journal", "00000000 {}\n00000000 {}\n", "state.journal is damaged at byte 0. It is safe to delete it"},
 	}

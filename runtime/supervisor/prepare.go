@@ -124,7 +124,7 @@ func readJSON(path string, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%s is damaged: %w", path, err)
+		return fmt.Errorf("%s is damaged: it is not what collect wrote", path)
 	}
 	return nil
 }

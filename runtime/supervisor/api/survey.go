@@ -194,7 +194,7 @@ func ReadFile(path string, into any) (ok bool, err error) {
 		return false, fmt.Errorf("read %s: %w", path, err)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return false, fmt.Errorf("%s is damaged: %w", path, err)
+		return false, fmt.Errorf("%s is damaged: it is not what collect wrote", path)
 	}
 	return true, nil
 }
