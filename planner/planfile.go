@@ -34,8 +34,12 @@ type planBody struct {
 	Secrets []byte `json:"secrets,omitempty"`
 }
 
-// WritePlan writes a plan, with the secrets of its objects, to a file that only its owner can read.
+// WritePlan writes a plan, with the secrets of its objects, to a file that only its owner can read. It replaces earlier plans and empty
+// files only.
 func WritePlan(name string, p *Plan, key *state.Key) error {
+	if err := mayReplace(name); err != nil {
+		return err
+	}
 	body := planBody{Plan: p}
 	secrets := map[string]schema.Secrets{}
 	for a, o := range p.Objects {
@@ -59,6 +63,33 @@ func WritePlan(name string, p *Plan, key *state.Key) error {
 	raw = append(raw, '\n')
 	head := planMagic + strconv.Itoa(PlanVersion) + " " + key.Authenticate(raw) + "\n"
 	return state.WriteFile(name, append([]byte(head), raw...), 0o600)
+}
+
+// mayReplace says whether a plan may be written at a name: nothing else is lost there.
+func mayReplace(name string) error {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("this is a directory: give the name of a file in it")
+	case !info.Mode().IsRegular():
+		return errors.New("this is not a regular file, and a plan is written as a whole or not at all")
+	}
+	head := make([]byte, len(planMagic))
+	n, err := io.ReadFull(f, head)
+	if err != nil && n > 0 || n > 0 && string(head[:n]) != planMagic {
+		return errors.New("this file holds something else than a plan: choose another name, or delete it")
+	}
+	return nil
 }
 
 // PlanFile is a plan file that was read but not yet believed.

@@ -115,6 +115,32 @@ func TestPlanFileErrorsHaveASentenceEach(t *testing.T) {
 	}
 }
 
+// A plan looks; what is in a file that somebody else wrote stays.
+func TestAPlanReplacesOnlyPlans(t *testing.T) {
+	_, p, name, key := savedPlan(t)
+	if err := WritePlan(name, p, key); err != nil {
+		t.Errorf("over an earlier plan: %v", err)
+	}
+	dir := t.TempDir()
+	empty, config := filepath.Join(dir, "empty"), filepath.Join(dir, "main.hcl")
+	for file, content := range map[string]string{empty: "", config: "agent \"a\" {}\n"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := WritePlan(empty, p, key); err != nil {
+		t.Errorf("over an empty file, as mktemp makes it: %v", err)
+	}
+	for file, want := range map[string]string{config: "holds something else than a plan", dir: "is a directory", os.DevNull: "is not a regular file"} {
+		if err := WritePlan(file, p, key); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", file, err, want)
+		}
+	}
+	if raw, err := os.ReadFile(config); err != nil || string(raw) != "agent \"a\" {}\n" {
+		t.Errorf("the configuration was overwritten: %q, %v", raw, err)
+	}
+}
+
 func flip(b []byte, at int) []byte {
 	c := bytes.Clone(b)
 	c[at] ^= 1
