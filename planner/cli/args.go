@@ -100,7 +100,7 @@ func (c *command) usageError(ctx *cli.Context, err error, _ bool) error {
 		help = ctx.Command.HelpName + " -help"
 	}
 	if !unknown {
-		return refuse("Wrong option", "%s \"%s\" lists the options.", sentence(text), help)
+		return refuse("Wrong option", "%s \"%s\" lists the options.", sentence(wrongValue(text)), help)
 	}
 	var names []string
 	if ctx.Command != nil {
@@ -115,6 +115,20 @@ func (c *command) usageError(ctx *cli.Context, err error, _ bool) error {
 		return refuse("Unknown option", "-chdir stands before the command: collect -chdir=DIR %s.", ctx.Command.Name)
 	}
 	return refuse("Unknown option", "There is no option -%s here. \"%s\" lists the options.", name, help)
+}
+
+// wrongValue says what is wrong with the value of an option, where the library only says that it cannot be read.
+func wrongValue(text string) string {
+	said, ok := strings.CutSuffix(text, ": parse error")
+	switch {
+	case !ok:
+		return text
+	case strings.HasPrefix(said, "invalid boolean value"):
+		return said + ": write true or false"
+	case strings.HasSuffix(said, "-wait") || strings.HasSuffix(said, "-lock-timeout"):
+		return said + ": write a time such as 30s or 5m"
+	}
+	return said + ": write a whole number"
 }
 
 func (c *command) unknownCommand(parent, name string, commands []*cli.Command) error {

@@ -94,14 +94,14 @@ func (c *command) formatStream(ctx *cli.Context) error {
 func (c *command) formatFile(ctx *cli.Context, name string) (changed bool, err error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return false, fmt.Errorf("read %s: %w", name, err)
+		return false, unreadable(name, err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFormat {
-		return false, fmt.Errorf("%s is no regular file of at most 1 MiB", name)
+		return false, refuse("File cannot be read", "%s is no regular file of at most 1 MiB.", name)
 	}
 	src, err := os.ReadFile(name)
 	if err != nil {
-		return false, fmt.Errorf("read %s: %w", name, err)
+		return false, unreadable(name, err)
 	}
 	out, err := formatted(name, src)
 	if err != nil || bytes.Equal(src, out) {
@@ -134,7 +134,7 @@ func formatted(name string, src []byte) ([]byte, error) {
 func hclFiles(arg string, recursive bool) ([]string, error) {
 	info, err := os.Stat(arg)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", arg, err)
+		return nil, unreadable(arg, err)
 	}
 	if !info.IsDir() {
 		if !formats(arg) {
@@ -155,9 +155,14 @@ func hclFiles(arg string, recursive bool) ([]string, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", arg, err)
+		return nil, unreadable(arg, err)
 	}
 	return files, nil
+}
+
+// unreadable says which file or directory cannot be formatted.
+func unreadable(name string, err error) error {
+	return refuse("File cannot be read", "%s: %v.", name, cause(err))
 }
 
 func formats(name string) bool {

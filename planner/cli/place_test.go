@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,31 @@ func TestAnUnsafeDataDirectoryIsNotLookedAt(t *testing.T) {
 	}
 	for _, args := range [][]string{{"plan"}, {"status"}, {"output"}, {"show"}, {"logs", "agent.a"}, {"state", "list"}} {
 		r.want(1, "is writable by other users", args...)
+	}
+}
+
+func TestAFileIsNoDataDirectory(t *testing.T) {
+	r := newRig(t, oneAgent)
+	if err := os.WriteFile(r.data, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"plan"}, {"apply", "-auto-approve"}, {"destroy", "-auto-approve"}, {"status"}} {
+		got := r.want(1, "is not a directory", args...)
+		if strings.Contains(got.err, "main.hcl") {
+			t.Errorf("%s: no line of the configuration is wrong:\n%s", args, got.err)
+		}
+	}
+}
+
+func TestADamagedKeyIsNoMistakeOfALine(t *testing.T) {
+	r := newRig(t, oneAgent)
+	r.want(0, "", "apply", "-auto-approve")
+	if err := os.WriteFile(filepath.Join(r.data, "key"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := r.want(1, "It is safe to delete it", "plan")
+	if strings.Contains(got.err, "main.hcl") {
+		t.Errorf("no line of the configuration is wrong:\n%s", got.err)
 	}
 }
 

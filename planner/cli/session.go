@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -62,7 +63,8 @@ func (s *session) evaluate() error {
 				return "", err
 			}
 			s.byName = declared == "" && s.getenv("COLLECT_DATA_DIR") == ""
-			return dir, s.findKey(dir)
+			nowhere = s.findKey(dir)
+			return dir, nowhere
 		},
 		Fingerprint: func(secret string) string { return s.key.Fingerprint(secret) },
 	})
@@ -88,7 +90,8 @@ func (s *session) findKey(dir string) error {
 		// Nothing was applied here. A key that came with a checkout is known to others, who could guess secrets by their fingerprints.
 		key, err = state.TemporaryKey()
 	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) { // whose it is will be said by the check
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG) {
+		// what is wrong with the directory will be said by the check
 		key, err = state.TemporaryKey()
 	}
 	s.key = key
