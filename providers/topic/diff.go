@@ -65,7 +65,7 @@ func (t *Topics) unwanted(ctx context.Context, live *resource.Live, known *resou
 		c.Action, c.Reason = resource.Forget, "somebody else made it anew; it stays"
 	default:
 		c.Action = resource.Delete
-		n, err := t.records(ctx, known, live)
+		n, err := t.Count(ctx, live, known, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -76,21 +76,6 @@ func (t *Topics) unwanted(ctx context.Context, live *resource.Live, known *resou
 		}
 	}
 	return c, nil
-}
-
-// records counts what a topic holds.
-func (t *Topics) records(ctx context.Context, known *resource.Known, live *resource.Live) (int64, error) {
-	c, err := fromKnown(known, nil)
-	if err != nil {
-		return 0, err
-	}
-	a, err := t.admin(c)
-	if err != nil {
-		return 0, err
-	}
-	defer a.Close()
-	partitions, _ := live.Have["partitions"].(float64)
-	return a.Records(ctx, &kafkaclient.Topic{Name: live.Identity["name"], Partitions: int(partitions)})
 }
 
 func create(want *resource.Object, c Config, known *resource.Known) *resource.Change {
