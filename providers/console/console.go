@@ -13,6 +13,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/providers/internal/codec"
+	"collect/providers/internal/gate"
 	"collect/runtime/flow"
 )
 
@@ -33,7 +34,7 @@ func About() schema.About {
 type Sink struct {
 	env   flow.Env
 	codec codec.Codec
-	gate  chan struct{} // serialises writers; guards buf
+	gate  gate.Gate // serialises writers; guards buf
 	buf   []byte
 	line  []byte
 }
@@ -46,7 +47,7 @@ func New(cfg Config, env flow.Env) (flow.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{env: env, codec: c, gate: make(chan struct{}, 1)}, nil
+	return &Sink{env: env, codec: c, gate: gate.New()}, nil
 }
 
 // Open does nothing.
@@ -54,13 +55,11 @@ func (s *Sink) Open(context.Context) error { return nil }
 
 // Write shows the events and ends the batch.
 func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
-	select {
-	case s.gate <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := s.gate.Enter(ctx); err != nil {
+		return err
 	}
 	err := s.show(b)
-	<-s.gate
+	s.gate.Leave()
 	if err != nil {
 		return err
 	}

@@ -11,18 +11,6 @@ import (
 	"collect/runtime/flow"
 )
 
-func newCSV(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	ic, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ic
-}
-
 func columns(names ...string) Config {
 	c := Defaults()
 	c.Columns = names
@@ -31,7 +19,7 @@ func columns(names ...string) Config {
 
 var suite = providertest.Interceptor{
 	New: func(t testing.TB, env flow.Env) flow.Interceptor {
-		return newCSV(t, columns("time", "car", "accel", "brake", "wheel", "signal", "speed", "area"), env)
+		return providertest.Make(t, New, columns("time", "car", "accel", "brake", "wheel", "signal", "speed", "area"), env)
 	},
 	Body: `20260101000002,B0042,2,0,F,N,48,"C ""07"""`, Headers: map[string]string{"kind": "driving", "car": "old"},
 }
@@ -63,7 +51,7 @@ func TestSplit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := providertest.Env(t)
-			e, _ := providertest.One(t, newCSV(t, tt.cfg, env), env.Pool, tt.body, nil)
+			e, _ := providertest.One(t, providertest.Make(t, New, tt.cfg, env), env.Pool, tt.body, nil)
 			if diff := cmp.Diff(tt.want, e.Headers); diff != "" || e.Body != tt.body {
 				t.Errorf("body %q, headers %s", e.Body, diff)
 			}
@@ -89,7 +77,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		ic := newCSV(t, columns("a", "b", "c"), flow.Env{}).(*Interceptor)
+		ic := providertest.Make(t, New, columns("a", "b", "c"), flow.Env{}).(*Interceptor)
 		reason := ic.split(body)
 		if reason != "" || len(body) == 0 || bytes.ContainsAny(body, "\r\n") {
 			return

@@ -32,32 +32,18 @@ func perEvent(src string) Config {
 	return c
 }
 
-func make1(t *testing.T, cfg Config, env flow.Env) flow.Sink {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func start(t *testing.T, cfg Config, env flow.Env) *providertest.Delivery {
 	t.Helper()
-	s := make1(t, cfg, env)
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return providertest.NewDelivery(t, s, env)
+	return providertest.Open(t, providertest.Make(t, New, cfg, env), env)
 }
 
 func TestConformanceGrowing(t *testing.T) {
 	providertest.TestSink(t, func(t *testing.T) providertest.Sink {
 		dir := t.TempDir()
 		return providertest.Sink{
-			New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, constant(dir+"/out/all.log"), env) },
+			New: func(t *testing.T, env flow.Env) flow.Sink {
+				return providertest.Make(t, New, constant(dir+"/out/all.log"), env)
+			},
 			Received: func(t *testing.T) []string { return providertest.Contents(t, dir) },
 			Form:     providertest.Escaped,
 		}
@@ -71,7 +57,7 @@ func TestConformanceRolling(t *testing.T) {
 			New: func(t *testing.T, env flow.Env) flow.Sink {
 				cfg := constant(dir + "/out/all.log")
 				cfg.Roll = &Roll{Size: 1 << 20}
-				return make1(t, cfg, env)
+				return providertest.Make(t, New, cfg, env)
 			},
 			Received: func(t *testing.T) []string { return providertest.Contents(t, dir) },
 			Form:     providertest.Escaped,
@@ -88,7 +74,7 @@ func TestConformancePerEventPath(t *testing.T) {
 					New: func(t *testing.T, env flow.Env) flow.Sink {
 						cfg := perEvent(`"` + dir + `/x-${try(event.headers.a, "none")}/all.log"`)
 						cfg.Roll = roll
-						return make1(t, cfg, env)
+						return providertest.Make(t, New, cfg, env)
 					},
 					Received: func(t *testing.T) []string { return providertest.Contents(t, dir) },
 					Form:     providertest.Escaped,
@@ -203,7 +189,7 @@ func TestAnUnwritableDirectoryIsNamed(t *testing.T) {
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := make1(t, constant(dir+"/file/x.log"), providertest.Env(t))
+	s := providertest.Make(t, New, constant(dir+"/file/x.log"), providertest.Env(t))
 	if err := s.Open(t.Context()); err == nil || !strings.Contains(err.Error(), dir+"/file") {
 		t.Errorf("got %v", err)
 	}

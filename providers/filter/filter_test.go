@@ -10,21 +10,9 @@ import (
 
 func source(src string) schema.Expr { return schema.Expr{Src: src} }
 
-func make1(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	ic, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ic
-}
-
 func suite(cfg Config, body string) providertest.Interceptor {
 	return providertest.Interceptor{
-		New:  func(t testing.TB, env flow.Env) flow.Interceptor { return make1(t, cfg, env) },
+		New:  func(t testing.TB, env flow.Env) flow.Interceptor { return providertest.Make(t, New, cfg, env) },
 		Body: body, Headers: map[string]string{"speed": "130"},
 	}
 }
@@ -61,7 +49,7 @@ func TestFilter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := providertest.Env(t)
-			e, _ := providertest.One(t, make1(t, tt.cfg, env), env.Pool, tt.body, headers)
+			e, _ := providertest.One(t, providertest.Make(t, New, tt.cfg, env), env.Pool, tt.body, headers)
 			if (e != nil) != tt.kept {
 				t.Errorf("kept is %v, want %v", e != nil, tt.kept)
 			}
@@ -71,7 +59,7 @@ func TestFilter(t *testing.T) {
 
 func TestUndecidedEventsAreCounted(t *testing.T) {
 	env := providertest.Env(t)
-	ic := make1(t, Config{Drop: source(`event.headers.missing > 1`)}, env)
+	ic := providertest.Make(t, New, Config{Drop: source(`event.headers.missing > 1`)}, env)
 	providertest.One(t, ic, env.Pool, line, nil)
 	providertest.One(t, ic, env.Pool, line, nil)
 	if f := env.Stats.Snapshot().Facts; len(f) != 1 || f[0].Label != "undecided" || f[0].Value != "2" {
@@ -81,7 +69,7 @@ func TestUndecidedEventsAreCounted(t *testing.T) {
 
 func TestDropsAreCountedByReason(t *testing.T) {
 	env := providertest.Env(t)
-	_, k := providertest.One(t, make1(t, Config{Keep: source(`event.body == "x"`)}, env), env.Pool, line, nil)
+	_, k := providertest.One(t, providertest.Make(t, New, Config{Keep: source(`event.body == "x"`)}, env), env.Pool, line, nil)
 	b := env.Pool.GetSized(16)
 	defer b.Release()
 	b.Begin("k", 0, nil)

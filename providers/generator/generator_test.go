@@ -16,18 +16,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newSource(t testing.TB, cfg Config, env flow.Env) flow.Source {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func TestConformance(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"default body": Defaults(),
@@ -37,7 +25,7 @@ func TestConformance(t *testing.T) {
 			providertest.Test(t, func(t *testing.T) providertest.Source {
 				cfg := cfg
 				return providertest.Source{
-					New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, cfg, env) },
+					New: func(t *testing.T, env flow.Env) flow.Source { return providertest.Make(t, New, cfg, env) },
 					Feed: func(_ *testing.T, n int) (all []string) {
 						for i := range n {
 							seq := int(cfg.Count) + i
@@ -63,7 +51,7 @@ func TestSizes(t *testing.T) {
 	for size, want := range map[schema.Bytes]int{0: 14, 14: 14, 15: 15, 100: 100, 100000: 100000} {
 		env := providertest.Env(t)
 		out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
-		r := providertest.Start(t, newSource(t, Config{Size: size, Count: 3}, env), out)
+		r := providertest.Start(t, providertest.Make(t, New, Config{Size: size, Count: 3}, env), out)
 		out.Wait(3)
 		r.Stop()
 		if got := out.Bodies()[2]; len(got) != want || !strings.HasPrefix(got, "seq=0000000002") {
@@ -76,7 +64,7 @@ func TestRate(t *testing.T) {
 	env := providertest.Env(t)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
 	start := time.Now()
-	r := providertest.Start(t, newSource(t, Config{Rate: 1000, Size: 20}, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, Config{Rate: 1000, Size: 20}, env), out)
 	out.Wait(1)
 	out.Wait(300)
 	took := time.Since(start)
@@ -90,7 +78,7 @@ func TestASlowRateEmitsOneByOne(t *testing.T) {
 	env := providertest.Env(t)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
 	start := time.Now()
-	r := providertest.Start(t, newSource(t, Config{Rate: 20, Size: 20}, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, Config{Rate: 20, Size: 20}, env), out)
 	out.Wait(3)
 	r.Stop()
 	if n, took := len(out.Events()), time.Since(start); float64(n) > 20*took.Seconds()+2 {
@@ -101,7 +89,7 @@ func TestASlowRateEmitsOneByOne(t *testing.T) {
 func TestItSaysWhenAllEventsAreMade(t *testing.T) {
 	env := providertest.Env(t)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
-	r := providertest.Start(t, newSource(t, Config{Count: 7}, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, Config{Count: 7}, env), out)
 	out.Wait(7)
 	providertest.Until(t, "it says so", func() bool {
 		f := env.Stats.Snapshot().Facts
@@ -138,7 +126,7 @@ func (d *discard) Emit(_ context.Context, b *flow.Batch) error {
 func BenchmarkGenerator(b *testing.B) {
 	env := providertest.Env(b)
 	env.Pool = flow.NewPool(16 << 20)
-	src := newSource(b, Config{Size: 175}, env).(*Source)
+	src := providertest.Make(b, New, Config{Size: 175}, env).(*Source)
 	out, next := &discard{}, uint64(0)
 	b.SetBytes(4096 * 176)
 	for b.Loop() {

@@ -30,32 +30,18 @@ func config(url string) Config {
 	return c
 }
 
-func make1(t *testing.T, cfg Config, env flow.Env) flow.Sink {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func start(t *testing.T, cfg Config, env flow.Env) *providertest.Delivery {
 	t.Helper()
-	s := make1(t, cfg, env)
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return providertest.NewDelivery(t, s, env)
+	return providertest.Open(t, providertest.Make(t, New, cfg, env), env)
 }
 
 func TestConformanceOnADirectory(t *testing.T) {
 	providertest.TestSink(t, func(t *testing.T) providertest.Sink {
 		dir := t.TempDir()
 		return providertest.Sink{
-			New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, config("file://"+dir+"/w/h"), env) },
+			New: func(t *testing.T, env flow.Env) flow.Sink {
+				return providertest.Make(t, New, config("file://"+dir+"/w/h"), env)
+			},
 			Received: func(t *testing.T) []string { return providertest.Contents(t, dir) },
 			Form:     providertest.Escaped,
 		}
@@ -120,7 +106,7 @@ func TestAnUnreachableNamenodeIsNamedInBoundedTime(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	s := make1(t, config("hdfs://"+addr+"/x"), providertest.Env(t))
+	s := providertest.Make(t, New, config("hdfs://"+addr+"/x"), providertest.Env(t))
 	err = s.Open(t.Context())
 	if err == nil || !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v", err)
@@ -171,7 +157,9 @@ func TestConformanceOnHDFS(t *testing.T) {
 	providertest.TestSink(t, func(t *testing.T) providertest.Sink {
 		root := servertest.Unique("/conformance")
 		return providertest.Sink{
-			New:      func(t *testing.T, env flow.Env) flow.Sink { return make1(t, config("hdfs://"+nn+root), env) },
+			New: func(t *testing.T, env flow.Env) flow.Sink {
+				return providertest.Make(t, New, config("hdfs://"+nn+root), env)
+			},
 			Received: func(t *testing.T) []string { l, _ := received(t, c, root); return l },
 			Form:     providertest.Escaped,
 		}

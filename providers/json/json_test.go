@@ -10,18 +10,6 @@ import (
 	"collect/runtime/flow"
 )
 
-func newJSON(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	ic, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ic
-}
-
 func fields(pairs ...string) Config {
 	c := Defaults()
 	c.Fields = map[string]string{}
@@ -33,7 +21,7 @@ func fields(pairs ...string) Config {
 
 var suite = providertest.Interceptor{
 	New: func(t testing.TB, env flow.Env) flow.Interceptor {
-		return newJSON(t, fields("car", "car.num", "speed", "speed"), env)
+		return providertest.Make(t, New, fields("car", "car.num", "speed", "speed"), env)
 	},
 	Body: `{"car":{"num":"B0042"},"speed":130,"tires":[90,91]}`, Headers: map[string]string{"kind": "x"},
 }
@@ -63,7 +51,7 @@ func TestExtract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := providertest.Env(t)
-			e, _ := providertest.One(t, newJSON(t, tt.cfg, env), env.Pool, tt.body, nil)
+			e, _ := providertest.One(t, providertest.Make(t, New, tt.cfg, env), env.Pool, tt.body, nil)
 			if diff := cmp.Diff(tt.want, e.Headers); diff != "" || e.Body != tt.body {
 				t.Errorf("body %q, headers %s", e.Body, diff)
 			}
@@ -72,20 +60,16 @@ func TestExtract(t *testing.T) {
 }
 
 func TestErrorsFollowOnError(t *testing.T) {
-	for policy, dead := range map[string]bool{"drop": false, "dead_letter": true} {
-		env := providertest.Env(t)
+	providertest.TestOnError(t, "no json", func(env flow.Env, policy string) flow.Interceptor {
 		cfg := fields("n", "x")
 		cfg.OnError = policy
-		e, k := providertest.One(t, newJSON(t, cfg, env), env.Pool, "no json", nil)
-		if _, isDead := k.IsDeadLetter(0); e != nil || isDead != dead {
-			t.Errorf("%s: event %v, dead letter %v", policy, e, isDead)
-		}
-	}
+		return providertest.Make(t, New, cfg, env)
+	})
 }
 
 // The largest body is refused for its nesting, before anything recursive reads it.
 func TestAHostileBodyIsRefused(t *testing.T) {
-	ic := newJSON(t, fields("n", "x"), providertest.Env(t)).(*Interceptor)
+	ic := providertest.Make(t, New, fields("n", "x"), providertest.Env(t)).(*Interceptor)
 	for name, body := range map[string]string{
 		"brackets": strings.Repeat("[", flow.MaxBody), "braces": strings.Repeat(`{"a":`, flow.MaxBody/5),
 	} {

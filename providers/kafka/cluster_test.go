@@ -45,25 +45,9 @@ func config(engine, topic string, brokers []string) Config {
 	return c
 }
 
-func make1(t testing.TB, cfg Config, env flow.Env) flow.Sink {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func start(t *testing.T, cfg Config, env flow.Env) *providertest.Delivery {
 	t.Helper()
-	s := make1(t, cfg, env)
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return providertest.NewDelivery(t, s, env)
+	return providertest.Open(t, providertest.Make(t, New, cfg, env), env)
 }
 
 // consume reads what a topic holds.

@@ -14,6 +14,7 @@ import (
 	"collect/hclspec/expr"
 	"collect/hclspec/schema"
 	"collect/providers/internal/codec"
+	"collect/providers/internal/gate"
 	"collect/providers/internal/kafkaclient"
 	"collect/runtime/flow"
 )
@@ -89,7 +90,7 @@ func New(cfg Config, env flow.Env) (flow.Sink, error) {
 		return nil, err
 	}
 	s := &Sink{
-		cfg: cfg, env: env, records: r, gate: make(chan struct{}, 1), faulted: make(chan struct{}, 1), changed: make(chan struct{}),
+		cfg: cfg, env: env, records: r, gate: gate.New(), faulted: make(chan struct{}, 1), changed: make(chan struct{}),
 		flying: map[*inflight]struct{}{}, silence: silence{after: silentAfter},
 	}
 	s.connect = connectLibrdkafka

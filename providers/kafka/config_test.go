@@ -22,7 +22,7 @@ func TestBothEnginesRefuseAKeyThatAllMayRead(t *testing.T) {
 		}
 		cfg := config(engine, "one", []string{"127.0.0.1:1"})
 		cfg.Provider.SecurityProtocol, cfg.Provider.TLS = "ssl", &kafkaclient.TLS{Cert: key, Key: link}
-		s := make1(t, cfg, providertest.Env(t))
+		s := providertest.Make(t, New, cfg, providertest.Env(t))
 		err := s.Open(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "tls.key: "+link+" may be read by all users") {
 			t.Errorf("got %v", err)

@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 						cfg := config(engine, "one", c.ListenAddrs())
 						// With it the library often waits half a second for its first answer; the tests with a real Kafka have it.
 						cfg.Idempotent = engine != "librdkafka"
-						return make1(t, cfg, env)
+						return providertest.Make(t, New, cfg, env)
 					},
 					Received: func(t *testing.T) []string { return values(consume(t, c.ListenAddrs(), "one")) },
 					Break:    func(*testing.T) func() { return broken(c) },
@@ -162,13 +162,13 @@ func TestAnUnknownTopicAndAnUnreachableBrokerAreNamed(t *testing.T) {
 	l.Close()
 	each(t, func(t *testing.T, engine string) {
 		c := cluster(t)
-		s := make1(t, config(engine, "missing", c.ListenAddrs()), providertest.Env(t))
+		s := providertest.Make(t, New, config(engine, "missing", c.ListenAddrs()), providertest.Env(t))
 		err := s.Open(t.Context())
 		if err == nil || flow.IsPermanent(err) || !strings.Contains(err.Error(), "missing") || !strings.Contains(err.Error(), c.ListenAddrs()[0]) {
 			t.Errorf("got %v", err)
 		}
 		_ = s.Close(t.Context())
-		s = make1(t, config(engine, "one", []string{dead}), providertest.Env(t))
+		s = providertest.Make(t, New, config(engine, "one", []string{dead}), providertest.Env(t))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		err = s.Open(ctx)
@@ -239,7 +239,7 @@ func BenchmarkProduce(b *testing.B) {
 			env.Pool = flow.NewPool(64 << 20)
 			cfg := config(engine, "bench", c.ListenAddrs())
 			cfg.Linger = 10 * time.Millisecond
-			s := make1(b, cfg, env)
+			s := providertest.Make(b, New, cfg, env)
 			if err := s.Open(b.Context()); err != nil {
 				b.Fatal(err)
 			}

@@ -23,7 +23,7 @@ type counted struct {
 }
 
 func newCounted(t *testing.T) *counted {
-	s := make1(t, config("librdkafka", "one", []string{"127.0.0.1:1"}), providertest.Env(t)).(*Sink)
+	s := providertest.Make(t, New, config("librdkafka", "one", []string{"127.0.0.1:1"}), providertest.Env(t)).(*Sink)
 	return &counted{t: t, s: s, l: newLanes(), pool: flow.NewPool(1 << 20)}
 }
 

@@ -39,7 +39,7 @@ func (c *scripted) abandon() bool {
 // scriptedSink is a sink that is open, without the goroutine that mends it: it is late.
 func scriptedSink(t *testing.T, sent *[]string) (*Sink, *scripted) {
 	t.Helper()
-	s := make1(t, config("librdkafka", "one", []string{"127.0.0.1:1"}), providertest.Env(t)).(*Sink)
+	s := providertest.Make(t, New, config("librdkafka", "one", []string{"127.0.0.1:1"}), providertest.Env(t)).(*Sink)
 	first := &scripted{sent: sent}
 	s.client = first
 	s.connect = func(*Sink, []string, manner) (client, error) { return &scripted{sent: sent}, nil }

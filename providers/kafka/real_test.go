@@ -46,7 +46,7 @@ func TestConformanceOnKafka(t *testing.T) {
 				created(t, admin, bootstrap, topic, kafkaclient.Spec{})
 				return providertest.Sink{
 					New: func(t *testing.T, env flow.Env) flow.Sink {
-						return make1(t, config(engine, topic, []string{bootstrap}), env)
+						return providertest.Make(t, New, config(engine, topic, []string{bootstrap}), env)
 					},
 					Received: func(t *testing.T) []string { return values(consume(t, []string{bootstrap}, topic)) },
 				}

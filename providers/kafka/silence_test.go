@@ -16,7 +16,7 @@ func TestBrokersThatAreSilentShowInStatus(t *testing.T) {
 		cfg := config(engine, "one", c.ListenAddrs())
 		cfg.Idempotent = false // it asks for more than produce
 		env := providertest.Env(t)
-		s := make1(t, cfg, env).(*Sink)
+		s := providertest.Make(t, New, cfg, env).(*Sink)
 		s.silence.after = 50 * time.Millisecond
 		if err := s.Open(t.Context()); err != nil {
 			t.Fatal(err)

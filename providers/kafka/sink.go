@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"collect/providers/internal/gate"
 	"collect/runtime/flow"
 )
 
@@ -44,7 +45,7 @@ type Sink struct {
 	cancel  context.CancelFunc
 	loop    sync.WaitGroup
 
-	gate   chan struct{} // serialises all that follows, over calls of the client
+	gate   gate.Gate // serialises all that follows, over calls of the client
 	client client
 	closed bool
 	limits limits
@@ -65,23 +66,12 @@ type Sink struct {
 
 var _ flow.Sink = (*Sink)(nil)
 
-func (s *Sink) enter(ctx context.Context) error {
-	select {
-	case s.gate <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
-}
-
-func (s *Sink) leave() { <-s.gate }
-
 // Open makes the client, and finds out whether the brokers answer and have the topic.
 func (s *Sink) Open(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	if s.closed {
 		return flow.ErrClosed
 	}
@@ -105,11 +95,11 @@ func (s *Sink) mender(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if s.enter(ctx) != nil {
+		if s.gate.Enter(ctx) != nil {
 			return
 		}
 		s.retire()
-		s.leave()
+		s.gate.Leave()
 	}
 }
 
@@ -208,13 +198,13 @@ func (s *Sink) fault(err error) {
 // Flush returns when everything accepted before is done.
 func (s *Sink) Flush(ctx context.Context) error {
 	for {
-		if err := s.enter(ctx); err != nil {
+		if err := s.gate.Enter(ctx); err != nil {
 			return err
 		}
 		if s.client != nil {
 			s.client.flush()
 		}
-		s.leave()
+		s.gate.Leave()
 		s.mu.Lock()
 		open, changed := s.open, s.changed
 		s.mu.Unlock()
@@ -239,10 +229,10 @@ func (s *Sink) Close(ctx context.Context) error {
 		s.cancel()
 	}
 	s.loop.Wait()
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	s.closed = true
 	s.mu.Lock()
 	s.silent = true

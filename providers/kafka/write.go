@@ -16,10 +16,10 @@ func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
 	if err := s.room(ctx, b); err != nil {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	if s.closed {
 		return flow.ErrClosed
 	}

@@ -10,18 +10,6 @@ import (
 	"collect/runtime/flow"
 )
 
-func newExtract(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	ic, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ic
-}
-
 func pattern(p, header string) Config {
 	c := Defaults()
 	c.Pattern, c.Header = p, header
@@ -30,7 +18,7 @@ func pattern(p, header string) Config {
 
 var suite = providertest.Interceptor{
 	New: func(t testing.TB, env flow.Env) flow.Interceptor {
-		return newExtract(t, pattern(`^(?P<time>\d{14}),(?P<car>[A-Z]\d{4}),`, ""), env)
+		return providertest.Make(t, New, pattern(`^(?P<time>\d{14}),(?P<car>[A-Z]\d{4}),`, ""), env)
 	},
 	Body: "20260101000000,B0042,93,88", Headers: map[string]string{"kind": "x"},
 	Allocs: 2, // the standard library's places of groups
@@ -55,7 +43,7 @@ func TestExtract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := providertest.Env(t)
-			e, _ := providertest.One(t, newExtract(t, tt.cfg, env), env.Pool, "B0042,130", map[string]string{"path": "/a/b"})
+			e, _ := providertest.One(t, providertest.Make(t, New, tt.cfg, env), env.Pool, "B0042,130", map[string]string{"path": "/a/b"})
 			if diff := cmp.Diff(tt.want, e.Headers); diff != "" || e.Body != "B0042,130" {
 				t.Errorf("body %q, headers %s", e.Body, diff)
 			}
@@ -64,15 +52,11 @@ func TestExtract(t *testing.T) {
 }
 
 func TestErrorsFollowOnError(t *testing.T) {
-	for policy, dead := range map[string]bool{"drop": false, "dead_letter": true} {
-		env := providertest.Env(t)
+	providertest.TestOnError(t, "body", func(env flow.Env, policy string) flow.Interceptor {
 		cfg := pattern("(?P<x>zzz)", "")
 		cfg.OnError = policy
-		e, k := providertest.One(t, newExtract(t, cfg, env), env.Pool, "body", nil)
-		if _, isDead := k.IsDeadLetter(0); e != nil || isDead != dead {
-			t.Errorf("%s: event %v, dead letter %v", policy, e, isDead)
-		}
-	}
+		return providertest.Make(t, New, cfg, env)
+	})
 }
 
 func TestValidate(t *testing.T) {

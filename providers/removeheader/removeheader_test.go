@@ -9,21 +9,9 @@ import (
 	"collect/runtime/flow"
 )
 
-func newRemove(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	ic, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ic
-}
-
 func suite(cfg Config) providertest.Interceptor {
 	return providertest.Interceptor{
-		New:  func(t testing.TB, env flow.Env) flow.Interceptor { return newRemove(t, cfg, env) },
+		New:  func(t testing.TB, env flow.Env) flow.Interceptor { return providertest.Make(t, New, cfg, env) },
 		Body: "body", Headers: map[string]string{"a": "1", "b": "2", "x-c": "3"},
 	}
 }
@@ -46,7 +34,7 @@ func TestRemove(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := providertest.Env(t)
-			e, _ := providertest.One(t, newRemove(t, tt.cfg, env), env.Pool, "body", map[string]string{"a": "1", "b": "2", "x-c": "3"})
+			e, _ := providertest.One(t, providertest.Make(t, New, tt.cfg, env), env.Pool, "body", map[string]string{"a": "1", "b": "2", "x-c": "3"})
 			if diff := cmp.Diff(tt.want, e.Headers); diff != "" {
 				t.Error(diff)
 			}
@@ -66,7 +54,7 @@ func TestHeadersOfTheRunAreHiddenForTheEventOnly(t *testing.T) {
 	b.AddBody([]byte("z"), 1)
 	k := &flow.Keep{}
 	k.Reset(3)
-	if err := newRemove(t, Config{Names: []string{"a"}}, env).Intercept(b, 0, 2, k); err != nil {
+	if err := providertest.Make(t, New, Config{Names: []string{"a"}}, env).Intercept(b, 0, 2, k); err != nil {
 		t.Fatal(err)
 	}
 	for i, e := range providertest.Copy(b) {

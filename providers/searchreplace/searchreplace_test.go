@@ -8,21 +8,9 @@ import (
 	"collect/runtime/flow"
 )
 
-func newReplace(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	ic, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ic
-}
-
 func suite(cfg Config, allocs float64) providertest.Interceptor {
 	return providertest.Interceptor{
-		New:  func(t testing.TB, env flow.Env) flow.Interceptor { return newReplace(t, cfg, env) },
+		New:  func(t testing.TB, env flow.Env) flow.Interceptor { return providertest.Make(t, New, cfg, env) },
 		Body: "user=alice card=1234567890123456", Headers: map[string]string{"user": "alice"}, ChangesBody: cfg.Header == "", Allocs: allocs,
 	}
 }
@@ -56,7 +44,7 @@ func TestReplace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := providertest.Env(t)
-			e, _ := providertest.One(t, newReplace(t, tt.cfg, env), env.Pool, "alice+alice", map[string]string{"user": "alice"})
+			e, _ := providertest.One(t, providertest.Make(t, New, tt.cfg, env), env.Pool, "alice+alice", map[string]string{"user": "alice"})
 			if e.Body != tt.body || e.Headers["user"] != tt.header {
 				t.Errorf("body %q, header %q", e.Body, e.Headers["user"])
 			}

@@ -106,14 +106,9 @@ func TestTheTimeIsSet(t *testing.T) {
 }
 
 func TestErrorsFollowOnError(t *testing.T) {
-	for policy, dead := range map[string]bool{"drop": false, "dead_letter": true} {
-		env := providertest.Env(t)
-		cfg := Config{Body: source(`event.headers.missing`), OnError: policy}
-		e, k := providertest.One(t, newSet(t, cfg, env), env.Pool, "body", nil)
-		if _, isDead := k.IsDeadLetter(0); e != nil || isDead != dead {
-			t.Errorf("%s: event %v, dead letter %v", policy, e, isDead)
-		}
-	}
+	providertest.TestOnError(t, "body", func(env flow.Env, policy string) flow.Interceptor {
+		return newSet(t, Config{Body: source(`event.headers.missing`), OnError: policy}, env)
+	})
 }
 
 func TestManyEventsThatOutgrowTheBatch(t *testing.T) {

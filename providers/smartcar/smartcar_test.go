@@ -31,18 +31,6 @@ func lines(cfg Config, n int) []string {
 	return all
 }
 
-func source(t testing.TB, cfg Config, env flow.Env) flow.Source {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func TestConformance(t *testing.T) {
 	providertest.Test(t, func(t *testing.T) providertest.Source {
 		cfg, fed := config("status"), 0
@@ -239,7 +227,7 @@ func TestHeadersAndTheLastEventOfTheDay(t *testing.T) {
 	env := providertest.Env(t)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
 	cfg := config("status")
-	r := providertest.Start(t, source(t, cfg, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 	want := 3 + 3*901
 	out.Wait(want)
 	providertest.Until(t, "the source says that it is complete", func() bool {
@@ -263,7 +251,7 @@ func TestRealTimeKeepsThePace(t *testing.T) {
 	cfg := config("driving")
 	cfg.Cars, cfg.Speed, cfg.Hours = 100, 20, 0
 	start := time.Now()
-	r := providertest.Start(t, source(t, cfg, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 	out.Wait(300)
 	took := time.Since(start)
 	r.Stop()
@@ -277,7 +265,7 @@ func TestTheFirstDayIsRemembered(t *testing.T) {
 	cfg.Date = ""
 	env := providertest.Env(t)
 	pos := env.Positions.(*providertest.Positions)
-	src := source(t, cfg, env).(*Source)
+	src := providertest.Make(t, New, cfg, env).(*Source)
 	pos.Note(src.key, []byte(`{"date":"20200229"}`))
 	out := providertest.NewOut(t, pos)
 	r := providertest.Start(t, src, out)

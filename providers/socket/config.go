@@ -13,6 +13,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/providers/internal/codec"
+	"collect/providers/internal/gate"
 	"collect/runtime/flow"
 )
 
@@ -90,5 +91,5 @@ func New(cfg Config, env flow.Env) (flow.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{cfg: cfg, env: env, codec: c, gate: make(chan struct{}, 1)}, nil
+	return &Sink{cfg: cfg, env: env, codec: c, gate: gate.New()}, nil
 }

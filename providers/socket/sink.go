@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"collect/providers/internal/codec"
+	"collect/providers/internal/gate"
 	"collect/runtime/flow"
 )
 
@@ -19,7 +20,7 @@ type Sink struct {
 	env   flow.Env
 	codec codec.Codec
 
-	gate   chan struct{} // serialises all that follows, over I/O
+	gate   gate.Gate // serialises all that follows, over I/O
 	conn   *conn
 	closed bool
 	buf    []byte
@@ -62,23 +63,12 @@ func (c *conn) end() error {
 	return err
 }
 
-func (s *Sink) enter(ctx context.Context) error {
-	select {
-	case s.gate <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
-}
-
-func (s *Sink) leave() { <-s.gate }
-
 // Open connects.
 func (s *Sink) Open(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	return s.connect(ctx)
 }
 
@@ -114,11 +104,11 @@ func (s *Sink) connect(ctx context.Context) error {
 
 // Write writes a batch, and ends it when the kernel has it.
 func (s *Sink) Write(ctx context.Context, b *flow.Batch) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
 	r, err := s.write(ctx, b)
-	s.leave()
+	s.gate.Leave()
 	if err != nil {
 		return err
 	}
@@ -217,10 +207,10 @@ func (s *Sink) Flush(context.Context) error { return nil }
 
 // Close closes the connection; the kernel sends what it has.
 func (s *Sink) Close(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.gate.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	s.closed = true
 	if s.conn == nil {
 		return nil

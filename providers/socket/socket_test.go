@@ -21,18 +21,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func escape(s string) string { return strings.ReplaceAll(s, "\n", `\n`) }
 
-func make1(t testing.TB, cfg Config, env flow.Env) flow.Sink {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func config(protocol, addr string) Config {
 	c := Defaults()
 	c.Protocol, c.Address = protocol, addr
@@ -42,17 +30,13 @@ func config(protocol, addr string) Config {
 func start(t *testing.T, cfg Config) *providertest.Delivery {
 	t.Helper()
 	env := providertest.Env(t)
-	s := make1(t, cfg, env)
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return providertest.NewDelivery(t, s, env)
+	return providertest.Open(t, providertest.Make(t, New, cfg, env), env)
 }
 
 // gone says whether the other side has closed the connection.
 func (s *Sink) gone() bool {
 	s.gate <- struct{}{}
-	defer s.leave()
+	defer s.gate.Leave()
 	return s.conn != nil && s.conn.err() != nil
 }
 
@@ -65,7 +49,7 @@ func TestConformance(t *testing.T) {
 				var sink *Sink
 				return providertest.Sink{
 					New: func(t *testing.T, env flow.Env) flow.Sink {
-						sink = make1(t, config(network, s.addr), env).(*Sink)
+						sink = providertest.Make(t, New, config(network, s.addr), env).(*Sink)
 						return sink
 					},
 					Received: func(*testing.T) []string { return s.lines() },
@@ -111,7 +95,7 @@ func TestConformanceUDP(t *testing.T) {
 		}
 		return providertest.Sink{
 			New: func(t *testing.T, env flow.Env) flow.Sink {
-				return make1(t, config("udp", pc.LocalAddr().String()), env)
+				return providertest.Make(t, New, config("udp", pc.LocalAddr().String()), env)
 			},
 			Received: func(*testing.T) []string {
 				mu.Lock()
@@ -175,7 +159,7 @@ func TestAnUnreachableServerIsNamed(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	s := make1(t, config("tcp", addr), providertest.Env(t))
+	s := providertest.Make(t, New, config("tcp", addr), providertest.Env(t))
 	if err := s.Open(t.Context()); err == nil || !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v", err)
 	}
@@ -215,7 +199,7 @@ func BenchmarkTCP(b *testing.B) {
 	}()
 	env := providertest.Env(b)
 	env.Pool = flow.NewPool(64 << 20)
-	s := make1(b, config("tcp", l.Addr().String()), env)
+	s := providertest.Make(b, New, config("tcp", l.Addr().String()), env)
 	if err := s.Open(b.Context()); err != nil {
 		b.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func TestTLSChecksTheOtherSide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := config("tcp", s.addr)
 			cfg.TLS = &tc.tls
-			sink := make1(t, cfg, providertest.Env(t))
+			sink := providertest.Make(t, New, cfg, providertest.Env(t))
 			err := sink.Open(t.Context())
 			if (err == nil) != (tc.fail == "") || err != nil && !strings.Contains(err.Error(), tc.fail) {
 				t.Errorf("got %v, want %q", err, tc.fail)

@@ -95,7 +95,7 @@ func TestAvroConformance(t *testing.T) {
 		cfg := config(dir)
 		cfg.Format, cfg.Order = "avro", "name"
 		return providertest.Source{
-			New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, cfg, env) },
+			New: func(t *testing.T, env flow.Env) flow.Source { return providertest.Make(t, New, cfg, env) },
 			Feed: func(t *testing.T, n int) (all []string) {
 				files++
 				put(t, dir, fmt.Sprintf("%03d.avro", files), string(cars(t, n, ocf.Deflate)))
@@ -285,7 +285,7 @@ func BenchmarkLines(b *testing.B) {
 		cfg := config(dir)
 		cfg.Done, cfg.Settle = "delete", 0
 		out := &counter{want: count, done: make(chan struct{})}
-		r := providertest.Start(b, newSource(b, cfg, env), out)
+		r := providertest.Start(b, providertest.Make(b, New, cfg, env), out)
 		<-out.done
 		r.Stop()
 	}

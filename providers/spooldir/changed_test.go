@@ -20,7 +20,7 @@ func TestAFileThatChangesWhileReadIsSetAside(t *testing.T) {
 	text, _ := numbered(0, 30)
 	full := put(t, dir, "a", text)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(1)
-	r := providertest.Start(t, newSource(t, config(dir), env), out)
+	r := providertest.Start(t, providertest.Make(t, New, config(dir), env), out)
 	out.Wait(10)
 	f, err := os.OpenFile(full, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -151,7 +151,7 @@ func TestAFileIsBegunAnewWhenTheFormatChanges(t *testing.T) {
 	put(t, dir, "a", text)
 	cfg := config(dir)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(2)
-	r := providertest.Start(t, newSource(t, cfg, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 	out.Wait(20)
 	out.Ack(1, flow.Durable)
 	out.Wait(30)

@@ -26,21 +26,9 @@ func config(path string) Config {
 	return c
 }
 
-func newSource(t testing.TB, c Config, env flow.Env) flow.Source {
-	t.Helper()
-	if err := c.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(c, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func follow(t testing.TB, c Config, env flow.Env) (*providertest.Out, *providertest.Running) {
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
-	return out, providertest.Start(t, newSource(t, c, env), out)
+	return out, providertest.Start(t, providertest.Make(t, New, c, env), out)
 }
 
 func again(env flow.Env) flow.Env {
@@ -107,7 +95,7 @@ func TestConformance(t *testing.T) {
 				cfg := config(dir)
 				cfg.Done, cfg.Order = done, "name"
 				return providertest.Source{
-					New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, cfg, env) },
+					New: func(t *testing.T, env flow.Env) flow.Source { return providertest.Make(t, New, cfg, env) },
 					Feed: func(t *testing.T, n int) (all []string) {
 						for range 5 {
 							text, bodies := numbered(next, n/5)
@@ -203,7 +191,7 @@ func TestWholeConformance(t *testing.T) {
 		cfg := config(dir)
 		cfg.Format, cfg.Order = "whole", "name"
 		return providertest.Source{
-			New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, cfg, env) },
+			New: func(t *testing.T, env flow.Env) flow.Source { return providertest.Make(t, New, cfg, env) },
 			Feed: func(t *testing.T, n int) (all []string) {
 				for range n {
 					body := fmt.Sprintf("file %06d\nwith a second line", next)

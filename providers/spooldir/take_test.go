@@ -100,7 +100,7 @@ func TestAFileWaitsUntilItHasSettled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := config("/x")
 			cfg.Settle = time.Second
-			s := newSource(t, cfg, providertest.Env(t)).(*Source)
+			s := providertest.Make(t, New, cfg, providertest.Env(t)).(*Source)
 			for i, l := range looks {
 				info := flow.Info{Name: "a", Ino: 1, Size: l.size, ModTime: at(l.changed)}
 				s.due = time.Time{}
@@ -172,7 +172,7 @@ func TestSchedule(t *testing.T) {
 	cfg := config(dir)
 	cfg.Schedule = "0 0 29 2 *" // rarely
 	put(t, dir, "a", "1\n")
-	src := newSource(t, cfg, env).(*Source)
+	src := providertest.Make(t, New, cfg, env).(*Source)
 	src.plan = every{300 * time.Millisecond}
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
 	start := time.Now()
@@ -198,7 +198,7 @@ func TestWhatWasBegunIsFinishedOutsideTheSchedule(t *testing.T) {
 	text, bodies := numbered(0, 30)
 	put(t, dir, "a", text)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(2)
-	r := providertest.Start(t, newSource(t, config(dir), env), out)
+	r := providertest.Start(t, providertest.Make(t, New, config(dir), env), out)
 	out.Wait(20)
 	out.Ack(1, flow.Durable)
 	r.Stop()

@@ -30,7 +30,7 @@ func BenchmarkTail(b *testing.B) {
 		env := providertest.Env(b)
 		env.Pool = flow.NewPool(16 << 20)
 		out := &counter{want: count, done: make(chan struct{})}
-		r := providertest.Start(b, newSource(b, config(name), env), out)
+		r := providertest.Start(b, providertest.Make(b, New, config(name), env), out)
 		<-out.done
 		r.Stop()
 	}
@@ -45,7 +45,7 @@ func BenchmarkIdle(b *testing.B) {
 	}
 	env := providertest.Env(b)
 	out := &counter{want: 100, done: make(chan struct{})}
-	src := newSource(b, config(dir+"/*"), env)
+	src := providertest.Make(b, New, config(dir+"/*"), env)
 	r := providertest.Start(b, src, out)
 	<-out.done
 	r.Stop()

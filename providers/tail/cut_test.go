@@ -58,7 +58,7 @@ func TestLinesThatOnlyTheCopyHoldsAreRead(t *testing.T) {
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
 	text, want := numbered(0, 100)
 	appendTo(t, name, text)
-	r := providertest.Start(t, newSource(t, cfg, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 	out.Wait(100)
 	r.Stop()
 	// While nobody reads, lines come, the file is copied and cut, and others come.
@@ -205,7 +205,7 @@ func TestAFileThatIsCutWhileItsReaderLagsIsNoticed(t *testing.T) {
 	old, _ := numbered(0, 100)
 	appendTo(t, name, old)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(1)
-	r := providertest.Start(t, newSource(t, config(name), env), out)
+	r := providertest.Start(t, providertest.Make(t, New, config(name), env), out)
 	out.Wait(10) // and the next batch waits for room
 	text, want := numbered(1000, 300)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {

@@ -261,7 +261,7 @@ func TestRandomKillsLoseNothing(t *testing.T) {
 		env.Positions = pos
 		env.Batch.MaxEvents = 20
 		out := providertest.NewOut(t, pos).Hold(1 << 20)
-		r := providertest.Start(t, newSource(t, config(dir+"/*.log*"), env), out)
+		r := providertest.Start(t, providertest.Make(t, New, config(dir+"/*.log*"), env), out)
 		for range 4 {
 			name := filepath.Join(dir, fmt.Sprintf("%d.log", rnd.IntN(3)))
 			text, bodies := numbered(len(want), 1+rnd.IntN(60))

@@ -72,7 +72,7 @@ func TestNewFilesAndFoldersAreFound(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	env := providertest.Env(t)
-	src := newSource(t, config(dir+"/**/*.log"), env).(*Source)
+	src := providertest.Make(t, New, config(dir+"/**/*.log"), env).(*Source)
 	src.fullScan = time.Hour // changes of folders tell of what is new
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
 	r := providertest.Start(t, src, out)
@@ -123,7 +123,7 @@ func TestDeleteAfterAcknowledgement(t *testing.T) {
 	env := providertest.Env(t)
 	appendTo(t, name, "1\n2\nhalf")
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(100)
-	r := providertest.Start(t, newSource(t, cfg, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 	out.Wait(3)
 	untilAwaited(t, env)
 	if _, err := os.Stat(name); err != nil {
@@ -146,7 +146,7 @@ func TestAnAbandonedFileIsNotDeleted(t *testing.T) {
 	env := providertest.Env(t)
 	appendTo(t, name, "1\n")
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(100)
-	r := providertest.Start(t, newSource(t, cfg, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 	out.Wait(1)
 	out.Ack(-1, flow.Abandoned)
 	untilAwaited(t, env)
@@ -164,7 +164,7 @@ func TestSlowFilesShareABatch(t *testing.T) {
 	}
 	env := providertest.Env(t)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(100)
-	r := providertest.Start(t, newSource(t, config(dir+"/*"), env), out)
+	r := providertest.Start(t, providertest.Make(t, New, config(dir+"/*"), env), out)
 	out.Wait(50)
 	if n := out.Pending(); n != 1 {
 		t.Errorf("50 files with a line each made %d batches", n)
@@ -203,11 +203,11 @@ func TestASourceThatReplacesAnotherDeletesOnlyWhatIsAcknowledged(t *testing.T) {
 	appendTo(t, name, "1\n2\n")
 	pos := env.Positions.(*providertest.Positions)
 	out := providertest.NewOut(t, pos).Hold(100)
-	r := providertest.Start(t, newSource(t, cfg, env), out)
+	r := providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 	out.Wait(2)
 	r.Stop()
 	env.Positions, env.Stats = pos.Replaced(), &flow.Stats{}
-	r = providertest.Start(t, newSource(t, cfg, env), out)
+	r = providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 	untilAwaited(t, env)
 	if _, err := os.Stat(name); err != nil {
 		t.Fatal("the file was deleted before its events were acknowledged:", err)

@@ -66,7 +66,7 @@ func TestManyFilesTakeFewHandles(t *testing.T) {
 		}
 	}
 	add(files)
-	src := newSource(t, config(dir+"/*.log"), env).(*Source)
+	src := providertest.Make(t, New, config(dir+"/*.log"), env).(*Source)
 	src.maxOpen = limit
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
 	r := providertest.Start(t, src, out)

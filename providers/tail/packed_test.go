@@ -67,7 +67,7 @@ func TestCompressedConformance(t *testing.T) {
 	providertest.Test(t, func(t *testing.T) providertest.Source {
 		name, text, next := filepath.Join(t.TempDir(), "old.log.gz"), "", 0
 		return providertest.Source{
-			New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, config(name), env) },
+			New: func(t *testing.T, env flow.Env) flow.Source { return providertest.Make(t, New, config(name), env) },
 			Feed: func(t *testing.T, n int) []string {
 				more, bodies := numbered(next, n)
 				next += n
@@ -152,7 +152,7 @@ func TestAFileThatIsCompressedBehindALaggingReaderIsReadOnce(t *testing.T) {
 				appendTo(t, name, text)
 				pos := env.Positions.(*providertest.Positions)
 				out := providertest.NewOut(t, pos).Hold(2)
-				r := providertest.Start(t, newSource(t, cfg, env), out)
+				r := providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 				out.Wait(20)
 				out.Ack(1, flow.Durable)
 				rename(t, name, name+".1")
@@ -174,7 +174,7 @@ func TestAFileThatIsCompressedBehindALaggingReaderIsReadOnce(t *testing.T) {
 					pos = next
 					env.Positions, env.Stats = pos, &flow.Stats{}
 					out = providertest.NewOut(t, pos).Hold(2)
-					r = providertest.Start(t, newSource(t, cfg, env), out)
+					r = providertest.Start(t, providertest.Make(t, New, cfg, env), out)
 					for range kill {
 						out.Wait(len(out.Acked()) + 1)
 						out.Ack(1, flow.Durable)

@@ -161,7 +161,7 @@ func TestAReadErrorDoesNotLoseAFileThatWasMovedAway(t *testing.T) {
 	text, want := numbered(0, 100)
 	appendTo(t, name, text)
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions)).Hold(1)
-	r := providertest.Start(t, newSource(t, config(name), env), out)
+	r := providertest.Start(t, providertest.Make(t, New, config(name), env), out)
 	out.Wait(10) // and the next batch waits for room
 	rename(t, name, name+".old")
 	faulty.read.Store(2)
@@ -188,7 +188,7 @@ func TestAFileIsKnownBeforeItsFirstEvent(t *testing.T) {
 			appendTo(t, name, text)
 			pos := env.Positions.(*providertest.Positions)
 			out := providertest.NewOut(t, pos).Hold(1)
-			r := providertest.Start(t, newSource(t, config(name), env), out)
+			r := providertest.Start(t, providertest.Make(t, New, config(name), env), out)
 			out.Wait(100)
 			saved := pos.Killed()
 			out.Ack(-1, flow.Durable)

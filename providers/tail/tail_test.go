@@ -26,18 +26,6 @@ func config(include ...string) Config {
 	return c
 }
 
-func newSource(t testing.TB, c Config, env flow.Env) flow.Source {
-	t.Helper()
-	if err := c.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(c, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func appendTo(t testing.TB, name, text string) {
 	t.Helper()
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -66,7 +54,7 @@ func numbered(from, n int) (text string, bodies []string) {
 // follow starts a source on env and gives what it emits.
 func follow(t testing.TB, c Config, env flow.Env) (*providertest.Out, *providertest.Running) {
 	out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
-	return out, providertest.Start(t, newSource(t, c, env), out)
+	return out, providertest.Start(t, providertest.Make(t, New, c, env), out)
 }
 
 // again prepares the environment of the next process after a clean stop.
@@ -144,7 +132,7 @@ func TestConformance(t *testing.T) {
 				change(&cfg)
 				return providertest.Source{
 					New: func(t *testing.T, env flow.Env) flow.Source {
-						src := newSource(t, cfg, env)
+						src := providertest.Make(t, New, cfg, env)
 						if name == "a limit of open files" {
 							src.(*Source).maxOpen = 0
 						}
@@ -169,7 +157,7 @@ func TestConformance(t *testing.T) {
 		providertest.Test(t, func(t *testing.T) providertest.Source {
 			name, next := filepath.Join(t.TempDir(), "app.log"), 0
 			return providertest.Source{
-				New: func(t *testing.T, env flow.Env) flow.Source { return newSource(t, config(name), env) },
+				New: func(t *testing.T, env flow.Env) flow.Source { return providertest.Make(t, New, config(name), env) },
 				Feed: func(t *testing.T, n int) []string {
 					text, bodies := numbered(next, n)
 					next += n
@@ -185,7 +173,7 @@ func TestConformance(t *testing.T) {
 			return providertest.Source{
 				Unordered: true,
 				New: func(t *testing.T, env flow.Env) flow.Source {
-					return newSource(t, config(filepath.Join(dir, "*.log")), env)
+					return providertest.Make(t, New, config(filepath.Join(dir, "*.log")), env)
 				},
 				Feed: func(t *testing.T, n int) (all []string) {
 					for i := range 10 {

@@ -20,18 +20,6 @@ func TestSuite(t *testing.T) { suite.Test(t) }
 
 func BenchmarkSet(b *testing.B) { suite.Bench(b) }
 
-func newInterceptor(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	ic, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ic
-}
-
 func TestEventsWithTimesOfTheirOwn(t *testing.T) {
 	env := providertest.Env(t)
 	b := env.Pool.GetSized(16)
@@ -44,7 +32,7 @@ func TestEventsWithTimesOfTheirOwn(t *testing.T) {
 	b.SetTime(2, 6_999_999)
 	k := &flow.Keep{}
 	k.Reset(3)
-	if err := newInterceptor(t, Defaults(), env).Intercept(b, 0, 3, k); err != nil {
+	if err := providertest.Make(t, New, Defaults(), env).Intercept(b, 0, 3, k); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"0", "5", "6"} {

@@ -22,18 +22,6 @@ func TestSuite(t *testing.T) { suite.Test(t) }
 
 func BenchmarkSet(b *testing.B) { suite.Bench(b) }
 
-func newInterceptor(t testing.TB, cfg Config, env flow.Env) flow.Interceptor {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	ic, err := New(cfg, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ic
-}
-
 // names gives the uuids of events at some positions of a key.
 func names(t testing.TB, key string, from uint64, n int) []string {
 	t.Helper()
@@ -46,7 +34,7 @@ func names(t testing.TB, key string, from uint64, n int) []string {
 	}
 	k := &flow.Keep{}
 	k.Reset(n)
-	if err := newInterceptor(t, Defaults(), env).Intercept(b, 0, n, k); err != nil {
+	if err := providertest.Make(t, New, Defaults(), env).Intercept(b, 0, n, k); err != nil {
 		t.Fatal(err)
 	}
 	var out []string
