@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"collect/hclspec/schema"
@@ -150,6 +151,15 @@ func (w *world) drain(p *Pipeline, d time.Duration) int64 {
 		w.t.Errorf("drain: %v", err)
 	}
 	return n
+}
+
+// ends drains a pipeline whose sink "out" must have got that many lines, each once and in order.
+func (w *world) ends(p *Pipeline, lines int) {
+	w.t.Helper()
+	w.drain(p, time.Second)
+	if d := cmp.Diff(numbers(0, lines), w.target("out").lines()); d != "" {
+		w.t.Errorf("delivered (-want +got):\n%s", d)
+	}
 }
 
 // spec makes a spec with one source that goes to one channel and one sink; edit changes it.
