@@ -16,10 +16,10 @@ import (
 )
 
 // cleanUp ends what a script has left. One that did not fail fails now if that is anything: a process, a socket, a temporary file.
-func cleanUp(t testscript.T, data, run, temp string) {
+func cleanUp(t testscript.T, data, run, temp string, grace time.Duration) {
 	var left []string
 	if f, ok := t.(interface{ Failed() bool }); ok && !f.Failed() {
-		left = remains(data, run, temp)
+		left = remains(data, run, temp, grace)
 	}
 	if !endAll(data) {
 		left = append(left, "processes that cannot be ended")
@@ -32,10 +32,10 @@ func cleanUp(t testscript.T, data, run, temp string) {
 	}
 }
 
-// remains lists what is left of an installation, after a moment for what is just ending.
-func remains(data, run, temp string) []string {
+// remains lists what is left of an installation, after the grace for what is just ending.
+func remains(data, run, temp string, grace time.Duration) []string {
 	var left []string
-	poll(time.Minute, func() bool {
+	poll(grace, func() bool {
 		left = nil
 		for _, pid := range named(data, "cmdline", "environ") {
 			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // for the message only
@@ -120,6 +120,9 @@ func TestAScriptThatLeavesSomethingFails(t *testing.T) {
 			p.Setup = func(env *testscript.Env) error {
 				err := inner(env)
 				data, run = env.Getenv("DATA"), env.Getenv("RUN")
+				if c.want != "" { // what is left stays: nothing is waited for
+					env.Values[holderKey{}].(*holder).grace = 0
+				}
 				if c.socket == "" || err != nil {
 					return err
 				}

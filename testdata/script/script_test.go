@@ -146,7 +146,8 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	env.Values[holderKey{}] = &holder{}
+	h := &holder{grace: time.Minute}
+	env.Values[holderKey{}] = h
 	env.Setenv("COLLECT_DATA_DIR", data)
 	env.Setenv("XDG_RUNTIME_DIR", run)
 	env.Setenv("DATA", data)
@@ -155,7 +156,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("HOME", env.WorkDir)
 	temp := env.Getenv("TMPDIR")
-	env.Defer(func() { cleanUp(env.T(), data, run, temp) })
+	env.Defer(func() { cleanUp(env.T(), data, run, temp, h.grace) })
 	return nil
 }
 

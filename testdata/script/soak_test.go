@@ -92,6 +92,7 @@ type holder struct {
 	writer  *writer
 	cluster *servertest.Cluster
 	broker  *servertest.Broker
+	grace   time.Duration // for what is just ending when the script has ended
 }
 
 type holderKey struct{}
