@@ -81,7 +81,6 @@ func (c *command) showState(asJSON bool) error {
 		c.showObject(o)
 	}
 	if outs := outputsOf(st); len(outs) > 0 {
-		fmt.Fprintln(c.out)
 		c.out.Outputs(outs)
 	}
 	return nil

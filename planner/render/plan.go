@@ -104,20 +104,27 @@ func (w *Writer) planOutputs(p *planner.Plan) {
 	if p.Serial == 0 || p.Installation.Fresh || p.Destroy { // nothing is remembered that they could differ from
 		return
 	}
-	first := true
+	column := 0
 	for _, o := range p.Outputs {
-		if o.Action == resource.NoOp || o.Action == "" {
-			continue
+		if changes(o) {
+			column = max(column, columns(safe(o.Name)))
 		}
-		if first {
-			w.line()
-			w.line("Outputs:")
-			first = false
+	}
+	if column == 0 {
+		return
+	}
+	w.line()
+	w.line("Outputs:")
+	for _, o := range p.Outputs {
+		if changes(o) {
+			symbol, style := look(o.Action)
+			name := safe(o.Name)
+			w.line("  ", w.paint(style, symbol), " ", name, strings.Repeat(" ", column-columns(name)), " = ", outputChange(o))
 		}
-		symbol, style := look(o.Action)
-		w.line("  ", w.paint(style, symbol), " ", safe(o.Name), " = ", outputChange(o))
 	}
 }
+
+func changes(o planner.Output) bool { return o.Action != resource.NoOp && o.Action != "" }
 
 func outputChange(o planner.Output) string {
 	switch {
