@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ func (c *command) status(ctx *cli.Context) error {
 	if seen.Name == "" {
 		seen.Name = p.name
 	}
+	ofStoppedBroker(topics, st, seen.Broker)
 	seen.DataDir, seen.Revision, seen.Commit, seen.Topics = p.layout.Data, st.Revision, st.Commit, topics
 	if ctx.Bool("json") {
 		if seen.Agents == nil {
@@ -98,6 +100,20 @@ func (c *command) topics(ctx context.Context, p *place, st *state.State) []api.T
 	return out
 }
 
+const topicGone = "it does not exist any more"
+
+// ofStoppedBroker says of topics of a development broker that does not run why they were not found: they are in its directory.
+func ofStoppedBroker(topics []api.Topic, st *state.State, b *api.Broker) {
+	if b != nil && b.State == api.Running {
+		return
+	}
+	for i := range topics {
+		if topics[i].Error == topicGone && slices.Contains(st.DependsOn(topics[i].Address), planner.BrokerAddress) {
+			topics[i].Error = "the development broker does not run at present"
+		}
+	}
+}
+
 // topicReader is what was read of topics, and who can count their records.
 type topicReader struct {
 	lives   map[string]*resource.Live
@@ -137,7 +153,7 @@ func (r *topicReader) fill(ctx context.Context, t *api.Topic, k *resource.Known)
 	l := r.lives[k.Address]
 	switch {
 	case l == nil:
-		t.Error = "it does not exist any more"
+		t.Error = topicGone
 		return
 	case l.Unread != "":
 		t.Error = l.Unread
