@@ -19,10 +19,10 @@ func TestTheDevelopmentBrokerTakesWhatKafkaTakes(t *testing.T) {
 	w.must(o, "", resource.Create)
 	w.must(o, "", resource.NoOp)
 	w.addr = addr
-	w.produce("t", 3)
+	w.produce("t", 1234)
 	w.addr = kafkaclient.DevelopmentBroker
 	ch := w.must(nil, "topic.t", resource.Delete) // needs no confirmation
-	if len(ch.Loss) != 0 || !strings.Contains(ch.Note, "3 records") {
+	if len(ch.Loss) != 0 || !strings.Contains(ch.Note, "1,234 records, of the development broker") {
 		t.Errorf("%+v", ch)
 	}
 }

@@ -72,7 +72,7 @@ func (t *Topics) unwanted(ctx context.Context, live *resource.Live, known *resou
 		if n > 0 && live.Identity["cluster"] != kafkaclient.DevelopmentCluster {
 			c.Loss = []resource.Loss{{Address: known.Address, Events: n, What: "records"}}
 		} else if n > 0 {
-			c.Note = fmt.Sprintf("%d records, of the development broker", n)
+			c.Note = resource.Number(n) + " records, of the development broker"
 		}
 	}
 	return c, nil
