@@ -110,6 +110,9 @@ func (c *command) follow(ctx context.Context, name string, f *os.File) (*os.File
 		case <-ctx.Done():
 			return f, nil
 		case <-tick.C:
+			if c.stdout.abandoned() {
+				return f, nil
+			}
 		}
 	}
 }

@@ -3,10 +3,12 @@ package cli
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"syscall"
 
 	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/sys/unix"
 )
 
 // output is stdout. It remembers that something could not be stored: who redirects it to a file must not take the half for the
@@ -32,6 +34,25 @@ func (o *output) failed() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.err
+}
+
+// abandoned says that nobody reads any more: the other end of the pipe is closed. Who waits for something to write learns it only so.
+func (o *output) abandoned() bool {
+	f, ok := o.to.(*os.File)
+	if !ok {
+		return false
+	}
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	gone := false
+	err = conn.Control(func(fd uintptr) {
+		ask := []unix.PollFd{{Fd: int32(fd)}}
+		n, err := unix.Poll(ask, 0)
+		gone = err == nil && n > 0 && ask[0].Revents&unix.POLLERR != 0
+	})
+	return err == nil && gone
 }
 
 // beneath gives what an output writes to.

@@ -278,6 +278,40 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// Who follows a log that stays as it is, and stops reading, as head does, is not waited for.
+func TestLogsThatNobodyReadsEnd(t *testing.T) {
+	r := newRig(t, oneAgent)
+	r.want(0, "", "apply", "-auto-approve")
+	dir := api.Layout{Data: r.data}.AgentDir("some-id")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"meta.json": `{"address":"agent.x","id":"some-id"}`, "agent.log": "one\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pw.Close()
+	done := make(chan int, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	go func() {
+		done <- Main(ctx, r.deps, []string{"collect", "-chdir=" + r.dir, "logs", "x", "-f"}, r.env, strings.NewReader(""), pw, io.Discard)
+	}()
+	line := make([]byte, 4)
+	if _, err := io.ReadFull(pr, line); err != nil || string(line) != "one\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	pr.Close()
+	if code := <-done; code != 0 || ctx.Err() != nil {
+		t.Errorf("exit %d, %v", code, ctx.Err())
+	}
+}
+
 func TestServiceUnit(t *testing.T) {
 	r := newRig(t, strings.Replace(withTopic, "/srv/out/x.log", "/srv/out 100%/x.log", 1))
 	got := r.want(0, "[Service]", "service").out
