@@ -211,12 +211,17 @@ func (r *Runner) newTurn() context.Context {
 func (r *Runner) interrupt(change func()) {
 	r.mu.Lock()
 	change()
+	r.lookUp()
+	r.mu.Unlock()
+	r.wake.Set()
+}
+
+// lookUp ends what the loop waits for. The caller holds the lock.
+func (r *Runner) lookUp() {
 	if r.endTurn != nil {
 		r.endTurn()
 	}
 	r.hurry()
-	r.mu.Unlock()
-	r.wake.Set()
 }
 
 // Pressure asks for what is held back to be delivered soon: the channel is full of what this runner has leased.
@@ -251,22 +256,27 @@ func (r *Runner) deliver(turn context.Context, w *work) {
 	r.writeAll(turn, parts)
 }
 
-// onDone is called by sinks, from any goroutine.
+// onDone is called by sinks, from any goroutine. A part that failed is to be tried again from the moment in which it is not at the sink
+// any more: otherwise what failed after it could be tried again before it.
 func (r *Runner) onDone(b *flow.Batch, res flow.Result) {
+	failed := res.Err != nil || len(res.Events) > 0
 	r.mu.Lock()
 	p := r.outstanding[b]
 	delete(r.outstanding, b)
+	if p != nil && failed {
+		failure := res // res itself need not live on the heap
+		p.result = &failure
+		r.failed = append(r.failed, p)
+		r.lookUp()
+	}
 	r.mu.Unlock()
 	if p == nil {
 		return // of a sink that was given up
 	}
-	if res.Err == nil && len(res.Events) == 0 {
+	if !failed {
 		r.delivered(p, p.n, p.bytes)
 		p.member.worked()
 		r.settle(p.work, p.n)
-	} else {
-		p.result = &res
-		r.interrupt(func() { r.failed = append(r.failed, p) })
 	}
 	r.wake.Set()
 }
