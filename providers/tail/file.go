@@ -39,6 +39,7 @@ type file struct {
 	saved    bool      // its key is durable
 	dirty    bool      // its note is older than what is known
 	flushed  bool      // its half line was emitted
+	torn     error     // compressed, and what it holds ends too early; nil: it does not
 	led      *ledger
 }
 

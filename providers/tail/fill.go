@@ -99,9 +99,9 @@ func (s *Source) fillPacked(b *flow.Batch, f *file) (full bool, err error) {
 	}
 	f.dirty = true
 	end := lines.Last
-	if torn := f.pack.Torn(); torn != nil {
+	if f.torn = f.pack.Torn(); f.torn != nil {
 		end = lines.Torn
-		s.report(f.path(), torn)
+		s.report(f.path(), f.torn)
 	}
 	full, err = f.rd.Fill(b, f.src(), -1, s.limits, end)
 	f.flushed = !full

@@ -24,6 +24,8 @@ type lostFile struct {
 	since time.Time
 	led   *ledger // its batches that are not acknowledged
 	keep  time.Duration
+	// unsought: an earlier run left it, and its folder was not looked through yet for the name that it may have now.
+	unsought bool
 }
 
 // The states of a note whose file was cut and holds something else now, and of one whose file lost its last name. That one can only
@@ -68,7 +70,7 @@ func (s *Source) loadNotes() {
 		if note.Gone > 0 {
 			since = time.Unix(note.Gone, 0)
 		}
-		s.lost = append(s.lost, &lostFile{key: key, note: note, pos: max(int64(pos), note.Start), since: since, led: &ledger{}, keep: keepAbsent})
+		s.lost = append(s.lost, &lostFile{key: key, note: note, pos: max(int64(pos), note.Start), since: since, led: &ledger{}, keep: keepAbsent, unsought: true})
 	}
 }
 
@@ -308,23 +310,31 @@ func (s *Source) lose(f *file, keep time.Duration) {
 	}
 }
 
-// findRotated looks, once after a start, for files that were renamed out of the patterns while nobody followed them.
+// findRotated looks, once after a start, for files that were renamed out of the patterns while nobody followed them. A folder that is
+// not there, or empty, may not be mounted yet: it is looked through when it is.
 func (s *Source) findRotated(now time.Time) {
 	for _, l := range slices.Clone(s.lost) {
+		if !l.unsought {
+			continue
+		}
 		folderName, _ := path.Split(l.note.Path)
 		d := s.tree.Get(path.Clean(folderName))
-		if d == nil || !s.included(l.note.Path) || l.note.State == stateDeleted {
+		if d == nil || len(d.List) == 0 {
+			continue
+		}
+		l.unsought = false
+		if !s.included(l.note.Path) || l.note.State == stateDeleted || s.files[l.note.ID()] != nil { // the file holds something else now
 			continue
 		}
 		for _, info := range d.List {
-			if watched.IDOf(info) != l.note.ID() || !info.Mode.IsRegular() {
+			if watched.IDOf(info) != l.note.ID() || !info.Mode.IsRegular() || info.Size <= l.pos && !l.note.Packed {
 				continue
 			}
-			at := found{dir: d, info: info, caps: s.captures(l.note.Name)}
-			if info.Size > l.pos || l.note.Packed {
-				if err := s.adoptRotated(at, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					s.report(l.note.Path, err)
-				}
+			err := s.adoptRotated(found{dir: d, info: info, caps: s.captures(l.note.Name)}, now)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				l.unsought = !errors.Is(err, watched.ErrRefused) // such as too many open files
+				s.failed = s.failed || l.unsought
+				s.report(l.note.Path, err)
 			}
 		}
 	}

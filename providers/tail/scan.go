@@ -102,9 +102,10 @@ func (s *Source) see(f found, seen map[watched.ID]found) {
 func (s *Source) update(seen map[watched.ID]found, now time.Time) {
 	for _, f := range s.order {
 		at, ok := seen[f.note.ID()]
+		was := f.present
 		f.present = ok
 		if !ok {
-			if f.rotated.IsZero() {
+			if was { // also when it had lost another name before
 				f.rotated = now
 				s.reach(f)
 			}
@@ -122,9 +123,7 @@ func (s *Source) update(seen map[watched.ID]found, now time.Time) {
 			s.report(path.Join(at.dir.Dir.Path(), at.info.Name), err)
 		}
 	}
-	if !s.began {
-		s.findRotated(now)
-	}
+	s.findRotated(now)
 	s.forgetLost(now)
 }
 

@@ -73,6 +73,10 @@ func (s *Source) remove(f *file, now, quiet time.Time) {
 		s.wake(quiet)
 		return
 	}
+	if f.torn != nil { // the rest may come, and what is damaged cannot be read again once it is gone
+		s.report(f.path(), fmt.Errorf("not deleted after it was read: %w", f.torn))
+		return
+	}
 	if f.awaited = !s.isDone(f.rd.Key, f.led); f.awaited {
 		s.wake(now.Add(pollPause / 4))
 		return
