@@ -221,12 +221,25 @@ func (d *dir) RenameNew(name string, to flow.Dir, newName string) error {
 		if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EOPNOTSUPP) {
 			return err
 		}
-		// The file system cannot do it in one step. A crash in between leaves both names, never none.
-		if err := unix.Linkat(from, name, into, newName, 0); err != nil {
-			return err
-		}
-		return unix.Unlinkat(from, name, 0)
+		return renameInSteps(from, name, into, newName)
 	})
+}
+
+// renameInSteps is for file systems that cannot do it in one. What ends it in between leaves both names of the file, never none: then
+// the next call does the rest.
+func renameInSteps(from int, name string, into int, newName string) error {
+	err := unix.Linkat(from, name, into, newName, 0)
+	if errors.Is(err, unix.EEXIST) {
+		var old, now unix.Stat_t
+		if unix.Fstatat(from, name, &old, unix.AT_SYMLINK_NOFOLLOW) == nil && unix.Fstatat(into, newName, &now, unix.AT_SYMLINK_NOFOLLOW) == nil &&
+			old.Dev == now.Dev && old.Ino == now.Ino {
+			err = nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return unix.Unlinkat(from, name, 0)
 }
 
 func (d *dir) rename(name string, to flow.Dir, newName string, f func(from, into int) error) error {
