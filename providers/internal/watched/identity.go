@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"unicode/utf8"
 
 	"collect/runtime/flow"
 )
@@ -37,9 +38,20 @@ type Note struct {
 	Gone    int64  `json:"gone"`             // when it was missed first, in s
 }
 
+// stored is a note as it is stored. JSON holds text only: names of other bytes stand beside it.
+type stored struct {
+	*Note
+	RawPath []byte `json:"raw_path,omitempty"`
+	RawName []byte `json:"raw_name,omitempty"`
+}
+
 // Encode gives the form that is stored.
 func (n *Note) Encode() []byte {
-	raw, err := json.Marshal(n)
+	s := stored{Note: n}
+	if !utf8.ValidString(n.Path) || !utf8.ValidString(n.Name) {
+		s.RawPath, s.RawName = []byte(n.Path), []byte(n.Name)
+	}
+	raw, err := json.Marshal(s)
 	if err != nil {
 		panic("watched: a note that is not JSON: " + err.Error())
 	}
@@ -48,11 +60,14 @@ func (n *Note) Encode() []byte {
 
 // DecodeNote reads what Encode gave.
 func DecodeNote(raw []byte) (*Note, error) {
-	n := &Note{}
-	if err := json.Unmarshal(raw, n); err != nil {
+	s := stored{Note: &Note{}}
+	if err := json.Unmarshal(raw, &s); err != nil {
 		return nil, err
 	}
-	return n, nil
+	if len(s.RawPath)+len(s.RawName) > 0 {
+		s.Path, s.Name = string(s.RawPath), string(s.RawName)
+	}
+	return s.Note, nil
 }
 
 // ID is what the file system calls a file.

@@ -216,3 +216,17 @@ func FuzzPacked(f *testing.F) {
 		}
 	})
 }
+
+func TestANoteKeepsNamesThatAreNoText(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"/log/plain", "/log/two\nlines", "/\xb7\xce\xb1\xd7/\xc2\xf7.log", "/log/caf\xe9"} {
+		want := &Note{Path: name, Name: name + ".1", Ino: 7}
+		got, err := DecodeNote(want.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+	}
+}
