@@ -206,8 +206,12 @@ func (s *Source) take(c candidate) (*job, error) {
 		}
 	}
 	moved := j.note.Path != "" && j.note.Path != c.path()
+	missed := j.note.Gone > 0
 	j.dir, j.name = c.dir, c.info.Name
 	j.note.At(c.path(), info)
+	if missed { // and may be missed again: that counts from then on
+		s.env.Positions.Note(j.key, j.note.Encode())
+	}
 	s.jobs[id] = j
 	return s.resume(j, info, moved), nil
 }

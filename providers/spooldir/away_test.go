@@ -1,0 +1,56 @@
+package spooldir
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"collect/providers/internal/watched"
+	"collect/providers/providertest"
+)
+
+func TestAFileThatWasAwayOnceIsRememberedAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := providertest.Env(t)
+	cfg := config(dir)
+	cfg.Done = "track"
+	text, bodies := numbered(0, 10)
+	put(t, dir, "a", text)
+	note := func() *watched.Note {
+		t.Helper()
+		pos := env.Positions.(*providertest.Positions)
+		for _, key := range pos.Keys() {
+			_, raw, _ := pos.Frontier(key)
+			n, err := watched.DecodeNote(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		t.Fatal("the file is forgotten")
+		return nil
+	}
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		_, r := follow(t, cfg, env)
+		providertest.Until(t, what, ok)
+		r.Stop()
+		env = again(env)
+	}
+	out, r := follow(t, cfg, env)
+	out.Wait(10)
+	providertest.Until(t, "it is done", func() bool { return note().State == stateDone })
+	r.Stop()
+	equal(t, bodies, out.Bodies())
+	env = again(env)
+
+	if err := os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, ".away")); err != nil {
+		t.Fatal(err)
+	}
+	until("it is missed", func() bool { return note().Gone > 0 })
+	if err := os.Rename(filepath.Join(dir, ".away"), filepath.Join(dir, "a")); err != nil {
+		t.Fatal(err)
+	}
+	until("it is not missed any more", func() bool { return note().Gone == 0 })
+}
