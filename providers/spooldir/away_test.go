@@ -20,16 +20,16 @@ func TestAFileThatWasAwayOnceIsRememberedAnew(t *testing.T) {
 	note := func() *watched.Note {
 		t.Helper()
 		pos := env.Positions.(*providertest.Positions)
-		for _, key := range pos.Keys() {
-			_, raw, _ := pos.Frontier(key)
-			n, err := watched.DecodeNote(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
+		keys := pos.Keys()
+		if len(keys) != 1 {
+			t.Fatalf("positions of %v are kept", keys)
 		}
-		t.Fatal("the file is forgotten")
-		return nil
+		_, raw, _ := pos.Frontier(keys[0])
+		n, err := watched.DecodeNote(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
 	}
 	until := func(what string, ok func() bool) {
 		t.Helper()

@@ -144,3 +144,18 @@ func TestAFileThatWasCutWhileNobodyFollowedItIsFollowedOnce(t *testing.T) {
 		t.Errorf("%d files are read, of %d that are known", len(s.order), len(s.files))
 	}
 }
+
+func TestACompressedFileThatIsFoundEmptyIsReadUncompressed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name, other := filepath.Join(dir, "old.log.gz"), filepath.Join(dir, "other.log")
+	appendTo(t, name, "")
+	appendTo(t, other, "found\n")
+	out, r := follow(t, config(dir+"/*"), providertest.Env(t))
+	out.Wait(1) // so the empty one was found too
+	text, want := numbered(0, 100)
+	appendTo(t, name, string(pack(t, name, text)))
+	out.Wait(101)
+	r.Stop()
+	equal(t, want, out.Bodies()[1:])
+}

@@ -202,13 +202,7 @@ func (s *Source) adopt(at found, now time.Time) (*file, error) {
 
 // identify gives a new file its key and position, or holds it back until that can be decided.
 func (s *Source) identify(f *file, now time.Time) error {
-	if s.cfg.Compression == "auto" {
-		var err error
-		if f.note.Packed, err = watched.IsPacked(f.name, f.h); err != nil {
-			return err
-		}
-	}
-	if err := s.openHandle(f); err != nil {
+	if err := s.unpacks(f); err != nil {
 		return err
 	}
 	if f.note.Packed && !s.noted(f) {
@@ -216,6 +210,18 @@ func (s *Source) identify(f *file, now time.Time) error {
 		return nil
 	}
 	return s.decide(f, now, false)
+}
+
+// unpacks opens a file and looks whether it is compressed.
+func (s *Source) unpacks(f *file) error {
+	err := s.openHandle(f)
+	if err != nil || s.cfg.Compression != "auto" || f.note.Packed {
+		return err
+	}
+	if f.note.Packed, err = watched.IsPacked(f.name, f.h); err != nil {
+		return err
+	}
+	return s.openHandle(f)
 }
 
 // decide finds out what a file is: one that was read before under another name, one that may become the copy of another one and
@@ -227,8 +233,13 @@ func (s *Source) decide(f *file, now time.Time, patient bool) error {
 		}
 		return nil
 	}
-	if err := s.openHandle(f); err != nil {
+	was := f.note.Packed
+	if err := s.unpacks(f); err != nil {
 		return err
+	}
+	if f.note.Packed && !was { // it was empty when it was found
+		f.held = now.Add(s.cfg.RotateWait)
+		return nil
 	}
 	if took, err := s.takeOver(f); took || err != nil {
 		return err
