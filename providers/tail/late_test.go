@@ -1,10 +1,13 @@
 package tail
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"collect/providers/providertest"
 )
@@ -135,7 +138,7 @@ func TestAFileThatWasCutWhileNobodyFollowedItIsFollowedOnce(t *testing.T) {
 	appendTo(t, log, text)
 	env = again(env)
 	out = providertest.NewOut(t, env.Positions.(*providertest.Positions))
-	s := newSource(t, config(log), env).(*Source)
+	s := providertest.Make(t, New, config(log), env).(*Source)
 	r = providertest.Start(t, s, out)
 	out.Wait(50)
 	r.Stop()
@@ -158,4 +161,43 @@ func TestACompressedFileThatIsFoundEmptyIsReadUncompressed(t *testing.T) {
 	out.Wait(101)
 	r.Stop()
 	equal(t, want, out.Bodies()[1:])
+}
+
+func TestACopyInAnInodeThatWasUsedBeforeIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log, copied, other := filepath.Join(dir, "app.log"), filepath.Join(dir, "app.log.1"), filepath.Join(dir, "app.log.2")
+	text, want := numbered(0, 10)
+	appendTo(t, log, text)
+	more, others := numbered(50, 5)
+	appendTo(t, other, more)
+	env := providertest.Env(t)
+	out, r := follow(t, config(dir+"/*"), env)
+	out.Wait(15)
+	r.Stop()
+	equal(t, sorted(append(want, others...)), sorted(out.Bodies()))
+
+	if err := errors.Join(os.Rename(other, copied), os.Truncate(copied, 0)); err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, copied, text)
+	if err := os.Truncate(log, 0); err != nil {
+		t.Fatal(err)
+	}
+	text, want = numbered(100, 30)
+	appendTo(t, log, text)
+	if err := os.Chtimes(copied, time.Time{}, time.Now().Add(-time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	env = again(env)
+	out, r = follow(t, config(dir+"/*"), env)
+	out.Wait(30)
+	untilDecided(t, env, 2)
+	r.Stop()
+	equal(t, want, out.Bodies())
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
 }

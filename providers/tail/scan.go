@@ -117,15 +117,33 @@ func (s *Source) update(seen map[watched.ID]found, now time.Time) {
 		}
 	}
 	s.failed = false
-	for _, at := range s.fresh(seen) {
-		if _, err := s.adopt(at, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s.sorting = true
+	later := s.adoptAll(s.fresh(seen), now)
+	s.sorting = false
+	s.adoptAll(later, now)
+	s.findRotated(now)
+	s.forgetLost(now)
+}
+
+// adoptAll begins to follow files, and gives those whose turn comes later.
+func (s *Source) adoptAll(fresh []found, now time.Time) (later []found) {
+	for _, at := range fresh {
+		_, err := s.adopt(at, now)
+		switch {
+		case err == nil || errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, errLater):
+			later = append(later, at)
+		default:
 			s.failed = s.failed || !errors.Is(err, watched.ErrRefused)
 			s.report(path.Join(at.dir.Dir.Path(), at.info.Name), err)
 		}
 	}
-	s.findRotated(now)
-	s.forgetLost(now)
+	return later
 }
+
+// errLater says that a file is not what its note says: it was cut, or has an inode that was another file's. It may be the copy of one
+// that is known to have been cut only when all notes were compared.
+var errLater = errors.New("not decided before others")
 
 // reach opens a file whose handle was closed and that has a name now that no pattern has: else what was written before it was
 // renamed would be out of reach.
@@ -243,6 +261,9 @@ func (s *Source) decide(f *file, now time.Time, patient bool) error {
 	}
 	if took, err := s.takeOver(f); took || err != nil {
 		return err
+	}
+	if s.sorting && f.anew {
+		return errLater
 	}
 	twin, err := s.copyOf(f)
 	if err != nil {

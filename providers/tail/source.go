@@ -34,6 +34,7 @@ type Source struct {
 	refused map[string]string    // why a file is not read, by path
 	began   bool                 // the first scan is over
 	restart bool                 // an earlier run left notes
+	sorting bool                 // files are adopted that notes name
 
 	told     counts
 	failed   bool // the last scan came upon a file that cannot be read just now
