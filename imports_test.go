@@ -45,7 +45,11 @@ var layers = []struct {
 	{"planner/state", []string{"planner/resource", "hclspec/schema"}},
 	{"planner/agents", []string{"planner/resource", "runtime/supervisor/api", "hclspec/schema"}},
 	{"planner/render", []string{"planner", "planner/resource", "planner/state", "hclspec", "hclspec/schema", "runtime/supervisor/api"}},
-	{"planner/cli", []string{"hclspec", "hclspec/schema", "planner", "planner/**", "runtime/agent", "runtime/supervisor", "runtime/supervisor/api"}},
+	{"planner/cli/internal/words", nil},
+	{"planner/cli/internal/tfjson", []string{"planner", "planner/resource", "planner/state", "planner/render", "planner/cli/internal/words"}},
+	{"planner/cli/internal/call", []string{"hclspec", "hclspec/schema", "planner", "planner/resource", "planner/state", "planner/render", "planner/cli/internal/tfjson", "planner/cli/internal/words", "runtime/supervisor", "runtime/supervisor/api"}},
+	{"planner/cli/internal/**", []string{"hclspec", "hclspec/schema", "planner", "planner/resource", "planner/state", "planner/graph", "planner/cli/internal/call", "planner/cli/internal/tfjson", "planner/cli/internal/words", "runtime/supervisor", "runtime/supervisor/api"}},
+	{"planner/cli", []string{"hclspec", "hclspec/schema", "planner", "planner/resource", "planner/render", "planner/state", "planner/cli/internal/**", "runtime/supervisor", "runtime/supervisor/api"}},
 	{"planner", []string{"hclspec", "hclspec/schema", "planner/resource", "planner/graph", "planner/state"}},
 
 	{"runtime/flow", nil},

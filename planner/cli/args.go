@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/urfave/cli/v2"
+
+	"collect/planner/cli/internal/call"
+	"collect/planner/cli/internal/words"
 )
 
 // arrange puts flags before arguments, since the library takes everything behind the first argument as arguments: "apply
@@ -92,7 +94,7 @@ func hasFlag(args []string, name string) bool {
 
 // usageError explains a flag that is wrong.
 func (c *command) usageError(ctx *cli.Context, err error, _ bool) error {
-	c.streamFor(ctx)
+	c.StreamFor(ctx)
 	text := err.Error()
 	name, unknown := strings.CutPrefix(text, "flag provided but not defined: -")
 	help := "collect -help"
@@ -100,7 +102,7 @@ func (c *command) usageError(ctx *cli.Context, err error, _ bool) error {
 		help = ctx.Command.HelpName + " -help"
 	}
 	if !unknown {
-		return refuse("Wrong option", "%s \"%s\" lists the options.", sentence(wrongValue(text)), help)
+		return call.Refuse("Wrong option", "%s \"%s\" lists the options.", words.Sentence(wrongValue(text)), help)
 	}
 	var names []string
 	if ctx.Command != nil {
@@ -108,13 +110,13 @@ func (c *command) usageError(ctx *cli.Context, err error, _ bool) error {
 			names = append(names, f.Names()[0])
 		}
 	}
-	if near := nearest(name, names); near != "" {
-		return refuse("Unknown option", "There is no option -%s here. Did you mean -%s?", name, near)
+	if near := words.Nearest(name, names); near != "" {
+		return call.Refuse("Unknown option", "There is no option -%s here. Did you mean -%s?", name, near)
 	}
 	if name == "chdir" {
-		return refuse("Unknown option", "-chdir stands before the command: collect -chdir=DIR %s.", ctx.Command.Name)
+		return call.Refuse("Unknown option", "-chdir stands before the command: collect -chdir=DIR %s.", ctx.Command.Name)
 	}
-	return refuse("Unknown option", "There is no option -%s here. \"%s\" lists the options.", name, help)
+	return call.Refuse("Unknown option", "There is no option -%s here. \"%s\" lists the options.", name, help)
 }
 
 // wrongValue says what is wrong with the value of an option, where the library only says that it cannot be read.
@@ -138,29 +140,29 @@ func (c *command) unknownCommand(parent, name string, commands []*cli.Command) e
 			names = append(names, cmd.Name)
 		}
 	}
-	if near := nearest(name, names); near != "" {
-		return refuse("Unknown command", "%s has no command %q. Did you mean %q?", parent, name, near)
+	if near := words.Nearest(name, names); near != "" {
+		return call.Refuse("Unknown command", "%s has no command %q. Did you mean %q?", parent, name, near)
 	}
-	return refuse("Unknown command", "%s has no command %q. \"%s -help\" lists the commands.", parent, name, parent)
+	return call.Refuse("Unknown command", "%s has no command %q. \"%s -help\" lists the commands.", parent, name, parent)
 }
 
-// nearest finds the name that was probably meant: most of it was written.
-func nearest(given string, names []string) string {
-	best, least := "", 3
-	for _, n := range names {
-		if d := levenshtein.Distance(given, n, nil); d < least && (d < 2 || 2*d < min(len(given), len(n))) && d < len(n) {
-			best, least = n, d
+// checkFigures refuses figures that mean nothing, before anything is done.
+func (c *command) checkFigures(ctx *cli.Context) error {
+	err := wrongFigure(ctx)
+	if err != nil {
+		c.StreamFor(ctx)
+	}
+	return err
+}
+
+func wrongFigure(ctx *cli.Context) error {
+	for _, name := range []string{"lock-timeout", "wait"} {
+		if d := ctx.Duration(name); d < 0 {
+			return call.Refuse("Wrong option", "-%s=%s: a time to wait is not negative.", name, d)
 		}
 	}
-	return best
-}
-
-// noArguments refuses arguments where none belong: an option that was written without its dash would otherwise be ignored.
-func noArguments(ctx *cli.Context) error { return atMost(ctx, 0) }
-
-func atMost(ctx *cli.Context, n int) error {
-	if args := ctx.Args().Slice(); len(args) > n {
-		return refuse("Too many arguments", "%s does not take %q.", ctx.Command.HelpName, args[n])
+	if n := ctx.Int("parallelism"); ctx.IsSet("parallelism") && n < 1 {
+		return call.Refuse("Wrong option", "-parallelism=%d: there is at least one step at a time.", n)
 	}
 	return nil
 }

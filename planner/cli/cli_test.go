@@ -356,24 +356,3 @@ func TestSmallCommands(t *testing.T) {
 }
 
 // A key that lies in a directory where nothing was applied, such as one that came with a checkout, marks no secret.
-func TestAKeyWithoutAnInstallationIsNotUsed(t *testing.T) {
-	dir := t.TempDir()
-	planted, err := state.TemporaryKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := state.KeepKey(dir, planted); err != nil {
-		t.Fatal(err)
-	}
-	for _, applied := range []bool{false, true} {
-		if applied {
-			if err := os.WriteFile(filepath.Join(dir, "owner.json"), []byte("{}"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s := &session{command: &command{}}
-		if err := s.findKey(dir); err != nil || s.key.Equal(planted) != applied {
-			t.Errorf("applied %v: the key is used: %v, %v", applied, s.key.Equal(planted), err)
-		}
-	}
-}

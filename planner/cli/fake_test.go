@@ -140,7 +140,7 @@ func (k *fakeKind) Read(ctx context.Context, _ []*resource.Object, _ []*resource
 	k.w.reads++
 	var out []*resource.Live
 	for _, a := range slices.Sorted(maps.Keys(k.w.things)) {
-		if kindOf(a) == k.name {
+		if strings.HasPrefix(a, k.name+".") {
 			out = append(out, &resource.Live{Address: a, Have: k.w.things[a], Basis: text(k.w.things[a])})
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"collect/hclspec"
+	"collect/planner/cli/internal/call"
 	"collect/planner/state"
 )
 
@@ -27,7 +28,7 @@ func (c *command) fmtCommand() *cli.Command {
 			&cli.BoolFlag{Name: "recursive", Usage: "directories below too"},
 			&cli.BoolFlag{Name: "write", Value: true, Usage: "-write=false: do not change files"},
 			&cli.BoolFlag{Name: "list", Value: true, Usage: "-list=false: do not list files"},
-			noColorFlag(),
+			call.NoColorFlag(),
 		},
 		Action: c.format,
 	}
@@ -42,7 +43,7 @@ func (c *command) format(ctx *cli.Context) error {
 		return c.formatStream(ctx)
 	}
 	if len(args) == 0 {
-		args = []string{c.directory()}
+		args = []string{c.Directory()}
 	}
 	var files []string
 	for _, a := range args {
@@ -63,13 +64,13 @@ func (c *command) format(ctx *cli.Context) error {
 		return err
 	}
 	if changed && ctx.Bool("check") {
-		return exitError(3)
+		return call.Exit(3)
 	}
 	return nil
 }
 
 func (c *command) formatStream(ctx *cli.Context) error {
-	src, err := io.ReadAll(io.LimitReader(c.in, maxFormat))
+	src, err := io.ReadAll(io.LimitReader(c.In, maxFormat))
 	if err != nil {
 		return fmt.Errorf("read standard input: %w", err)
 	}
@@ -79,13 +80,13 @@ func (c *command) formatStream(ctx *cli.Context) error {
 	}
 	if ctx.Bool("check") {
 		if !bytes.Equal(src, out) {
-			return exitError(3)
+			return call.Exit(3)
 		}
 		return nil
 	}
-	var to io.Writer = c.stdout
-	if c.isTerminal(to) { // what stands in the file must not steer it
-		to = c.out
+	var to io.Writer = c.Stdout
+	if c.IsTerminal(to) { // what stands in the file must not steer it
+		to = c.Out
 	}
 	_, err = to.Write(out)
 	return err
@@ -97,7 +98,7 @@ func (c *command) formatFile(ctx *cli.Context, name string) (changed bool, err e
 		return false, unreadable(name, err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFormat {
-		return false, refuse("File cannot be read", "%s is no regular file of at most 1 MiB.", name)
+		return false, call.Refuse("File cannot be read", "%s is no regular file of at most 1 MiB.", name)
 	}
 	src, err := os.ReadFile(name)
 	if err != nil {
@@ -108,10 +109,10 @@ func (c *command) formatFile(ctx *cli.Context, name string) (changed bool, err e
 		return false, err
 	}
 	if ctx.Bool("list") {
-		fmt.Fprintln(c.out, name)
+		fmt.Fprintln(c.Out, name)
 	}
 	if ctx.Bool("diff") {
-		if _, err := c.out.Write(diff.Diff("old/"+name, src, "new/"+name, out)); err != nil {
+		if _, err := c.Out.Write(diff.Diff("old/"+name, src, "new/"+name, out)); err != nil {
 			return true, err
 		}
 	}
@@ -125,7 +126,7 @@ func (c *command) formatFile(ctx *cli.Context, name string) (changed bool, err e
 func formatted(name string, src []byte) ([]byte, error) {
 	f, diags := hclspec.Parse(name, src)
 	if diags.HasErrors() {
-		return nil, &diagError{diags: diags, files: map[string]*hcl.File{name: f}}
+		return nil, &call.DiagnosticsError{Diagnostics: diags, Files: map[string]*hcl.File{name: f}}
 	}
 	return hclspec.Format(src), nil
 }
@@ -138,7 +139,7 @@ func hclFiles(arg string, recursive bool) ([]string, error) {
 	}
 	if !info.IsDir() {
 		if !formats(arg) {
-			return nil, refuse("Not a configuration file", "%s is neither *.hcl nor *.hclvars.", arg)
+			return nil, call.Refuse("Not a configuration file", "%s is neither *.hcl nor *.hclvars.", arg)
 		}
 		return []string{arg}, nil
 	}
@@ -162,7 +163,7 @@ func hclFiles(arg string, recursive bool) ([]string, error) {
 
 // unreadable says which file or directory cannot be formatted.
 func unreadable(name string, err error) error {
-	return refuse("File cannot be read", "%s: %v.", name, cause(err))
+	return call.Refuse("File cannot be read", "%s: %v.", name, call.Cause(err))
 }
 
 func formats(name string) bool {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -10,10 +9,10 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"collect/planner/cli/internal/call"
 	"collect/runtime/supervisor"
 	"collect/runtime/supervisor/api"
 )
@@ -24,9 +23,9 @@ import (
 func (c *command) layoutOf(ctx *cli.Context) (api.Layout, error) {
 	dir := ctx.String("data-dir")
 	if !filepath.IsAbs(dir) {
-		return api.Layout{}, refuse("Which installation?", "-data-dir must be an absolute path.")
+		return api.Layout{}, call.Refuse("Which installation?", "-data-dir must be an absolute path.")
 	}
-	return api.NewLayout(dir, c.getenv("XDG_RUNTIME_DIR")), nil
+	return api.NewLayout(dir, c.Getenv("XDG_RUNTIME_DIR")), nil
 }
 
 func dataDirFlag() cli.Flag {
@@ -45,16 +44,16 @@ func (c *command) agentCommand() *cli.Command {
 			Action: func(ctx *cli.Context) error {
 				id := ctx.String("id")
 				if id == "" || !filepath.IsLocal(id) || filepath.Base(id) != id {
-					return refuse("Which agent?", "-id must be the name of an agent's directory.")
+					return call.Refuse("Which agent?", "-id must be the name of an agent's directory.")
 				}
 				foreground := ctx.Bool("foreground")
 				logOf := func(l api.Layout) string { return filepath.Join(l.AgentDir(id), "agent.log") }
 				return c.process(ctx, logOf, func(run context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
-					a := AgentProcess{Layout: l, ID: id, Log: log, Abort: abort, NoSources: ctx.Bool("no-sources")}
+					a := call.AgentProcess{Layout: l, ID: id, Log: log, Abort: abort, NoSources: ctx.Bool("no-sources")}
 					if foreground {
 						run, a.Out = c.attached(run, log)
 					}
-					return c.deps.RunAgent(run, a)
+					return c.Deps.RunAgent(run, a)
 				})
 			},
 		}},
@@ -73,7 +72,7 @@ func (c *command) attached(ctx context.Context, log *slog.Logger) (context.Conte
 		log.Warn("the process that started this agent is gone; it drains", "err", err)
 		drain()
 	}()
-	return ctx, &wholeWrites{w: c.stdout}
+	return ctx, &wholeWrites{w: c.Stdout}
 }
 
 // wholeWrites lets several write to one output, each write as a whole.
@@ -94,7 +93,7 @@ func (c *command) superviseCommand() *cli.Command {
 		Action: func(ctx *cli.Context) error {
 			logOf := func(l api.Layout) string { return filepath.Join(l.Data, "supervisor.log") }
 			return c.process(ctx, logOf, func(ctx context.Context, l api.Layout, log *slog.Logger, _ <-chan struct{}) error {
-				return c.deps.Supervise(ctx, l, log)
+				return c.Deps.Supervise(ctx, l, log)
 			})
 		},
 	}
@@ -108,7 +107,7 @@ func (c *command) brokerCommand() *cli.Command {
 			Action: func(ctx *cli.Context) error {
 				logOf := func(l api.Layout) string { return filepath.Join(l.BrokerDir(), "broker.log") }
 				return c.process(ctx, logOf, func(ctx context.Context, l api.Layout, log *slog.Logger, _ <-chan struct{}) error {
-					return c.deps.RunBroker(ctx, l, log, func(address string) { log.Info("broker ready", "address", address) })
+					return c.Deps.RunBroker(ctx, l, log, func(address string) { log.Info("broker ready", "address", address) })
 				})
 			},
 		}},
@@ -122,38 +121,12 @@ func (c *command) process(ctx *cli.Context, logOf func(api.Layout) string, run f
 	if err != nil {
 		return err
 	}
-	keepPrivate()
-	signals := c.listen(ctx.Context, "")
-	defer signals.stop()
-	until, end := signals.untilFirst()
+	call.KeepPrivate()
+	signals := c.Listen(ctx.Context, "")
+	defer signals.Stop()
+	until, end := signals.UntilFirst()
 	defer end()
-	return finish(signals, func() error {
-		return run(until, l, c.logger(supervisor.KeepSmall(c.stderr, logOf(l)), slog.LevelInfo), signals.second())
+	return call.Finish(signals, func() error {
+		return run(until, l, c.Logger(supervisor.KeepSmall(c.Stderr, logOf(l)), slog.LevelInfo), signals.Second())
 	})
-}
-
-// keepPrivate closes what this process makes to other users, whatever the caller's umask: libraries, too, write into the data directory.
-func keepPrivate() { syscall.Umask(0o077) }
-
-// lastWait is how long the second signal waits for what it ended.
-const lastWait = 2 * time.Second
-
-// errEnded says that something was not waited for.
-var errEnded = errors.New("ended by a second signal")
-
-// finish waits for something, and after the second signal only a moment longer.
-func finish(signals *interrupts, run func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- run() }()
-	select {
-	case err := <-done:
-		return err
-	case <-signals.second():
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(lastWait):
-		return errEnded
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"collect/planner/cli/internal/tfjson"
 )
 
 func TestJSONStream(t *testing.T) {
@@ -91,7 +93,7 @@ func TestValidateJSON(t *testing.T) {
 		FormatVersion string `json:"format_version"`
 		Valid         bool
 		ErrorCount    int `json:"error_count"`
-		Diagnostics   []jsonDiagnostic
+		Diagnostics   []tfjson.Diagnostic
 	}
 	if err := json.Unmarshal([]byte(r.want(1, "", "validate", "-json").out), &out); err != nil {
 		t.Fatal(err)
@@ -103,28 +105,6 @@ func TestValidateJSON(t *testing.T) {
 	}
 }
 
-func TestAddressesAreTakenApart(t *testing.T) {
-	for address, want := range map[string]struct {
-		name string
-		key  any
-	}{
-		"agent.a":                     {"a", nil},
-		`agent.a["5"]`:                {"a", "5"},
-		`agent.a["x].y"]`:             {"a", "x].y"},
-		"agent.a[2]":                  {"a", 2.0},
-		"agent.a.channel.old":         {"a.channel.old", nil},
-		`agent.a["5"].channel.old`:    {"a.channel.old", "5"},
-		`agent.a["x]."].channel.old`:  {"a.channel.old", "x]."},
-		"kafka.development_broker":    {"development_broker", nil},
-		`topic.t["a.b[1].channel.c"]`: {"t", "a.b[1].channel.c"},
-	} {
-		if name, key := nameOf(address); name != want.name || key != want.key {
-			t.Errorf("%s: %q, %v", address, name, key)
-		}
-	}
-}
-
-// Who reads the stream reads there too that an option is wrong, wherever -json stands.
 func TestWrongOptionsAreInTheStream(t *testing.T) {
 	for name, args := range map[string][]string{
 		"unknown":            {"plan", "-json", "-nosuch"},

@@ -7,6 +7,7 @@ import (
 
 	"collect/hclspec"
 	"collect/hclspec/schema"
+	"collect/planner/cli/internal/words"
 	"collect/runtime/supervisor/api"
 )
 
@@ -32,7 +33,7 @@ func writtenPaths(cfg *hclspec.Config, types schema.Types, l api.Layout) []strin
 			}
 		}
 	}
-	return withoutInner(sorted(set))
+	return withoutInner(words.Sorted(set))
 }
 
 // atBoot gives the directory that is there after a boot and in which the runtime directory is made.

@@ -6,36 +6,38 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"collect/planner/cli/internal/call"
 )
 
 func (c *command) serviceCommand() *cli.Command {
 	return &cli.Command{
-		Name: "service", Usage: "print a systemd unit that runs this installation's agents after a boot", Flags: c.valueFlags(),
+		Name: "service", Usage: "print a systemd unit that runs this installation's agents after a boot", Flags: c.ValueFlags(),
 		Action: func(ctx *cli.Context) error {
-			if err := noArguments(ctx); err != nil {
+			if err := call.NoArguments(ctx); err != nil {
 				return err
 			}
-			s, err := c.load()
+			s, err := c.Load()
 			if err != nil {
 				return err
 			}
-			program, err := c.executable()
+			program, err := c.Executable()
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(c.out, s.unit(program))
+			_, err = fmt.Fprint(c.Out, unit(s, program))
 			return err
 		},
 	}
 }
 
 // unit gives a systemd unit. The agents may write their data, and what their sinks and sources write; nothing else.
-func (s *session) unit(program string) string {
+func unit(s *call.Session, program string) string {
 	var paths strings.Builder
-	for _, p := range writtenPaths(s.cfg, s.deps.Types, s.layout) {
+	for _, p := range writtenPaths(s.Config, s.Deps.Types, s.Layout) {
 		fmt.Fprintf(&paths, "ReadWritePaths=%s\n", unitQuote("-"+p))
 	}
-	return fmt.Sprintf(unitText, s.cfg.Name, s.own.User, unitQuote(program), unitQuote(s.layout.Data), paths.String(), s.now().UTC().Format(time.DateOnly))
+	return fmt.Sprintf(unitText, s.Config.Name, s.Own.User, unitQuote(program), unitQuote(s.Layout.Data), paths.String(), s.Now().UTC().Format(time.DateOnly))
 }
 
 const unitText = `# collect: agents of the installation %[1]q, written %[6]s. Install as /etc/systemd/system/collect-NAME.service

@@ -1,4 +1,4 @@
-package cli
+package tfjson
 
 import (
 	"bytes"
@@ -7,9 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// The JSON forms of diagnostics have Terraform's field names, so that editors and CI that read those read these.
-
-type jsonDiagnostic struct {
+// Diagnostic is an error or a warning.
+type Diagnostic struct {
 	Severity string       `json:"severity"`
 	Summary  string       `json:"summary"`
 	Detail   string       `json:"detail"`
@@ -39,8 +38,9 @@ type jsonSnippet struct {
 	Values               []any   `json:"values"`
 }
 
-func diagnosticJSON(d *hcl.Diagnostic, files map[string]*hcl.File) jsonDiagnostic {
-	out := jsonDiagnostic{Severity: "error", Summary: d.Summary, Detail: d.Detail}
+// DiagnosticOf gives a diagnostic, with the lines that it is about.
+func DiagnosticOf(d *hcl.Diagnostic, files map[string]*hcl.File) Diagnostic {
+	out := Diagnostic{Severity: "error", Summary: d.Summary, Detail: d.Detail}
 	if d.Severity == hcl.DiagWarning {
 		out.Severity = "warning"
 	}

@@ -1,4 +1,4 @@
-package cli
+package call
 
 import (
 	"io"
@@ -38,29 +38,40 @@ type look struct {
 }
 
 // lookOf decides about colour and width: colour only on a terminal, and never with -no-color, NO_COLOR or TERM=dumb.
-func (c *command) lookOf(w io.Writer) look {
+func (c *Call) lookOf(w io.Writer) look {
 	var l look
-	if !c.isTerminal(w) {
+	if !c.IsTerminal(w) {
 		return l
 	}
 	l.width = 100
-	l.color = !c.noColor && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb"
+	l.color = !c.noColor && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"
 	if f, ok := beneath(w).(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			l.width = width
 		}
 	}
-	if n, err := strconv.Atoi(strings.TrimSpace(c.getenv("COLUMNS"))); err == nil && n > 0 {
+	if n, err := strconv.Atoi(strings.TrimSpace(c.Getenv("COLUMNS"))); err == nil && n > 0 {
 		l.width = n
 	}
 	return l
 }
 
-func (c *command) isTerminal(f any) bool {
+// Width is how many columns standard output has, 0 where it is no terminal.
+func (c *Call) Width() int { return c.lookOf(c.Stdout).width }
+
+// IsTerminal says whether a stream is a terminal.
+func (c *Call) IsTerminal(f any) bool {
 	f = beneath(f)
-	if c.deps.Terminal != nil {
-		return c.deps.Terminal(f)
+	if c.Deps.Terminal != nil {
+		return c.Deps.Terminal(f)
 	}
 	file, ok := f.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// FlushScreen writes out what a screen holds back.
+func FlushScreen(s Screen) {
+	if f, ok := s.(interface{ Flush() error }); ok {
+		_ = f.Flush() // a closed pipe: nobody reads
+	}
 }

@@ -1,4 +1,4 @@
-package cli
+package change
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 
 	"collect/hclspec"
 	"collect/planner"
+	"collect/planner/cli/internal/call"
+	"collect/planner/cli/internal/words"
 	"collect/planner/state"
 	"collect/runtime/supervisor"
 	"collect/runtime/supervisor/api"
@@ -24,7 +26,7 @@ func (c *command) runCommand() *cli.Command {
 			"output; logs go to its standard error, with the agent's address in front where there are several. An agent that cannot start ends run\n" +
 			"with its exit code; one that crashes later starts again, after pauses. The first interrupt lets all drain (exit 3 when events were given\n" +
 			"up), the second ends at once. When run itself is killed, its agents drain and end.",
-		Flags:  append(c.valueFlags(), &cli.DurationFlag{Name: "lock-timeout", Usage: "wait this long for another command, or for the agents of a run that was killed, to end"}),
+		Flags:  append(c.ValueFlags(), &cli.DurationFlag{Name: "lock-timeout", Usage: "wait this long for another command, or for the agents of a run that was killed, to end"}),
 		Action: c.run,
 	}
 }
@@ -36,23 +38,23 @@ func (c *command) run(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	agents, err := chosenAgents(s.cfg, ctx.Args().Slice())
+	agents, err := chosenAgents(s.Config, ctx.Args().Slice())
 	if err != nil {
 		return err
 	}
-	if err := s.prepare(); err != nil {
+	if err := s.Prepare(); err != nil {
 		return err
 	}
-	if err := s.layout.PrepareRun(); err != nil {
+	if err := s.Layout.PrepareRun(); err != nil {
 		return err
 	}
-	keepPrivate()
-	signals := s.listen(ctx.Context, "Draining. Interrupt again to end at once.")
-	defer signals.stop()
-	until, end := signals.untilFirst()
+	call.KeepPrivate()
+	signals := s.Listen(ctx.Context, "Draining. Interrupt again to end at once.")
+	defer signals.Stop()
+	until, end := signals.UntilFirst()
 	defer end()
 	ctx.Context = until
-	log := s.logger(s.err, slog.LevelInfo)
+	log := s.Logger(s.Err, slog.LevelInfo)
 	broker, err := s.ownBroker(until, log)
 	if err != nil {
 		return err
@@ -63,14 +65,14 @@ func (c *command) run(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return finish(signals, func() error { return s.deps.RunAgents(until, s.foreground(agents, ids, log, signals.second())) })
+	return call.Finish(signals, func() error { return s.Deps.RunAgents(until, s.foreground(agents, ids, log, signals.Second())) })
 }
 
 // chosenAgents finds the agents of the command line; none means all.
 func chosenAgents(cfg *hclspec.Config, names []string) ([]*hclspec.Agent, error) {
 	if len(names) == 0 {
 		if len(cfg.Agents) == 0 {
-			return nil, refuse("Nothing to run", "The configuration declares no agent.")
+			return nil, call.Refuse("Nothing to run", "The configuration declares no agent.")
 		}
 		return cfg.Agents, nil
 	}
@@ -83,7 +85,7 @@ func chosenAgents(cfg *hclspec.Config, names []string) ([]*hclspec.Agent, error)
 	for _, n := range names {
 		found := false
 		for _, a := range cfg.Agents {
-			if addr := a.Spec.Address; coveredBy([]string{n, "agent." + n}, addr) {
+			if addr := a.Spec.Address; words.CoveredBy([]string{n, "agent." + n}, addr) {
 				found = true
 				if !seen[addr] {
 					seen[addr] = true
@@ -93,10 +95,10 @@ func chosenAgents(cfg *hclspec.Config, names []string) ([]*hclspec.Agent, error)
 		}
 		if !found {
 			hint := ""
-			if near := nearest(n, all); near != "" {
+			if near := words.Nearest(n, all); near != "" {
 				hint = fmt.Sprintf(" Did you mean %s?", near)
 			}
-			return nil, refuse("Unknown agent", "The configuration declares no agent %s.%s", n, hint)
+			return nil, call.Refuse("Unknown agent", "The configuration declares no agent %s.%s", n, hint)
 		}
 	}
 	return out, nil
@@ -105,10 +107,10 @@ func chosenAgents(cfg *hclspec.Config, names []string) ([]*hclspec.Agent, error)
 // ownBroker runs the development broker in this process where the configuration needs one and none runs. It gives what ends it.
 func (s *session) ownBroker(ctx context.Context, log *slog.Logger) (end func(), err error) {
 	nothing := func() {}
-	if !planner.NeedsBroker(s.cfg) {
+	if !planner.NeedsBroker(s.Config) {
 		return nothing, nil
 	}
-	seen, err := s.survey(ctx, s.layout)
+	seen, err := s.Survey(ctx, s.Layout)
 	if err != nil {
 		return nothing, err
 	}
@@ -119,7 +121,7 @@ func (s *session) ownBroker(ctx context.Context, log *slog.Logger) (end func(), 
 	ready := make(chan string, 1)
 	failed := make(chan error, 1)
 	go func() {
-		failed <- s.deps.RunBroker(own, s.layout, log.With("broker", "development"), func(address string) { ready <- address })
+		failed <- s.Deps.RunBroker(own, s.Layout, log.With("broker", "development"), func(address string) { ready <- address })
 	}()
 	end = func() {
 		cancel()
@@ -149,7 +151,7 @@ func (s *session) awaitFree(ctx context.Context, agents []*hclspec.Agent, limit 
 	defer tick.Stop()
 	for _, a := range agents {
 		for {
-			if _, held, err := api.Probe(filepath.Join(s.layout.AgentDir(s.agentID(a)), "lock")); err != nil || !held {
+			if _, held, err := api.Probe(filepath.Join(s.Layout.AgentDir(s.agentID(a)), "lock")); err != nil || !held {
 				break // who prepares the agent says what is wrong
 			}
 			select {
@@ -165,7 +167,7 @@ const freePoll = 50 * time.Millisecond
 
 // agentID is the name of an agent's directory, which stays when the agent's address changes.
 func (s *session) agentID(a *hclspec.Agent) string {
-	if dir, ok := agentDirs(s.layout)[a.Spec.Address]; ok {
+	if dir, ok := call.AgentDirs(s.Layout)[a.Spec.Address]; ok {
 		return filepath.Base(dir)
 	}
 	return api.AgentID(a.Spec.Address)
@@ -173,11 +175,11 @@ func (s *session) agentID(a *hclspec.Agent) string {
 
 // readyToRun creates what is missing under the lock, and writes the agents' files.
 func (s *session) readyToRun(ctx *cli.Context, agents []*hclspec.Agent, log *slog.Logger) (ids []string, err error) {
-	if err := s.locked(ctx.Context, true, ctx.Duration("lock-timeout"), "run"); err != nil {
+	if err := s.Lock(ctx.Context, true, ctx.Duration("lock-timeout"), "run"); err != nil {
 		return nil, err
 	}
-	defer s.unlock(false)
-	if len(s.cfg.Topics) > 0 {
+	defer s.Unlock(false)
+	if len(s.Config.Topics) > 0 {
 		if err := s.missingTopics(ctx.Context, log); err != nil {
 			return nil, err
 		}
@@ -185,7 +187,7 @@ func (s *session) readyToRun(ctx *cli.Context, agents []*hclspec.Agent, log *slo
 	for _, a := range agents {
 		id, err := s.writeAgent(a)
 		if err != nil {
-			return nil, refuse("Agent cannot be run", "%s: %s.", a.Spec.Address, err)
+			return nil, call.Refuse("Agent cannot be run", "%s: %s.", a.Spec.Address, err)
 		}
 		ids = append(ids, id)
 	}
@@ -193,18 +195,18 @@ func (s *session) readyToRun(ctx *cli.Context, agents []*hclspec.Agent, log *slo
 }
 
 func (s *session) missingTopics(ctx context.Context, log *slog.Logger) error {
-	store, err := state.Open(s.layout.Data)
+	store, err := state.Open(s.Layout.Data)
 	if err != nil {
-		return refuse("State cannot be read", "%s", sentence(err.Error()))
+		return call.Refuse("State cannot be read", "%s", words.Sentence(err.Error()))
 	}
-	kinds, err := s.kinds(s.cfg.Name, s.layout, 0)
+	kinds, err := s.Kinds(s.Config.Name, s.Layout, 0)
 	for _, k := range kinds {
 		if err == nil && k.Name() == planner.KindTopic {
-			err = planner.CreateMissing(ctx, s.cfg, store, k, func(address, line string) { log.Info(line, "topic", address) })
+			err = planner.CreateMissing(ctx, s.Config, store, k, func(address, line string) { log.Info(line, "topic", address) })
 		}
 	}
 	if err == nil {
-		err = store.Finish(state.Result{}, s.now())
+		err = store.Finish(state.Result{}, s.Now())
 	}
 	return errors.Join(err, store.Close())
 }
@@ -212,13 +214,13 @@ func (s *session) missingTopics(ctx context.Context, log *slog.Logger) error {
 // writeAgent writes the files of an agent that does not run.
 func (s *session) writeAgent(a *hclspec.Agent) (id string, err error) {
 	id = s.agentID(a)
-	return id, supervisor.PrepareAgent(s.layout, api.AgentMeta{Address: a.Spec.Address, ID: id, Created: s.now().UTC()}, a.Spec, a.Secrets)
+	return id, supervisor.PrepareAgent(s.Layout, api.AgentMeta{Address: a.Spec.Address, ID: id, Created: s.Now().UTC()}, a.Spec, a.Secrets)
 }
 
 // foreground says how the agents run: each in a process of its own, whose events for people are run's output, and whose log is run's
 // log.
 func (s *session) foreground(agents []*hclspec.Agent, ids []string, log *slog.Logger, abort <-chan struct{}) supervisor.Foreground {
-	f := supervisor.Foreground{Layout: s.layout, Out: s.out, Err: s.err, Log: log, Abort: abort}
+	f := supervisor.Foreground{Layout: s.Layout, Out: s.Out, Err: s.Err, Log: log, Abort: abort}
 	for i, a := range agents {
 		f.Agents = append(f.Agents, api.AgentMeta{Address: a.Spec.Address, ID: ids[i]})
 	}

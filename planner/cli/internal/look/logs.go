@@ -1,4 +1,4 @@
-package cli
+package look
 
 import (
 	"bytes"
@@ -16,6 +16,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"collect/planner"
+	"collect/planner/cli/internal/call"
+	"collect/planner/cli/internal/words"
 	"collect/runtime/supervisor/api"
 )
 
@@ -24,27 +26,27 @@ func (c *command) logsCommand() *cli.Command {
 		Name: "logs", Usage: "what an agent, the supervisor or the development broker wrote", ArgsUsage: "AGENT|supervisor|broker",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "f", Aliases: []string{"follow"}, Usage: "go on with what comes"},
-			&cli.IntFlag{Name: "n", Value: 200, Usage: "last `LINES`; 0: all"}, noColorFlag(),
+			&cli.IntFlag{Name: "n", Value: 200, Usage: "last `LINES`; 0: all"}, call.NoColorFlag(),
 		},
 		Action: c.logs,
 	}
 }
 
 func (c *command) logs(ctx *cli.Context) error {
-	if err := atMost(ctx, 1); err != nil {
+	if err := call.AtMost(ctx, 1); err != nil {
 		return err
 	}
-	p, err := c.find()
+	p, err := c.Find()
 	if err != nil {
 		return err
 	}
-	name, err := logFile(p.layout, ctx.Args().First())
+	name, err := logFile(p.Layout, ctx.Args().First())
 	if err != nil {
 		return err
 	}
 	f, err := openLog(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return refuse("No log yet", "%s has written nothing.", ctx.Args().First())
+		return call.Refuse("No log yet", "%s has written nothing.", ctx.Args().First())
 	}
 	if err != nil {
 		return err
@@ -56,9 +58,9 @@ func (c *command) logs(ctx *cli.Context) error {
 	if !ctx.Bool("f") {
 		return nil
 	}
-	signals := c.listen(ctx.Context, "")
-	defer signals.stop()
-	until, end := signals.untilFirst()
+	signals := c.Listen(ctx.Context, "")
+	defer signals.Stop()
+	until, end := signals.UntilFirst()
 	defer end()
 	f, err = c.follow(until, name, f)
 	return err
@@ -75,14 +77,14 @@ func (c *command) lastLines(name string, f *os.File, n int) error {
 		if err == nil {
 			defer old.Close()
 			if _, err = seekLines(old, missing); err == nil {
-				_, err = io.Copy(c.out, old)
+				_, err = io.Copy(c.Out, old)
 			}
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	_, err = io.Copy(c.out, f)
+	_, err = io.Copy(c.Out, f)
 	return err
 }
 
@@ -91,15 +93,15 @@ func (c *command) follow(ctx context.Context, name string, f *os.File) (*os.File
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		n, err := io.Copy(c.out, f)
+		n, err := io.Copy(c.Out, f)
 		if err != nil {
 			return f, fmt.Errorf("read %s: %w", name, err)
 		}
 		if n > 0 {
-			flushScreen(c.out)
+			call.FlushScreen(c.Out)
 		}
 		if next := exchanged(name, f); next != nil {
-			_, err := io.Copy(c.out, f) // what came before the new file
+			_, err := io.Copy(c.Out, f) // what came before the new file
 			if f.Close(); err != nil {
 				return next, fmt.Errorf("read %s: %w", name, err)
 			}
@@ -110,7 +112,7 @@ func (c *command) follow(ctx context.Context, name string, f *os.File) (*os.File
 		case <-ctx.Done():
 			return f, nil
 		case <-tick.C:
-			if c.stdout.abandoned() {
+			if c.Stdout.Abandoned() {
 				return f, nil
 			}
 		}
@@ -187,10 +189,10 @@ func seekLines(f *os.File, n int) (missing int, err error) {
 
 // logFile finds the log of an address.
 func logFile(l api.Layout, address string) (string, error) {
-	agents := agentDirs(l)
+	agents := call.AgentDirs(l)
 	switch address {
 	case "":
-		return "", refuse("Whose log?", "Give the address of an agent, \"supervisor\" or \"broker\".%s", listOf(agents))
+		return "", call.Refuse("Whose log?", "Give the address of an agent, \"supervisor\" or \"broker\".%s", listOf(agents))
 	case "supervisor":
 		return filepath.Join(l.Data, "supervisor.log"), nil
 	case "broker", planner.BrokerAddress:
@@ -201,32 +203,15 @@ func logFile(l api.Layout, address string) (string, error) {
 			return filepath.Join(dir, "agent.log"), nil
 		}
 	}
-	if near := nearest(address, sorted(agents)); near != "" {
-		return "", refuse("Unknown agent", "No agent %s runs here. Did you mean %s?", address, near)
+	if near := words.Nearest(address, words.Sorted(agents)); near != "" {
+		return "", call.Refuse("Unknown agent", "No agent %s runs here. Did you mean %s?", address, near)
 	}
-	return "", refuse("Unknown agent", "No agent %s runs here.%s", address, listOf(agents))
+	return "", call.Refuse("Unknown agent", "No agent %s runs here.%s", address, listOf(agents))
 }
 
 func listOf(agents map[string]string) string {
 	if len(agents) == 0 {
 		return " Nothing was applied yet."
 	}
-	return " Agents: " + strings.Join(sorted(agents), ", ") + "."
-}
-
-// agentDirs finds the directories of agents by address: the directory's name is not enough, since a moved agent keeps it.
-func agentDirs(l api.Layout) map[string]string {
-	out := map[string]string{}
-	entries, err := os.ReadDir(l.AgentsDir())
-	if err != nil {
-		return out // nothing was applied, or it is not ours: both are said by who asks
-	}
-	for _, e := range entries {
-		dir := l.AgentDir(e.Name())
-		var meta api.AgentMeta
-		if ok, err := api.ReadFile(filepath.Join(dir, "meta.json"), &meta); ok && err == nil {
-			out[meta.Address] = dir
-		}
-	}
-	return out
+	return " Agents: " + strings.Join(words.Sorted(agents), ", ") + "."
 }

@@ -1,4 +1,4 @@
-package cli
+package look
 
 import (
 	"context"
@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"collect/planner"
+	"collect/planner/cli/internal/call"
+	"collect/planner/cli/internal/tfjson"
+	"collect/planner/cli/internal/words"
 	"collect/planner/resource"
 	"collect/planner/state"
 	"collect/runtime/supervisor/api"
@@ -20,7 +23,7 @@ import (
 func (c *command) statusCommand() *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "what runs, with rates, backlogs and errors",
-		Flags:  append(c.valueFlags(), &cli.BoolFlag{Name: "json", Usage: "machine-readable output"}),
+		Flags:  append(c.ValueFlags(), &cli.BoolFlag{Name: "json", Usage: "machine-readable output"}),
 		Action: c.status,
 	}
 }
@@ -29,43 +32,43 @@ func (c *command) statusCommand() *cli.Command {
 const topicsLimit = 2 * time.Second
 
 func (c *command) status(ctx *cli.Context) error {
-	if err := noArguments(ctx); err != nil {
+	if err := call.NoArguments(ctx); err != nil {
 		return err
 	}
-	p, err := c.find()
+	p, err := c.Find()
 	if err != nil {
 		return err
 	}
-	st, unreadable := state.Load(p.layout.Data)
+	st, unreadable := state.Load(p.Layout.Data)
 	if unreadable != nil { // what runs is known without it, and never more wanted than now
-		unreadable = refuse("State cannot be read", "%s", sentence(unreadable.Error()))
+		unreadable = call.Refuse("State cannot be read", "%s", words.Sentence(unreadable.Error()))
 		st = state.New()
 	}
 	var topics []api.Topic
 	var wg sync.WaitGroup
 	wg.Go(func() { topics = c.topics(ctx.Context, p, st) })
-	seen, err := c.survey(ctx.Context, p.layout)
+	seen, err := c.Survey(ctx.Context, p.Layout)
 	wg.Wait()
 	if err != nil {
 		return err
 	}
 	if seen.Name == "" {
-		seen.Name = p.name
+		seen.Name = p.Name
 	}
 	ofStoppedBroker(topics, st, seen.Broker)
-	seen.DataDir, seen.Revision, seen.Commit, seen.Topics = p.layout.Data, st.Revision, st.Commit, topics
+	seen.DataDir, seen.Revision, seen.Commit, seen.Topics = p.Layout.Data, st.Revision, st.Commit, topics
 	if ctx.Bool("json") {
 		if seen.Agents == nil {
 			seen.Agents = []api.Agent{}
 		}
-		return errors.Join(c.printJSON(seen), unreadable)
+		return errors.Join(c.PrintJSON(seen), unreadable)
 	}
-	c.out.Status(seen)
+	c.Out.Status(seen)
 	return unreadable
 }
 
 // topics asks brokers about the topics of the installation.
-func (c *command) topics(ctx context.Context, p *place, st *state.State) []api.Topic {
+func (c *command) topics(ctx context.Context, p *call.Place, st *state.State) []api.Topic {
 	out := []api.Topic{}
 	var known []*resource.Known
 	for i := range st.Objects {
@@ -73,7 +76,7 @@ func (c *command) topics(ctx context.Context, p *place, st *state.State) []api.T
 			known = append(known, &st.Objects[i].Known)
 		}
 	}
-	if len(known) == 0 || c.deps.Kinds == nil {
+	if len(known) == 0 || c.Deps.Kinds == nil {
 		return out
 	}
 	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
@@ -85,7 +88,7 @@ func (c *command) topics(ctx context.Context, p *place, st *state.State) []api.T
 	for i, k := range known {
 		out[i] = api.Topic{Address: k.Address, Name: k.Identity["name"]}
 		if out[i].Name == "" {
-			out[i].Name, _ = nameOf(k.Address)
+			out[i].Name, _ = tfjson.NameOf(k.Address)
 		}
 		if err != nil {
 			out[i].Error = err.Error()
@@ -121,14 +124,14 @@ type topicReader struct {
 	counter resource.Counter
 }
 
-func (c *command) readTopics(ctx context.Context, p *place, known []*resource.Known) (*topicReader, error) {
-	kinds, err := c.kinds(p.name, p.layout, 0)
+func (c *command) readTopics(ctx context.Context, p *call.Place, known []*resource.Known) (*topicReader, error) {
+	kinds, err := c.Kinds(p.Name, p.Layout, 0)
 	if err != nil {
 		return nil, err
 	}
 	r := &topicReader{lives: map[string]*resource.Live{}}
-	if p.cfg != nil && !p.diags.HasErrors() {
-		if r.want, err = planner.Topics(p.cfg); err != nil {
+	if p.Config != nil && !p.Diagnostics.HasErrors() {
+		if r.want, err = planner.Topics(p.Config); err != nil {
 			return nil, err
 		}
 	}

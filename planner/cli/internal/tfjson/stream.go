@@ -1,77 +1,37 @@
-package cli
+package tfjson
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/urfave/cli/v2"
 
 	"collect/planner"
-	"collect/planner/render"
+	"collect/planner/cli/internal/words"
 	"collect/planner/resource"
 )
 
-// stream is the output of -json: one JSON object a line, with the message types and field names of Terraform's UI stream, version
+// Stream is the output of -json: one JSON object a line, with the message types and field names of Terraform's UI stream, version
 // 1.2.
-type stream struct {
+type Stream struct {
 	now func() time.Time
 
 	mu  sync.Mutex // guards enc
 	enc *json.Encoder
 }
 
-// startStream begins the stream when -json was given.
-func (c *command) startStream(ctx *cli.Context) {
-	if ctx.Bool("json") {
-		c.stream = c.begun()
-	}
-}
-
-// streamFor begins it for a command whose options are wrong, so that who reads the stream reads that too.
-func (c *command) streamFor(ctx *cli.Context) {
-	if c.json && ctx.Command != nil && slices.Contains([]string{"plan", "apply", "destroy"}, ctx.Command.Name) {
-		c.stream = c.begun()
-	}
-}
-
-func (c *command) begun() *stream {
-	if c.stream != nil {
-		return c.stream
-	}
-	s := newStream(c.stdout, c.now)
-	s.send("info", "version", "collect "+c.deps.Version, map[string]any{"collect": c.deps.Version, "ui": "1.2"})
+// NewStream begins a stream of the program of that version.
+func NewStream(w io.Writer, version string, now func() time.Time) *Stream {
+	s := &Stream{enc: NewEncoder(w), now: now}
+	s.send("info", "version", "collect "+version, map[string]any{"collect": version, "ui": "1.2"})
 	return s
 }
 
-// jsonTo encodes to an output that may be a terminal.
-func jsonTo(w io.Writer) *json.Encoder {
-	enc := json.NewEncoder(visible{w})
-	enc.SetEscapeHTML(false)
-	return enc
-}
-
-// visible escapes what could steer a terminal in JSON text, which an encoder writes a value at a time.
-type visible struct{ w io.Writer }
-
-func (v visible) Write(p []byte) (int, error) {
-	if _, err := v.w.Write(render.JSON(p)); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-func newStream(w io.Writer, now func() time.Time) *stream {
-	enc := jsonTo(w)
-	return &stream{enc: enc, now: now}
-}
-
-func (s *stream) send(level, kind, message string, more map[string]any) {
+func (s *Stream) send(level, kind, message string, more map[string]any) {
 	m := map[string]any{
 		"@level": level, "@message": message, "@module": "collect.ui", "@timestamp": s.now().Format("2006-01-02T15:04:05.000000Z07:00"), "type": kind,
 	}
@@ -83,29 +43,30 @@ func (s *stream) send(level, kind, message string, more map[string]any) {
 	_ = s.enc.Encode(m) // a closed pipe: nobody reads, and what is under way must not stop for it
 }
 
-func (s *stream) diagnostic(d *hcl.Diagnostic, files map[string]*hcl.File) {
+// Diagnostic tells a diagnostic.
+func (s *Stream) Diagnostic(d *hcl.Diagnostic, files map[string]*hcl.File) {
 	level, word := "error", "Error: "
 	if d.Severity == hcl.DiagWarning {
 		level, word = "warn", "Warning: "
 	}
-	s.send(level, "diagnostic", word+d.Summary, map[string]any{"diagnostic": diagnosticJSON(d, files)})
+	s.send(level, "diagnostic", word+d.Summary, map[string]any{"diagnostic": DiagnosticOf(d, files)})
 }
 
-func (s *stream) warning(address, text string) {
-	s.send("warn", "diagnostic", "Warning: "+text, map[string]any{"diagnostic": jsonDiagnostic{Severity: "warning", Summary: text, Address: address}})
+func (s *Stream) warning(address, text string) {
+	s.send("warn", "diagnostic", "Warning: "+text, map[string]any{"diagnostic": Diagnostic{Severity: "warning", Summary: text, Address: address}})
 }
 
 // resourceJSON names an object as Terraform does.
 func resourceJSON(address, kind string) map[string]any {
-	name, key := nameOf(address)
+	name, key := NameOf(address)
 	return map[string]any{
 		"addr": address, "module": "", "resource": address, "implied_provider": "collect", "resource_type": kind, "resource_name": name, "resource_key": key,
 	}
 }
 
-// nameOf splits agent.a["5"] into a and "5", and agent.a["5"].channel.c into a.channel.c and "5"; the key is nil for objects without
+// NameOf splits agent.a["5"] into a and "5", and agent.a["5"].channel.c into a.channel.c and "5"; the key is nil for objects without
 // instances.
-func nameOf(address string) (name string, key any) {
+func NameOf(address string) (name string, key any) {
 	_, name, _ = strings.Cut(address, ".")
 	head, index, ok := strings.Cut(name, "[")
 	if !ok {
@@ -134,7 +95,8 @@ func uiAction(a resource.Action) string {
 	return string(a)
 }
 
-func (s *stream) plan(p *planner.Plan, operation string) {
+// Plan tells a plan, which an operation of that name shows.
+func (s *Stream) Plan(p *planner.Plan, operation string) {
 	for _, c := range p.Changes {
 		change := map[string]any{"resource": resourceJSON(c.Address, c.Kind), "action": uiAction(c.Action)}
 		if reason := reasonOf(p, c); reason != "" {
@@ -177,13 +139,13 @@ func reasonOf(p *planner.Plan, c *resource.Change) string {
 	return ""
 }
 
-func (s *stream) summary(n planner.Counts, operation, format string) {
+func (s *Stream) summary(n planner.Counts, operation, format string) {
 	s.send("info", "change_summary", fmt.Sprintf(format, n.Add, n.Change, n.Destroy), map[string]any{
 		"changes": map[string]any{"add": n.Add, "change": n.Change, "import": n.Adopt, "remove": n.Destroy, "operation": operation},
 	})
 }
 
-func (s *stream) outputs(p *planner.Plan, planned bool) {
+func (s *Stream) outputs(p *planner.Plan, planned bool) {
 	all := map[string]any{}
 	for _, o := range p.Outputs {
 		if o.Action == resource.Delete && !planned {
@@ -202,8 +164,8 @@ func (s *stream) outputs(p *planner.Plan, planned bool) {
 	}
 }
 
-// progress gives what tells the stream about an apply.
-func (s *stream) progress(p *planner.Plan) func(planner.Event) {
+// Progress gives what tells the stream about an apply.
+func (s *Stream) Progress(p *planner.Plan) func(planner.Event) {
 	kinds := map[string]string{}
 	for _, st := range p.Steps {
 		kinds[st.Address] = st.Kind
@@ -223,8 +185,8 @@ func (s *stream) progress(p *planner.Plan) func(planner.Event) {
 		case planner.Failed:
 			hook["elapsed_seconds"] = seconds
 			s.send("info", "apply_errored", fmt.Sprintf("%s: %s errored after %.1fs", e.Address, e.Action, seconds), map[string]any{"hook": hook})
-			s.send("error", "diagnostic", "Error: "+e.Err.Error(), map[string]any{"diagnostic": jsonDiagnostic{
-				Severity: "error", Summary: e.Address + " was not carried out", Detail: sentence(e.Err.Error()), Address: e.Address,
+			s.send("error", "diagnostic", "Error: "+e.Err.Error(), map[string]any{"diagnostic": Diagnostic{
+				Severity: "error", Summary: e.Address + " was not carried out", Detail: words.Sentence(e.Err.Error()), Address: e.Address,
 			}})
 		case planner.Skipped:
 			hook["because"] = e.Because
@@ -235,7 +197,8 @@ func (s *stream) progress(p *planner.Plan) func(planner.Event) {
 	}
 }
 
-func (s *stream) applied(p *planner.Plan, a *planner.Applied) {
+// Applied tells how an apply ended.
+func (s *Stream) Applied(p *planner.Plan, a *planner.Applied) {
 	operation, word := "apply", "Applied"
 	if p.Destroy {
 		operation, word = "destroy", "Destroyed"

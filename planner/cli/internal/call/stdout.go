@@ -1,4 +1,4 @@
-package cli
+package call
 
 import (
 	"errors"
@@ -9,17 +9,19 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/sys/unix"
+
+	"collect/planner/cli/internal/words"
 )
 
-// output is stdout. It remembers that something could not be stored: who redirects it to a file must not take the half for the
+// Output is stdout. It remembers that something could not be stored: who redirects it to a file must not take the half for the
 // whole. A reader that went away is no such thing.
-type output struct {
+type Output struct {
 	to  io.Writer
 	mu  sync.Mutex // guards err
 	err error
 }
 
-func (o *output) Write(p []byte) (int, error) {
+func (o *Output) Write(p []byte) (int, error) {
 	n, err := o.to.Write(p)
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -30,14 +32,14 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 // failed gives why something is missing.
-func (o *output) failed() error {
+func (o *Output) failed() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.err
 }
 
-// abandoned says that nobody reads any more: the other end of the pipe is closed. Who waits for something to write learns it only so.
-func (o *output) abandoned() bool {
+// Abandoned says that nobody reads any more: the other end of the pipe is closed. Who waits for something to write learns it only so.
+func (o *Output) Abandoned() bool {
 	f, ok := o.to.(*os.File)
 	if !ok {
 		return false
@@ -57,21 +59,21 @@ func (o *output) abandoned() bool {
 
 // beneath gives what an output writes to.
 func beneath(w any) any {
-	if o, ok := w.(*output); ok {
+	if o, ok := w.(*Output); ok {
 		return o.to
 	}
 	return w
 }
 
 // whole gives the exit code of a command whose output was written out: 1 when that is not all there.
-func (c *command) whole(code int) int {
-	err := c.stdout.failed()
+func (c *Call) whole(code int) int {
+	err := c.Stdout.failed()
 	if err == nil || code != 0 && code != 2 { // what failed has been told
 		return code
 	}
-	c.err.Diagnostics(hcl.Diagnostics{{
+	c.Err.Diagnostics(hcl.Diagnostics{{
 		Severity: hcl.DiagError, Summary: "Output is not complete",
-		Detail: sentence(err.Error()) + " What the command did is done; only its output is cut.",
+		Detail: words.Sentence(err.Error()) + " What the command did is done; only its output is cut.",
 	}}, nil)
 	return 1
 }

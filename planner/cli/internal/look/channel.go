@@ -1,4 +1,4 @@
-package cli
+package look
 
 import (
 	"bufio"
@@ -12,29 +12,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"collect/planner/cli/internal/call"
+	"collect/planner/cli/internal/tfjson"
+	"collect/planner/cli/internal/words"
 	"collect/planner/resource"
 	"collect/runtime/supervisor/api"
 )
-
-// Channels looks into the channels of an installation's agents: what they hold on disk. All but Repair change nothing and work beside an
-// agent that runs.
-type Channels interface {
-	// Channels lists the channels of an agent, also those that left its configuration and are still on disk.
-	Channels(agentID string) ([]api.Channel, error)
-	// Inspect tells what is there, Verify the same after everything was checked.
-	Inspect(agentID string, c api.Channel) (api.ChannelReport, error)
-	Verify(agentID string, c api.Channel) (api.ChannelReport, error)
-	// Dump calls yield with one event after the other, each with a line end, until that is an error. The report says what could not be read.
-	Dump(agentID string, c api.Channel, o DumpOptions, yield func(event []byte) error) (api.ChannelReport, error)
-	// Repair sets aside what is damaged. When the agent runs, that is an api.HeldError.
-	Repair(agentID string, c api.Channel) (api.ChannelReport, error)
-}
-
-// DumpOptions say what is dumped.
-type DumpOptions struct {
-	All bool // also what is delivered, as long as it is on disk
-	Raw bool // bodies as they are; otherwise JSON objects
-}
 
 func (c *command) channelCommand() *cli.Command {
 	asJSON := &cli.BoolFlag{Name: "json", Usage: "machine-readable output"}
@@ -43,25 +26,25 @@ func (c *command) channelCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			{
 				Name: "inspect", Usage: "its files, readers and damage; changes nothing", ArgsUsage: "ADDRESS",
-				Flags: []cli.Flag{asJSON, noColorFlag()}, Action: c.channelInspect,
+				Flags: []cli.Flag{asJSON, call.NoColorFlag()}, Action: c.channelInspect,
 			},
 			{
 				Name: "verify", Usage: "check every byte; exit code 1 when something is damaged", ArgsUsage: "ADDRESS",
-				Flags: []cli.Flag{asJSON, noColorFlag()}, Action: c.channelVerify,
+				Flags: []cli.Flag{asJSON, call.NoColorFlag()}, Action: c.channelVerify,
 			},
 			{
 				Name: "dump", Usage: "print the events that wait, as JSON lines", ArgsUsage: "ADDRESS", Action: c.channelDump,
 				Flags: []cli.Flag{
 					&cli.BoolFlag{Name: "all", Usage: "also delivered events that are still on disk"},
 					&cli.BoolFlag{Name: "raw", Usage: "bodies as they are, each with a line end"},
-					&cli.BoolFlag{Name: "json", Hidden: true, Usage: "the form without -raw"}, noColorFlag(),
+					&cli.BoolFlag{Name: "json", Hidden: true, Usage: "the form without -raw"}, call.NoColorFlag(),
 				},
 			},
 			{
 				Name: "repair", Usage: "set damaged pieces aside; the agent must not run", ArgsUsage: "ADDRESS", Action: c.channelRepair,
 				Flags: []cli.Flag{
 					asJSON, &cli.BoolFlag{Name: "auto-approve", Usage: "do not ask"},
-					&cli.BoolFlag{Name: "input", Value: true, Usage: "-input=false: never ask"}, noColorFlag(),
+					&cli.BoolFlag{Name: "input", Value: true, Usage: "-input=false: never ask"}, call.NoColorFlag(),
 				},
 			},
 		},
@@ -74,20 +57,20 @@ type channelAt struct {
 	agentID string
 	agent   string // its directory
 	channel api.Channel
-	Channels
+	call.Channels
 }
 
 // findChannel finds the channel that a command names. What is applied counts, not what the configuration says now.
 func (c *command) findChannel(ctx *cli.Context) (*channelAt, error) {
-	if err := atMost(ctx, 1); err != nil {
+	if err := call.AtMost(ctx, 1); err != nil {
 		return nil, err
 	}
-	p, err := c.find()
+	p, err := c.Find()
 	if err != nil {
 		return nil, err
 	}
-	address, tools := ctx.Args().First(), c.deps.Channels(p.layout)
-	agents := agentDirs(p.layout)
+	address, tools := ctx.Args().First(), c.Deps.Channels(p.Layout)
+	agents := call.AgentDirs(p.Layout)
 	known := map[string]*channelAt{}
 	for agent, dir := range agents {
 		id := filepath.Base(dir)
@@ -105,7 +88,7 @@ func (c *command) findChannel(ctx *cli.Context) (*channelAt, error) {
 		at = known["agent."+address]
 	}
 	if at == nil {
-		return nil, unknownChannel(address, sorted(known), len(agents) > 0)
+		return nil, unknownChannel(address, words.Sorted(known), len(agents) > 0)
 	}
 	if !at.channel.Stores {
 		return nil, at.nothingStored()
@@ -115,22 +98,22 @@ func (c *command) findChannel(ctx *cli.Context) (*channelAt, error) {
 
 func unknownChannel(address string, known []string, applied bool) error {
 	list := " Channels: " + strings.Join(known, ", ") + "."
-	switch near := nearest(address, known); {
+	switch near := words.Nearest(address, known); {
 	case !applied:
-		return refuse("Unknown channel", "Nothing was applied yet, so there is no channel to look into.")
+		return call.Refuse("Unknown channel", "Nothing was applied yet, so there is no channel to look into.")
 	case address == "":
-		return refuse("Which channel?", "Give the address of one.%s", list)
+		return call.Refuse("Which channel?", "Give the address of one.%s", list)
 	case near != "":
-		return refuse("Unknown channel", "There is no channel %s. Did you mean %s?", address, near)
+		return call.Refuse("Unknown channel", "There is no channel %s. Did you mean %s?", address, near)
 	}
-	return refuse("Unknown channel", "There is no channel %s.%s", address, list)
+	return call.Refuse("Unknown channel", "There is no channel %s.%s", address, list)
 }
 
 func (a *channelAt) nothingStored() error {
 	if a.channel.Type == "" {
-		return refuse("Nothing is stored", "%s left the configuration and holds nothing.", a.address)
+		return call.Refuse("Nothing is stored", "%s left the configuration and holds nothing.", a.address)
 	}
-	return refuse("Nothing is stored", "%s is a %s channel: what it holds is in the memory of its agent and nowhere else.", a.address, a.channel.Type)
+	return call.Refuse("Nothing is stored", "%s is a %s channel: what it holds is in the memory of its agent and nowhere else.", a.address, a.channel.Type)
 }
 
 func (c *command) channelInspect(ctx *cli.Context) error {
@@ -144,9 +127,9 @@ func (c *command) channelInspect(ctx *cli.Context) error {
 	}
 	r.Address = at.address
 	if ctx.Bool("json") {
-		return c.printJSON(r)
+		return c.PrintJSON(r)
 	}
-	fmt.Fprintf(c.out, "%s · %s · %s waiting · %s\n", r.Address, r.Type, resource.Events(int64(r.Waiting)), r.Dir)
+	fmt.Fprintf(c.Out, "%s · %s · %s waiting · %s\n", r.Address, r.Type, resource.Events(int64(r.Waiting)), r.Dir)
 	for _, k := range r.Readers {
 		c.showReader(k, r.Events)
 	}
@@ -155,14 +138,14 @@ func (c *command) channelInspect(ctx *cli.Context) error {
 		if s.Frames > 0 {
 			frames = fmt.Sprintf("frames %d to %d", s.First, s.Last)
 		}
-		fmt.Fprintf(c.out, "  %-10s %s   %s, %s, %s, since %s\n", "segment", s.Name, frames, resource.Events(s.Events), resource.Size(s.Bytes),
+		fmt.Fprintf(c.Out, "  %-10s %s   %s, %s, %s, since %s\n", "segment", s.Name, frames, resource.Events(s.Events), resource.Size(s.Bytes),
 			s.Created.Format(time.DateTime+" UTC"))
 	}
 	for _, name := range r.SetAside {
-		fmt.Fprintf(c.out, "  %-10s %s\n", "set aside", name)
+		fmt.Fprintf(c.Out, "  %-10s %s\n", "set aside", name)
 	}
 	for _, d := range r.Damage {
-		fmt.Fprintf(c.out, "  %-10s %s\n", "damaged", damageText(d, d.Segment))
+		fmt.Fprintf(c.Out, "  %-10s %s\n", "damaged", damageText(d, d.Segment))
 	}
 	return nil
 }
@@ -174,9 +157,9 @@ func (c *command) showReader(k api.ChannelReader, events uint64) {
 	}
 	beyond := ""
 	if k.Ranges > 0 {
-		beyond = fmt.Sprintf(" and in %s beyond", plural(k.Ranges, "piece"))
+		beyond = fmt.Sprintf(" and in %s beyond", words.Plural(k.Ranges, "piece"))
 	}
-	fmt.Fprintf(c.out, "  %-10s %s   delivered up to frame %d%s, %s of %s wait\n", "reader", name, k.Frontier, beyond,
+	fmt.Fprintf(c.Out, "  %-10s %s   delivered up to frame %d%s, %s of %s wait\n", "reader", name, k.Frontier, beyond,
 		resource.Number(int64(k.Waiting)), resource.Events(int64(events)))
 }
 
@@ -195,13 +178,13 @@ func damageSum(all []api.ChannelDamage) string {
 	for _, d := range all {
 		bytes, events = bytes+d.Bytes, events+int64(d.Events)
 	}
-	return fmt.Sprintf("%s, %s, %s", plural(len(all), "piece"), resource.Size(bytes), resource.Events(events))
+	return fmt.Sprintf("%s, %s, %s", words.Plural(len(all), "piece"), resource.Size(bytes), resource.Events(events))
 }
 
 func (c *command) showDamage(r api.ChannelReport) {
-	fmt.Fprintf(c.out, "%s is damaged: %s.\n", r.Address, damageSum(r.Damage))
+	fmt.Fprintf(c.Out, "%s is damaged: %s.\n", r.Address, damageSum(r.Damage))
 	for _, d := range r.Damage {
-		fmt.Fprintf(c.out, "  %s\n", damageText(d, filepath.Join(r.Dir, d.Segment)))
+		fmt.Fprintf(c.Out, "  %s\n", damageText(d, filepath.Join(r.Dir, d.Segment)))
 	}
 }
 
@@ -217,15 +200,15 @@ func (c *command) channelVerify(ctx *cli.Context) error {
 	r.Address = at.address
 	switch {
 	case ctx.Bool("json"):
-		err = c.printJSON(r)
+		err = c.PrintJSON(r)
 	case len(r.Damage) > 0:
 		c.showDamage(r)
-		fmt.Fprintf(c.out, "The agent delivers the rest. While it does not run, \"collect channel repair %s\" sets the damaged pieces aside.\n", r.Address)
+		fmt.Fprintf(c.Out, "The agent delivers the rest. While it does not run, \"collect channel repair %s\" sets the damaged pieces aside.\n", r.Address)
 	default:
 		c.showWhole(r)
 	}
 	if len(r.Damage) > 0 {
-		err = errors.Join(err, exitError(1))
+		err = errors.Join(err, call.Exit(1))
 	}
 	return err
 }
@@ -236,28 +219,28 @@ func (c *command) showWhole(r api.ChannelReport) {
 	for _, s := range r.Segments {
 		bytes, events, frames = bytes+s.Bytes, events+s.Events, frames+s.Frames
 	}
-	fmt.Fprintf(c.out, "%s is whole: %s, %s, %s in %s.\n", r.Address, plural(frames, "frame"), resource.Events(events), resource.Size(bytes),
-		plural(len(r.Segments), "segment"))
+	fmt.Fprintf(c.Out, "%s is whole: %s, %s, %s in %s.\n", r.Address, words.Plural(frames, "frame"), resource.Events(events), resource.Size(bytes),
+		words.Plural(len(r.Segments), "segment"))
 }
 
 // dumpBuffer is how much of a dump is written at once.
 const dumpBuffer = 64 << 10
 
 func (c *command) channelDump(ctx *cli.Context) error {
-	o := DumpOptions{All: ctx.Bool("all"), Raw: ctx.Bool("raw")}
+	o := call.DumpOptions{All: ctx.Bool("all"), Raw: ctx.Bool("raw")}
 	if o.Raw && ctx.Bool("json") {
-		return refuse("Options do not fit", "Give -raw or -json, not both.")
+		return call.Refuse("Options do not fit", "Give -raw or -json, not both.")
 	}
 	at, err := c.findChannel(ctx)
 	if err != nil {
 		return err
 	}
-	defer outliveReader()()
-	out := bufio.NewWriterSize(c.stdout, dumpBuffer)
-	var w io.Writer = visible{out}
+	defer call.OutliveReader()()
+	out := bufio.NewWriterSize(c.Stdout, dumpBuffer)
+	var w io.Writer = tfjson.Visible(out)
 	switch {
-	case o.Raw && c.isTerminal(c.stdout):
-		w = c.out
+	case o.Raw && c.IsTerminal(c.Stdout):
+		w = c.Out
 	case o.Raw:
 		w = out
 	}
@@ -274,7 +257,7 @@ func (c *command) channelDump(ctx *cli.Context) error {
 	if err != nil || len(r.Damage) == 0 {
 		return err
 	}
-	return refuse("Not everything can be read", "Missing are %s. \"collect channel verify %s\" says where.", damageSum(r.Damage), at.address)
+	return call.Refuse("Not everything can be read", "Missing are %s. \"collect channel verify %s\" says where.", damageSum(r.Damage), at.address)
 }
 
 func (c *command) channelRepair(ctx *cli.Context) error {
@@ -314,7 +297,7 @@ func (c *command) channelRepair(ctx *cli.Context) error {
 	}
 	r.Address = at.address
 	if ctx.Bool("json") {
-		return c.printJSON(r)
+		return c.PrintJSON(r)
 	}
 	c.showRepaired(r)
 	return nil
@@ -326,40 +309,40 @@ func (c *command) asksRepair(ctx *cli.Context) (bool, error) {
 	case ctx.Bool("auto-approve"):
 		return false, nil
 	case ctx.Bool("json"):
-		return false, refuse("Nobody can approve", "-json asks no question: add -auto-approve.")
-	case !ctx.Bool("input"), !c.isTerminal(c.in):
-		return false, refuse("Nobody can approve", "There is no terminal to ask on: add -auto-approve.")
+		return false, call.Refuse("Nobody can approve", "-json asks no question: add -auto-approve.")
+	case !ctx.Bool("input"), !c.IsTerminal(c.In):
+		return false, call.Refuse("Nobody can approve", "There is no terminal to ask on: add -auto-approve.")
 	}
 	return true, nil
 }
 
 func (c *command) askRepair(ctx *cli.Context) error {
-	fmt.Fprint(c.out, "\nDo you want to set this aside, and deliver the rest without it? Only 'yes' is accepted: ")
-	answer, err := readLine(ctx.Context, c)
+	fmt.Fprint(c.Out, "\nDo you want to set this aside, and deliver the rest without it? Only 'yes' is accepted: ")
+	answer, err := c.ReadLine(ctx.Context)
 	if err == nil && answer != "yes" {
-		err = refuse("Not approved", "Nothing was changed.")
+		err = call.Refuse("Not approved", "Nothing was changed.")
 	}
-	fmt.Fprintln(c.out)
+	fmt.Fprintln(c.Out)
 	return err
 }
 
 func agentRuns(held *api.HeldError) error {
-	return refuse("Agent runs", "%s. A channel is repaired while its agent does not run; inspect, verify and dump work meanwhile.", held.Error())
+	return call.Refuse("Agent runs", "%s. A channel is repaired while its agent does not run; inspect, verify and dump work meanwhile.", held.Error())
 }
 
 func (c *command) showRepaired(r api.ChannelReport) {
 	if len(r.Damage) == 0 {
 		c.showWhole(r)
-		fmt.Fprintln(c.out, "Nothing was changed.")
+		fmt.Fprintln(c.Out, "Nothing was changed.")
 		return
 	}
-	fmt.Fprintf(c.out, "Repaired %s: damaged were %s; the rest is as it was.\n", r.Address, damageSum(r.Damage))
+	fmt.Fprintf(c.Out, "Repaired %s: damaged were %s; the rest is as it was.\n", r.Address, damageSum(r.Damage))
 	for _, d := range r.Damage {
 		kept := "nothing is left of it"
 		if d.SetAside != "" {
 			kept = "set aside in " + d.SetAside
 		}
-		fmt.Fprintf(c.out, "  %s; %s\n", damageText(d, filepath.Join(r.Dir, d.Segment)), kept)
+		fmt.Fprintf(c.Out, "  %s; %s\n", damageText(d, filepath.Join(r.Dir, d.Segment)), kept)
 	}
-	fmt.Fprintln(c.out, "The agent delivers the rest when it starts.")
+	fmt.Fprintln(c.Out, "The agent delivers the rest when it starts.")
 }

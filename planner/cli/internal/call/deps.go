@@ -1,9 +1,6 @@
-// Package cli is the command line: one file a command. It reads flags, environment and terminal, calls the language, the
-// planner and the renderer, and turns what they say into an exit code. It decides nothing about agents, topics or events.
-//
-// Exit codes: 0 done; 1 error, refused, or something is left to do; plan -detailed-exitcode: 2 when there are changes;
-// fmt -check: 3 when a file is not formatted; agent run and run: 3 when events were given up at the end of the drain.
-package cli
+// Package call is one call of the program, whatever its command: streams and screen, options that all commands share, errors and the exit
+// code they give, signals, and the installation that the configuration here is about.
+package call
 
 import (
 	"context"
@@ -77,4 +74,24 @@ type AgentProcess struct {
 	Log       *slog.Logger
 	Out       io.Writer       // where sinks show events to people; nil: only in the log
 	Abort     <-chan struct{} // closed by the second signal: the drain ends at once
+}
+
+// Channels looks into the channels of an installation's agents: what they hold on disk. All but Repair change nothing and work beside an
+// agent that runs.
+type Channels interface {
+	// Channels lists the channels of an agent, also those that left its configuration and are still on disk.
+	Channels(agentID string) ([]api.Channel, error)
+	// Inspect tells what is there, Verify the same after everything was checked.
+	Inspect(agentID string, c api.Channel) (api.ChannelReport, error)
+	Verify(agentID string, c api.Channel) (api.ChannelReport, error)
+	// Dump calls yield with one event after the other, each with a line end, until that is an error. The report says what could not be read.
+	Dump(agentID string, c api.Channel, o DumpOptions, yield func(event []byte) error) (api.ChannelReport, error)
+	// Repair sets aside what is damaged. When the agent runs, that is an api.HeldError.
+	Repair(agentID string, c api.Channel) (api.ChannelReport, error)
+}
+
+// DumpOptions say what is dumped.
+type DumpOptions struct {
+	All bool // also what is delivered, as long as it is on disk
+	Raw bool // bodies as they are; otherwise JSON objects
 }

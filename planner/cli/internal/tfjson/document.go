@@ -1,6 +1,7 @@
-package cli
+package tfjson
 
 import (
+	"strings"
 	"time"
 
 	"collect/planner"
@@ -8,8 +9,8 @@ import (
 	"collect/planner/state"
 )
 
-// planJSON gives a plan in the shape of Terraform's plan JSON, format 1.2, with what has no place there under "collect".
-func planJSON(p *planner.Plan) map[string]any {
+// Plan gives a plan in the shape of Terraform's plan JSON, format 1.2, with what has no place there under "collect".
+func Plan(p *planner.Plan) map[string]any {
 	changes := []any{}
 	after, before := []any{}, []any{}
 	for _, c := range p.Changes {
@@ -22,7 +23,7 @@ func planJSON(p *planner.Plan) map[string]any {
 		}
 	}
 	for _, a := range p.Unchanged {
-		kind := kindOf(a)
+		kind, _, _ := strings.Cut(a, ".")
 		changes = append(changes, identity(a, kind, map[string]any{
 			"change": map[string]any{"actions": []string{"no-op"}, "before": nil, "after": nil, "after_unknown": map[string]any{}, "before_sensitive": false, "after_sensitive": false},
 		}))
@@ -56,18 +57,9 @@ func wantOf(p *planner.Plan, c *resource.Change) map[string]any {
 	return nil
 }
 
-func kindOf(address string) string {
-	for i := range len(address) {
-		if address[i] == '.' {
-			return address[:i]
-		}
-	}
-	return address
-}
-
 // identity is what stands at the head of everything about an object.
 func identity(address, kind string, more map[string]any) map[string]any {
-	name, key := nameOf(address)
+	name, key := NameOf(address)
 	m := map[string]any{"address": address, "mode": "managed", "type": kind, "name": name, "provider_name": "collect"}
 	if key != nil {
 		m["index"] = key
@@ -147,8 +139,8 @@ func outputChanges(p *planner.Plan) map[string]any {
 	return out
 }
 
-// stateJSON gives what is remembered in the shape of Terraform's state JSON.
-func stateJSON(st *state.State) map[string]any {
+// State gives what is remembered in the shape of Terraform's state JSON.
+func State(st *state.State) map[string]any {
 	resources := []any{}
 	for _, o := range st.Objects {
 		m := valueJSON(o.Address, o.Kind, map[string]any{
