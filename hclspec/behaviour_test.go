@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/diag"
 	"collect/hclspec/schema"
 )
 
@@ -111,7 +113,7 @@ func TestFilesOutsideOfTheDirectoryAreListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	writeFiles(t, dir, "output \"a\" { value = file("+quote(outside)+") }\noutput \"b\" { value = file(\"in.txt\") }\noutput \"c\" { value = file(\"link\") }\n-- in.txt --\ninside")
+	writeFiles(t, dir, "output \"a\" { value = file("+diag.Quote(outside)+") }\noutput \"b\" { value = file(\"in.txt\") }\noutput \"c\" { value = file(\"link\") }\n-- in.txt --\ninside")
 	if err := os.WriteFile(filepath.Join(dir, "in.txt"), []byte("inside"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +149,7 @@ func TestFilesOutsideAreNamedWithoutAPlan(t *testing.T) {
 			return d.Summary == "Files outside of the directory" && strings.Contains(d.Detail, outside)
 		})
 	}
-	text := "output \"a\" { value = file(" + quote(outside) + ") }\n"
+	text := "output \"a\" { value = file(" + diag.Quote(outside) + ") }\n"
 	dir := t.TempDir()
 	writeFiles(t, dir, text)
 	opts := options(dir)
@@ -214,7 +216,7 @@ func TestFileFunctions(t *testing.T) {
 func TestOnlyConfigurationFilesAreRead(t *testing.T) {
 	t.Parallel()
 	cfg := mustLoad(t, "-- a.hcl --\nlocals { a = 1 }\n-- .hidden.hcl --\nbroken {\n-- x.test.hcl --\nbroken {\n-- x.hclx --\nbroken {\n")
-	if got := sortedKeys(cfg.Files); !slices.Equal(got, []string{"a.hcl"}) {
+	if got := slices.Sorted(maps.Keys(cfg.Files)); !slices.Equal(got, []string{"a.hcl"}) {
 		t.Errorf("got %q", got)
 	}
 }
@@ -226,7 +228,7 @@ func TestRequiredVersions(t *testing.T) {
 		"~> 0.2": true, "~> 0.3.0": true, "~> 0.2.9": false, ">= 0.1, < 0.3": false, ">= 0.1, < 1": true,
 	}
 	for want, ok := range cases {
-		_, diags := load(t, "collect { required_version = "+quote(want)+" }")
+		_, diags := load(t, "collect { required_version = "+diag.Quote(want)+" }")
 		if diags.HasErrors() == ok {
 			t.Errorf("%s: got %v", want, diags)
 		}

@@ -1,25 +1,16 @@
 package hclspec
 
 import (
-	"strings"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"collect/hclspec/internal/decode"
 	"collect/hclspec/internal/diag"
+	"collect/hclspec/internal/names"
+	"collect/hclspec/internal/ref"
+	"collect/hclspec/internal/sorted"
 	"collect/hclspec/schema"
 )
-
-// topBlocks are the blocks that may stand at the top of a file, with their labels.
-var topBlocks = map[string][]string{
-	"collect":  nil,
-	"variable": {"NAME"},
-	"locals":   nil,
-	"output":   {"NAME"},
-	"provider": {"TYPE"},
-	"topic":    {"NAME"},
-	"agent":    {"NAME"},
-}
 
 // insideAgent are blocks that people write at the top though they belong into an agent.
 var insideAgent = map[string]string{
@@ -33,12 +24,12 @@ var insideAgent = map[string]string{
 
 // declare takes in the blocks of one file.
 func (l *loader) declare(body *hclsyntax.Body) {
-	for _, name := range sortedKeys(body.Attributes) {
+	for _, name := range sorted.Keys(body.Attributes) {
 		a := body.Attributes[name]
-		l.fail(a.NameRange, "Argument outside of a block", "%q stands in no block. A value with a name is written locals { %s = … }; a value from outside is a variable block, and is given in collect.hclvars.", name, name)
+		l.Fail(a.NameRange, "Argument outside of a block", "%q stands in no block. A value with a name is written locals { %s = … }; a value from outside is a variable block, and is given in collect.hclvars.", name, name)
 	}
 	for _, b := range body.Blocks {
-		labels, ok := topBlocks[b.Type]
+		labels, ok := decode.TopBlocks[b.Type]
 		if !ok {
 			l.unknownTopBlock(b)
 			continue
@@ -54,52 +45,48 @@ func (l *loader) declareBlock(b *hclsyntax.Block) {
 	switch b.Type {
 	case "collect":
 		if l.collect != nil {
-			l.duplicate(b, "collect block", l.collect.DefRange())
+			l.Duplicate(b, "collect block", l.collect.DefRange())
 			return
 		}
 		l.collect = b
 	case "variable":
-		l.declareVariable(b)
+		l.Variables.Declare(b)
 	case "locals":
-		l.declareLocals(b)
+		l.DeclareLocals(b)
 	case "output":
 		for _, o := range l.outputs {
 			if o.Labels[0] == b.Labels[0] {
-				l.duplicate(b, "output "+quote(b.Labels[0]), o.DefRange())
+				l.Duplicate(b, "output "+diag.Quote(b.Labels[0]), o.DefRange())
 				return
 			}
 		}
 		l.outputs = append(l.outputs, b)
 	case "provider":
-		l.declareProvider(b)
+		l.DeclareProvider(b)
 	case "topic":
-		l.declareResource(l.topics, schema.Topic, b)
+		l.declareResource(l.Topics, schema.Topic, b)
 	case "agent":
-		l.declareResource(l.agents, schema.Agent, b)
+		l.declareResource(l.Agents, schema.Agent, b)
 	}
 }
 
-func (l *loader) declareResource(into map[string]*resource, kind schema.Kind, b *hclsyntax.Block) {
+func (l *loader) declareResource(into map[string]*names.Resource, kind schema.Kind, b *hclsyntax.Block) {
 	name := b.Labels[0]
 	if old := into[name]; old != nil {
-		l.duplicate(b, string(kind)+" "+quote(name), old.block.DefRange())
+		l.Duplicate(b, string(kind)+" "+diag.Quote(name), old.Block.DefRange())
 		return
 	}
-	into[name] = &resource{kind: kind, name: name, block: b}
-}
-
-func (l *loader) duplicate(b *hclsyntax.Block, what string, first hcl.Range) {
-	l.fail(b.DefRange(), "Declared twice", "The %s is already declared at %s:%d.", what, first.Filename, first.Start.Line)
+	into[name] = &names.Resource{Kind: kind, Name: name, Block: b}
 }
 
 func (l *loader) unknownTopBlock(b *hclsyntax.Block) {
 	switch {
 	case b.Type == "resource" || b.Type == "terraform" || b.Type == "data" || b.Type == "module":
-		l.fail(b.DefRange(), "This looks like a Terraform file", "collect has no %q blocks. Its blocks are collect, variable, locals, output, provider, topic and agent; keep Terraform's files in a directory of their own.", b.Type)
+		l.Fail(b.DefRange(), "This looks like a Terraform file", "collect has no %q blocks. Its blocks are collect, variable, locals, output, provider, topic and agent; keep Terraform's files in a directory of their own.", b.Type)
 	case insideAgent[b.Type] != "":
-		l.fail(b.TypeRange, "Block outside of an agent", "%s", insideAgent[b.Type])
+		l.Fail(b.TypeRange, "Block outside of an agent", "%s", insideAgent[b.Type])
 	default:
-		l.fail(b.TypeRange, "Unknown block", "There are no %q blocks here.%s", b.Type, diag.DidYouMean(b.Type, sortedKeys(topBlocks), "%q"))
+		l.Fail(b.TypeRange, "Unknown block", "There are no %q blocks here.%s", b.Type, diag.DidYouMean(b.Type, sorted.Keys(decode.TopBlocks), "%q"))
 	}
 }
 
@@ -107,19 +94,19 @@ func (l *loader) unknownTopBlock(b *hclsyntax.Block) {
 func (l *loader) checkLabels(b *hclsyntax.Block, want []string) bool {
 	form := b.Type
 	for _, w := range want {
-		form += " " + quote(w)
+		form += " " + diag.Quote(w)
 	}
 	form += " { … }"
 	if len(b.Labels) < len(want) {
-		l.fail(b.DefRange(), "Missing name", "This block needs %s after %q: %s.", plural(len(want), "a name", "a type and a name"), b.Type, form)
+		l.Fail(b.DefRange(), "Missing name", "This block needs %s after %q: %s.", plural(len(want), "a name", "a type and a name"), b.Type, form)
 		return false
 	}
 	if len(b.Labels) > len(want) {
-		l.fail(b.LabelRanges[len(want)], "Too many names", "This block is written %s.", form)
+		l.Fail(b.LabelRanges[len(want)], "Too many names", "This block is written %s.", form)
 		return false
 	}
 	for i, w := range want {
-		if w == "NAME" && !validName(b.Labels[i]) {
+		if w == "NAME" && !ref.ValidName(b.Labels[i]) {
 			l.invalidName(b.Labels[i], b.LabelRanges[i])
 			return false
 		}
@@ -134,29 +121,10 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-const maxName = 100
-
 func (l *loader) invalidName(name string, at hcl.Range) {
-	if len(name) > maxName {
-		l.fail(at, "Invalid name", "A name has %d characters at most.", maxName)
+	if len(name) > ref.MaxName {
+		l.Fail(at, "Invalid name", "A name has %d characters at most.", ref.MaxName)
 		return
 	}
-	l.fail(at, "Invalid name", "%q cannot be a name: names are made of letters, digits, \"_\" and \"-\", and begin with a letter or \"_\".", name)
+	l.Fail(at, "Invalid name", "%q cannot be a name: names are made of letters, digits, \"_\" and \"-\", and begin with a letter or \"_\".", name)
 }
-
-// validName says whether a name can be written in a reference.
-func validName(s string) bool {
-	if s == "" || len(s) > maxName {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		letter := c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (i == 0 || c != '-' && (c < '0' || c > '9')) {
-			return false
-		}
-	}
-	return true
-}
-
-func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }

@@ -26,7 +26,7 @@ func isConfig(name string) bool {
 func (l *loader) readFiles() []*hclsyntax.Body {
 	entries, err := os.ReadDir(l.cfg.Root)
 	if err != nil {
-		l.fail(hcl.Range{}, "Directory cannot be read", "The configuration's directory %s cannot be read: %s.", l.opts.Dir, syntax.Cause(err))
+		l.Fail(hcl.Range{}, "Directory cannot be read", "The configuration's directory %s cannot be read: %s.", l.opts.Dir, syntax.Cause(err))
 		return nil
 	}
 	var names []string
@@ -35,44 +35,26 @@ func (l *loader) readFiles() []*hclsyntax.Body {
 			names = append(names, e.Name())
 		}
 		if e.Name() == "terraform.tfvars" || strings.HasSuffix(e.Name(), ".auto.tfvars") {
-			l.warn(hcl.Range{}, "Terraform's file of values",
+			l.Warn(hcl.Range{}, "Terraform's file of values",
 				"%s is not read. Values of variables stand in collect.hclvars, or in files that end in .auto.hclvars.", e.Name())
 		}
 	}
 	if len(names) == 0 {
-		l.fail(hcl.Range{}, "No configuration files", "The directory %s holds no file that ends in .hcl. To work on another directory use -chdir=DIR.", l.opts.Dir)
+		l.Fail(hcl.Range{}, "No configuration files", "The directory %s holds no file that ends in .hcl. To work on another directory use -chdir=DIR.", l.opts.Dir)
 		return nil
 	}
 	sort.Strings(names)
 	var bodies []*hclsyntax.Body
 	for _, name := range names {
 		path := filepath.Join(l.cfg.Root, name)
-		l.machine.Note(path) // it may be a link
-		if f := l.readFile(path, name); f != nil {
+		l.Machine.Note(path) // it may be a link
+		if f := l.ReadFile(path, name); f != nil {
 			if b, ok := f.Body.(*hclsyntax.Body); ok {
 				bodies = append(bodies, b)
 			}
 		}
 	}
 	return bodies
-}
-
-// readFile reads and parses one file, within the limits; diagnostics call it name.
-func (l *loader) readFile(path, name string) *hcl.File {
-	at := hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}
-	l.cfg.Files[name] = &hcl.File{Body: &hclsyntax.Body{}}
-	src, err := syntax.Read(path)
-	if err != nil {
-		l.fail(at, "File cannot be read", "%s: %s.", name, syntax.Cause(err))
-		return nil
-	}
-	f, diags := syntax.Parse(name, src)
-	l.cfg.Files[name] = f
-	l.diags = append(l.diags, diags...)
-	if diags.HasErrors() {
-		return nil
-	}
-	return f
 }
 
 // rootDir makes the directory absolute and free of links.

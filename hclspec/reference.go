@@ -19,7 +19,7 @@ func FunctionDocs() []FunctionDoc {
 	l := newLoader(Options{})
 	per := expr.Functions()
 	var out []FunctionDoc
-	for name, f := range l.funcs {
+	for name, f := range l.Funcs {
 		e, everywhere := per[name]
 		out = append(out, FunctionDoc{name, functions.Usage(name, f), everywhere && e.EventSafe, functions.Doc(name)})
 	}

@@ -128,3 +128,11 @@ func UpperFirst(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(r)) + s[n:]
 }
+
+// Quote puts a name in quotes, as it stands in a file.
+func Quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }
+
+// Sentence makes an error of the libraries fit into a sentence.
+func Sentence(err error) string {
+	return strings.TrimSuffix(err.Error(), ".")
+}
