@@ -95,7 +95,7 @@ func (c *cluster) Open(ctx context.Context) error {
 			Addresses: c.addrs, User: c.user, NamenodeDialFunc: c.dial, DatanodeDialFunc: c.dial, UseDatanodeHostname: false,
 		})
 		if err != nil {
-			return fmt.Errorf("hdfs namenode %s is not reachable: %w", c.host, err)
+			return fmt.Errorf("hdfs namenode %s is not reachable: %w", c.host, cause(err))
 		}
 		c.mu.Lock()
 		c.client = client
@@ -106,6 +106,15 @@ func (c *cluster) Open(ctx context.Context) error {
 		return errors.Join(err, c.Close())
 	}
 	return nil
+}
+
+// cause is why a NameNode cannot be connected to, without the address, which is said already.
+func cause(err error) error {
+	text := strings.TrimPrefix(err.Error(), "no available namenodes: ")
+	if _, why, ok := strings.Cut(text, ": connect: "); ok && strings.HasPrefix(text, "dial ") {
+		return errors.New(why)
+	}
+	return err
 }
 
 // dial gives connections that end by themselves.

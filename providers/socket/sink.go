@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -88,7 +89,7 @@ func (s *Sink) connect(ctx context.Context) error {
 	defer cancel()
 	c, err := s.env.Net.Dial(ctx, s.cfg.Protocol, s.cfg.Address)
 	if err != nil {
-		return fmt.Errorf("connect to %s %s: %w", s.cfg.Protocol, s.cfg.Address, err)
+		return fmt.Errorf("connect to %s %s: %w", s.cfg.Protocol, s.cfg.Address, cause(err))
 	}
 	if s.cfg.TLS != nil {
 		if c, err = s.secure(ctx, c); err != nil {
@@ -100,6 +101,17 @@ func (s *Sink) connect(ctx context.Context) error {
 		s.conn.reader.Go(s.conn.watch)
 	}
 	return nil
+}
+
+// cause is an error without the operation and the address, which are said already.
+func cause(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call.Err
+	}
+	return err
 }
 
 // Write writes a batch, and ends it when the kernel has it.

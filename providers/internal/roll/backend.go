@@ -86,6 +86,9 @@ func (t *Tree) Open(context.Context) error {
 		return nil
 	}
 	if err := t.fs.MkdirAll(t.path, 0o755); err != nil {
+		if p, ok := errors.AsType[*fs.PathError](err); ok && p.Path == t.path {
+			err = p.Err // the path is said already
+		}
 		return fmt.Errorf("make directory %s: %w", t.path, err)
 	}
 	d, err := t.fs.OpenDir(t.path)
