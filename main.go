@@ -102,7 +102,7 @@ func resolver(layout api.Layout) func(token string) (string, error) {
 func runAgent(reg *registry.Registry) func(context.Context, cli.AgentProcess) error {
 	return func(ctx context.Context, p cli.AgentProcess) error {
 		return agent.Run(ctx, agent.Options{
-			Layout: p.Layout, ID: p.ID, Registry: reg, Log: p.Log, Build: version, Alone: true, NoSources: p.NoSources, Out: p.Out, Abort: p.Abort,
+			Layout: p.Layout, ID: p.ID, Registry: reg, Log: p.Log, Build: version, Alone: true, NoSources: p.NoSources, Out: p.Out, RunPID: p.RunPID, Abort: p.Abort,
 		})
 	}
 }

@@ -51,6 +51,7 @@ func (c *command) agentCommand() *cli.Command {
 				return c.process(ctx, logOf, func(run context.Context, l api.Layout, log *slog.Logger, abort <-chan struct{}) error {
 					a := call.AgentProcess{Layout: l, ID: id, Log: log, Abort: abort, NoSources: ctx.Bool("no-sources")}
 					if foreground {
+						a.RunPID = os.Getppid()
 						run, a.Out = c.attached(run, log)
 					}
 					return c.Deps.RunAgent(run, a)

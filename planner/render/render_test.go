@@ -248,6 +248,9 @@ func TestStatus(t *testing.T) {
 		s := status()
 		s.Supervisor, s.Broker, s.Topics, s.Unreachable, s.Agents = nil, nil, nil, nil, s.Agents[:1]
 		w.Status(s)
+		s.Agents[0].RunPID = 4200
+		s.Agents = append(s.Agents[:1:1], api.Agent{Address: "agent.off", State: api.Stopped})
+		w.Status(s)
 		w.Status(api.Installation{Name: "empty"})
 	})
 }

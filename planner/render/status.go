@@ -19,7 +19,7 @@ func (w *Writer) Status(s api.Installation) {
 		for _, u := range s.Unreachable {
 			w.line(w.paint(red+";"+bold, "! "), safe(u))
 		}
-		if s.Supervisor == nil && len(s.Agents) > 0 {
+		if s.Supervisor == nil && slices.ContainsFunc(s.Agents, unattended) {
 			w.line(w.paint(yellow, "! "), "without a supervisor, agents that end are not started again: collect apply starts one")
 		}
 		agents := slices.Clone(s.Agents)
@@ -55,11 +55,7 @@ func statusHead(s api.Installation) string {
 		}
 		parts = append(parts, r)
 	}
-	if s.Supervisor != nil {
-		parts = append(parts, "supervisor running")
-	} else {
-		parts = append(parts, "supervisor not running")
-	}
+	parts = append(parts, keeper(s))
 	if s.Broker != nil {
 		b := "development broker " + safe(s.Broker.Address)
 		if s.Broker.State != api.Running {
@@ -68,6 +64,24 @@ func statusHead(s api.Installation) string {
 		parts = append(parts, b)
 	}
 	return strings.Join(parts, " · ")
+}
+
+// unattended says that only a supervisor would start an agent again: it is meant to run, and is no child of run.
+func unattended(a api.Agent) bool {
+	return a.RunPID == 0 && a.State != api.Stopped && a.State != api.Starting
+}
+
+// keeper says who starts agents again that end.
+func keeper(s api.Installation) string {
+	if s.Supervisor != nil {
+		return "supervisor running"
+	}
+	for _, a := range s.Agents {
+		if a.RunPID != 0 {
+			return fmt.Sprintf("run by process %d, which starts agents again", a.RunPID)
+		}
+	}
+	return "supervisor not running"
 }
 
 func topic(t api.Topic) string {

@@ -40,6 +40,8 @@ type Options struct {
 	NoSources bool
 	// Out is where sinks show events to people; nil: only in the log.
 	Out io.Writer
+	// RunPID is the process of collect run whose child this one is, 0 where there is none.
+	RunPID int
 	// Abort ends a drain at once: the second signal. It may be nil.
 	Abort <-chan struct{}
 	// Env replaces the real machine (tests). Only FS, Net, Rand, Host and Pool count.
@@ -272,6 +274,7 @@ func (a *agent) resolve(token string) (string, error) {
 func (a *agent) snapshot() api.Agent {
 	s := a.pipe.Snapshot()
 	s.Address, s.ID, s.PID, s.Since, s.Build = a.meta.Address, a.opt.ID, os.Getpid(), a.began, a.opt.Build
+	s.RunPID = a.opt.RunPID
 	s.Start = strconv.FormatInt(a.began.UnixNano(), 36)
 	s.RSS, s.CPUSeconds = usage()
 	a.rates.apply(&s, time.Now())

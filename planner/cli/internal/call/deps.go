@@ -73,6 +73,7 @@ type AgentProcess struct {
 	NoSources bool // only deliver what the channels hold
 	Log       *slog.Logger
 	Out       io.Writer       // where sinks show events to people; nil: only in the log
+	RunPID    int             // the process of collect run whose child this one is, 0 where there is none
 	Abort     <-chan struct{} // closed by the second signal: the drain ends at once
 }
 
