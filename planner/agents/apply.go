@@ -198,8 +198,12 @@ func lastLine(path string) string {
 // warnSinks gives sinks that cannot connect some time, and then names them. They do not fail an apply: they try on.
 func (k *agentKind) warnSinks(ctx context.Context, id string, a api.Agent, opt resource.ApplyOptions) {
 	c := api.Dial(k.Layout.AgentSocket(id))
-	deadline := time.Now().Add(k.Wait)
-	for len(unwell(a)) > 0 && time.Now().Before(deadline) {
+	begin, told := time.Now(), false
+	for len(unwell(a)) > 0 && time.Since(begin) < k.Wait {
+		if !told && time.Since(begin) >= progressEvery {
+			told = true
+			opt.Report("waiting for " + labelsOf(unwell(a)))
+		}
 		if sleep(ctx, pollPause) != nil {
 			break
 		}
@@ -207,9 +211,20 @@ func (k *agentKind) warnSinks(ctx context.Context, id string, a api.Agent, opt r
 			a = now
 		}
 	}
+	if told && len(unwell(a)) == 0 {
+		opt.Report(fmt.Sprintf("ready (%s)", resource.Span(time.Since(begin))))
+	}
 	for _, m := range unwell(a) {
 		opt.Warn(fmt.Sprintf("%s.%s is %s: %s", m.Type, m.Name, m.Health, cmp.Or(m.LastError, m.Why)))
 	}
+}
+
+func labelsOf(some []api.Component) string {
+	var names []string
+	for _, m := range some {
+		names = append(names, m.Type+"."+m.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func unwell(a api.Agent) []api.Component {

@@ -195,6 +195,34 @@ func TestASinkThatConnectsIsWaitedFor(t *testing.T) {
 	}
 }
 
+// An apply that waits says for what: without a word people take it for hung.
+func TestWhatIsWaitedForIsSaid(t *testing.T) {
+	w, k := newWorld(t)
+	o := k.Options
+	o.Wait = time.Hour
+	k = Kinds(o)[1].(*agentKind)
+	w.agent = api.Agent{Ready: true, Components: []api.Component{{Kind: schema.Sink, Type: "kafka", Name: "stream", Health: "retrying", LastError: "refused"}}}
+	w.answer()
+	object, c := w.object()
+	var out told
+	opt := out.options()
+	report := opt.Report
+	opt.Report = func(s string) {
+		report(s)
+		if s == "waiting for kafka.stream" { // then it connects
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.agent.Components = nil
+		}
+	}
+	if _, err := k.Apply(t.Context(), c, object, opt); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.lines) != 4 || out.lines[2] != "waiting for kafka.stream" || !strings.HasPrefix(out.lines[3], "ready (") || len(out.warns) != 0 {
+		t.Errorf("lines %q, warnings %q", out.lines, out.warns)
+	}
+}
+
 func TestWithoutAWaitSinksAreLookedAtOnce(t *testing.T) {
 	w, k := newWorld(t)
 	o := k.Options
