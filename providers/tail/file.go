@@ -24,8 +24,6 @@ type file struct {
 	size     int64 // as seen last
 	mtime    time.Time
 	changed  time.Time // when size or mtime changed last, by our clock
-	tail     []byte    // the bytes before rd.Off, when everything was read
-	tailAt   int64
 	waits    bool      // a half line, or a half event, is there
 	rotated  time.Time // when its name was gone; zero: it has it
 	held     time.Time // not read before this time: it may be the copy of another file
@@ -77,14 +75,20 @@ func (f *file) learn() error {
 	if err := f.note.LearnHead(f.src()); err != nil {
 		return err
 	}
-	if f.tailAt == f.rd.Off && f.tailAt > 0 && !f.note.Packed { // as it was when it was read: the file may have been cut since
-		f.note.SetTail(f.tail, f.tailAt)
+	if f.rd.Off > 0 && f.knowsTail() && !f.note.Packed { // as it was when it was read: the file may have been cut since
+		f.note.SetTail(f.rd.Tail, f.rd.Off)
 	} else if err := f.note.LearnTail(f.src(), f.identifiedAt()); err != nil {
 		return err
 	}
 	f.dirty = false
 	return nil
 }
+
+// knowsTail says whether the reader has the bytes before its position, by which one sees whether the file was cut.
+func (f *file) knowsTail() bool { return len(f.rd.Tail) == int(min(f.rd.Off, watched.TailLen)) }
+
+// Both keep as much.
+var _ = [1]struct{}{}[lines.KeepTail-watched.TailLen]
 
 // identifiedAt is the position before which bytes are noted to know the file by: the one that was read to; for a new file its
 // size, so that it is known from its first event on.

@@ -21,11 +21,11 @@ func (s *Source) verify(f *file) (bool, error) {
 	if err := s.openHandle(f); err != nil {
 		return false, err
 	}
-	if f.tailAt != f.rd.Off { // not yet read to its end: nothing that could be compared quickly
+	if !f.knowsTail() {
 		return true, nil
 	}
 	now, err := watched.Tail(f.h, f.rd.Off)
-	if err != nil || !bytes.Equal(now, f.tail) {
+	if err != nil || !bytes.Equal(now, f.rd.Tail) {
 		return false, err
 	}
 	if f.size > f.rd.Off || !f.saved {
@@ -59,7 +59,7 @@ func (s *Source) fill(b *flow.Batch, f *file) (full bool, err error) {
 		return false, err
 	}
 	if full {
-		return true, f.remember()
+		return true, nil
 	}
 	f.waits = f.rd.Off < f.size
 	if f.waits && !f.flushed {
@@ -67,14 +67,7 @@ func (s *Source) fill(b *flow.Batch, f *file) (full bool, err error) {
 			s.wake(at)
 		}
 	}
-	return false, f.remember()
-}
-
-// remember keeps the bytes before the position, by which one sees later whether the file was cut.
-func (f *file) remember() (err error) {
-	f.tail, err = watched.Tail(f.h, f.rd.Off)
-	f.tailAt = f.rd.Off
-	return err
+	return false, nil
 }
 
 // errCut says that a file was cut since it was looked at. Much time may have passed since: channels are full at times.
@@ -82,11 +75,11 @@ var errCut = errors.New("the file was cut")
 
 // intact says whether what was read last is still in the file.
 func (f *file) intact() error {
-	if f.tailAt != f.rd.Off || f.rd.Off == 0 {
+	if f.rd.Off == 0 || !f.knowsTail() {
 		return nil
 	}
 	now, err := watched.Tail(f.h, f.rd.Off)
-	if err == nil && !bytes.Equal(now, f.tail) {
+	if err == nil && !bytes.Equal(now, f.rd.Tail) {
 		return errCut
 	}
 	return err

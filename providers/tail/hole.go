@@ -34,7 +34,7 @@ func (s *Source) skipHole(ctx context.Context, f *file) error {
 			s.env.Log.Info("the hole before what was written after a cut is left out", "file", f.path(), "bytes", at)
 			f.note.Start = at
 			f.rd.Rewind(at)
-			f.tail, f.tailAt = make([]byte, min(at, watched.TailLen)), at
+			f.rd.Tail = make([]byte, min(at, watched.TailLen))
 			return nil
 		}
 	}

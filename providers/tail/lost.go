@@ -162,9 +162,9 @@ func (s *Source) recognise(f *file) (*lostFile, error) {
 	return nil, nil
 }
 
-// cutShort says whether a file of a note was cut and is shorter now than what was read of it.
+// cutShort says whether a file of a note was cut and is shorter now than what was read of it, or seen when it was noted.
 func (s *Source) cutShort(l *lostFile, f *file) bool {
-	if !l.names(f) || f.note.Packed || l.note.Packed || f.size >= l.pos {
+	if !l.names(f) || f.note.Packed || l.note.Packed || f.size >= max(l.pos, l.note.TailAt, int64(l.note.HeadLen)) {
 		return false
 	}
 	s.wasCut(l)
@@ -251,15 +251,14 @@ func (s *Source) copies(f, o *file, content *watched.Content) (bool, error) {
 
 // renew begins a file anew that was cut: its content so far may turn up in a copy.
 func (s *Source) renew(f *file) {
-	if f.tailAt == f.rd.Off && f.rd.Off > 0 {
-		f.note.SetTail(f.tail, f.tailAt)
+	if f.rd.Off > 0 && f.knowsTail() {
+		f.note.SetTail(f.rd.Tail, f.rd.Off)
 	}
 	s.env.Log.Info("file was cut and is read from its beginning", "file", f.path(), "position", f.rd.Off)
 	next := *f
 	next.note = &watched.Note{Name: f.note.Name, Path: f.note.Path, Dev: f.note.Dev, Ino: f.note.Ino}
 	next.rd.Key = watched.NewKey(s.env.Rand)
 	next.rd.Rewind(0)
-	next.tail, next.tailAt = nil, 0
 	next.waits, next.saved, next.dirty, next.flushed, next.held, next.known = false, false, false, false, time.Time{}, true
 	next.heldFrom, next.begin, next.anew = time.Time{}, nil, true
 	next.led = &ledger{}

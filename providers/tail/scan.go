@@ -302,9 +302,8 @@ func (s *Source) resume(f *file) error {
 		return nil
 	}
 	if !f.note.Packed {
-		f.tailAt = f.rd.Off
 		var err error
-		if f.tail, err = watched.Tail(f.h, f.rd.Off); err != nil {
+		if f.rd.Tail, err = watched.Tail(f.h, f.rd.Off); err != nil {
 			return err
 		}
 	}

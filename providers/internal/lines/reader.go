@@ -44,6 +44,7 @@ type Reader struct {
 	Meta     *flow.Meta     // shared by all events
 	MaxLine  int            // longer lines are split
 	Off      int64          // where the next event begins
+	Tail     []byte         // the last bytes before Off that were read, at most KeepTail
 	Encoding *Encoding      // nil: bytes are kept as they are
 	First    *regexp.Regexp // a line that matches begins an event, others continue it; nil: each line is an event
 
@@ -58,8 +59,21 @@ const (
 	minRead = 4 << 10
 )
 
+// KeepTail is how many of the bytes that were read last are kept: what a file held when it was read may not be in it any more.
+const KeepTail = 64
+
 // Rewind goes to another position.
-func (r *Reader) Rewind(off int64) { r.Off, r.half, r.mid = off, 0, false }
+func (r *Reader) Rewind(off int64) { r.Off, r.half, r.mid, r.Tail = off, 0, false, nil }
+
+// keepTail keeps the end of what became events.
+func (r *Reader) keepTail(data []byte) {
+	if len(data) >= KeepTail {
+		r.Tail = append(r.Tail[:0], data[len(data)-KeepTail:]...)
+		return
+	}
+	over := max(len(r.Tail)+len(data)-KeepTail, 0)
+	r.Tail = append(r.Tail[:copy(r.Tail, r.Tail[over:])], data...)
+}
 
 // Fill adds events to b, from r.Off up to position upTo of src (to its end when negative), and says whether it stopped because
 // the batch is full. A source that ends before upTo is no error.
@@ -81,6 +95,7 @@ func (r *Reader) Fill(b *flow.Batch, src io.ReaderAt, upTo int64, lim Limits, en
 		}
 		used := f.split(data, events, done)
 		r.Off += int64(used)
+		r.keepTail(data[:used])
 		if f.have = len(data) - used; used > 0 {
 			r.half = 0
 			f.advance(used)
