@@ -330,7 +330,10 @@ func (s *Source) findRotated(now time.Time) {
 				continue
 			}
 			err := s.adoptRotated(found{dir: d, info: info, caps: s.captures(l.note.Name)}, now)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				l.unsought = errors.Is(err, errMoved)
+			case err != nil:
 				l.unsought = !errors.Is(err, watched.ErrRefused) // such as too many open files
 				s.failed = s.failed || l.unsought
 				s.report(l.note.Path, err)

@@ -5,16 +5,18 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"collect/providers/providertest"
 	"collect/runtime/flow"
 )
 
-// cutFS does something right after the first large read of a file.
+// cutFS does something right after the first large read of a file, or the first listing of a folder.
 type cutFS struct {
 	flow.FS
-	once sync.Once
-	cut  func()
+	once   sync.Once
+	cut    func()
+	listed bool
 }
 
 type cutDir struct {
@@ -43,9 +45,17 @@ func (d *cutDir) Open(name string) (flow.File, error) {
 	return &cutFile{f, d.fs}, nil
 }
 
+func (d *cutDir) ReadDir() ([]flow.Info, error) {
+	list, err := d.Dir.ReadDir()
+	if d.fs.listed {
+		d.fs.once.Do(d.fs.cut)
+	}
+	return list, err
+}
+
 func (f *cutFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(p, off)
-	if n > 2000 {
+	if n > 2000 && !f.fs.listed {
 		f.fs.once.Do(f.fs.cut)
 	}
 	return n, err
@@ -98,5 +108,37 @@ func TestAFileThatWasCutBeforeItsFirstAcknowledgementKeepsItsKey(t *testing.T) {
 	equal(t, want, out.Bodies())
 	if got := out.Events()[0].Key; got != before {
 		t.Error("the copy has another key: a channel that holds the lines takes them once more")
+	}
+}
+
+func TestFilesThatAreRenamedWhileTheyAreLookedForAreReadOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	names := []string{filepath.Join(dir, "app.1.gz"), filepath.Join(dir, "app.2.gz"), filepath.Join(dir, "app.3.gz")}
+	for i, name := range []string{names[1], names[0]} { // the older one first
+		text, _ := numbered(100*i, 100)
+		appendTo(t, name, string(pack(t, name, text)))
+		if err := os.Chtimes(name, time.Time{}, time.Now().Add(time.Duration(i-2)*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := providertest.Env(t)
+	out, r := follow(t, config(dir+"/*.gz"), env)
+	out.Wait(200)
+	r.Stop()
+
+	env = again(env)
+	env.FS = &cutFS{FS: env.FS, listed: true, cut: func() {
+		rename(t, names[1], names[2])
+		rename(t, names[0], names[1])
+	}}
+	out = providertest.NewOut(t, env.Positions.(*providertest.Positions))
+	s := providertest.Make(t, New, config(dir+"/*.gz"), env).(*Source)
+	r = providertest.Start(t, s, out)
+	untilDecided(t, env, 2)
+	r.Stop()
+	equal(t, []string{}, out.Bodies())
+	if len(s.order) != 2 || len(s.files) != 2 {
+		t.Errorf("%d files are read, of %d that are known", len(s.order), len(s.files))
 	}
 }

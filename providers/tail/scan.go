@@ -3,6 +3,7 @@ package tail
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -141,6 +142,9 @@ func (s *Source) adoptAll(fresh []found, now time.Time) (later []found) {
 	return later
 }
 
+// errMoved says that a name stands for another file than it did when the folder was listed.
+var errMoved = fmt.Errorf("renamed: %w", fs.ErrNotExist)
+
 // errLater says that a file is not what its note says: it was cut, or has an inode that was another file's. It may be the copy of one
 // that is known to have been cut only when all notes were compared.
 var errLater = errors.New("not decided before others")
@@ -191,6 +195,9 @@ func (s *Source) fresh(seen map[watched.ID]found) []found {
 // adopt begins to follow a file: where an earlier run stopped, where its content was read under another name, or anew.
 func (s *Source) adopt(at found, now time.Time) (*file, error) {
 	h, info, err := s.guard.Open(at.dir.Dir, at.info.Name)
+	if err == nil && watched.IDOf(info) != watched.IDOf(at.info) { // renamed since the listing; the next one tells
+		err = errors.Join(errMoved, h.Close())
+	}
 	if err != nil {
 		return nil, err
 	}
