@@ -59,12 +59,15 @@ func hasParts(c *names.Contents) bool {
 	return false
 }
 
-// checkEnv refuses names that no environment can hold.
+// checkEnv refuses names and values that no environment can hold: the process could not start.
 func (bl *Builder) checkEnv(set schema.Config, own *decode.Owner) {
 	env, _ := set["env"].(map[string]any)
 	for _, name := range sorted.Keys(env) {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
 			bl.Fail(own.Ranges["env"], "Invalid name", "%q cannot be the name of an environment variable.", name)
+		}
+		if s, ok := env[name].(string); ok && strings.Contains(s, "\x00") {
+			bl.Fail(own.Ranges["env"], "Invalid value", "The value of %q holds a NUL byte, which no environment variable can hold.", name)
 		}
 	}
 }

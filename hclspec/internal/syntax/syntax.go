@@ -58,6 +58,11 @@ func firstError(src []byte, diags hcl.Diagnostics) hcl.Diagnostics {
 				c.Summary, c.Detail = "Two equals signs", "An argument has one value: NAME = VALUE. To compare two values write ==."
 				d = &c
 			}
+			if written, ok := bareUnit(src, d.Subject); ok {
+				c := *d
+				c.Summary, c.Detail = "Unit without quotes", fmt.Sprintf("A number with a unit stands in quotes: %q.", written)
+				d = &c
+			}
 			if d.Subject != nil && len(src) > 0 && d.Subject.Start.Byte == d.Subject.End.Byte {
 				c := *d
 				s := *d.Subject
@@ -69,6 +74,24 @@ func firstError(src []byte, diags hcl.Diagnostics) hcl.Diagnostics {
 		}
 	}
 	return nil
+}
+
+// bareUnit finds a number that letters follow at once, such as 64MiB, where the parser stops at the letters.
+func bareUnit(src []byte, at *hcl.Range) (string, bool) {
+	if at == nil || at.Start.Byte >= len(src) {
+		return "", false
+	}
+	begin, end := at.Start.Byte, at.Start.Byte
+	for begin > 0 && (src[begin-1] >= '0' && src[begin-1] <= '9' || src[begin-1] == '.') {
+		begin--
+	}
+	for end < len(src) && (src[end]|0x20 >= 'a' && src[end]|0x20 <= 'z') {
+		end++
+	}
+	if begin == at.Start.Byte || end == at.Start.Byte || begin > 0 && !bytes.ContainsRune([]byte(" \t=([{,:"), rune(src[begin-1])) {
+		return "", false
+	}
+	return string(src[begin:end]), true
 }
 
 // rangeAt gives the place of one byte.
