@@ -279,8 +279,9 @@ func (f *file) WriteBlocks(bufs [][]byte) error {
 	return nil
 }
 
-// closeTries bounds how often the namenode is asked whether the last block is there.
-const closeTries = 10
+// closeTries bounds how often the namenode is asked whether the last block is there: for 15 seconds, about as long as Hadoop's own
+// client asks. A datanode with a busy disk takes its time.
+const closeTries = 24
 
 // Close returns when the datanodes have everything and the namenode has completed the file.
 func (f *file) Close() error {

@@ -18,10 +18,7 @@ func TestBrokersThatAreSilentShowInStatus(t *testing.T) {
 		env := providertest.Env(t)
 		s := providertest.Make(t, New, cfg, env).(*Sink)
 		s.silence.after = 50 * time.Millisecond
-		if err := s.Open(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		d := providertest.NewDelivery(t, s, env)
+		d := providertest.Open(t, s, env)
 		answer := make(chan struct{})
 		c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 			c.SleepControl(func() { <-answer })

@@ -1,7 +1,9 @@
 package providertest
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"collect/runtime/flow"
 )
@@ -22,10 +24,19 @@ func Make[C interface{ Validate() error }, T any](t testing.TB, make func(C, flo
 // Open opens a sink, and gives what hands batches to it.
 func Open(t *testing.T, s flow.Sink, env flow.Env) *Delivery {
 	t.Helper()
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	defer cancel()
+	for { // as the pipeline does: a server may be slow to answer
+		err := s.Open(ctx)
+		if err == nil {
+			return NewDelivery(t, s, env)
+		}
+		if flow.IsPermanent(err) || ctx.Err() != nil {
+			t.Fatalf("Open: %v", err)
+		}
+		t.Logf("Open: %v", err)
+		time.Sleep(100 * time.Millisecond)
 	}
-	return NewDelivery(t, s, env)
 }
 
 // TestOnError looks what becomes of an event that an interceptor fails on, under each policy.

@@ -277,11 +277,5 @@ func (s Sink) env(t *testing.T) flow.Env {
 
 func (s Sink) open(t *testing.T, env flow.Env) *Delivery {
 	t.Helper()
-	sink := s.New(t, env)
-	ctx, cancel := context.WithTimeout(t.Context(), wait)
-	defer cancel()
-	if err := sink.Open(ctx); err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	return NewDelivery(t, sink, env)
+	return Open(t, s.New(t, env), env)
 }

@@ -51,7 +51,7 @@ func (f handlesFile) Close() error {
 // Ten thousand files must not take ten thousand handles: sockets and disk channels need some, too.
 func TestManyFilesTakeFewHandles(t *testing.T) {
 	t.Parallel()
-	const files, limit, rotated = 400, 50, 20
+	const files, limit, rotated = 150, 40, 20
 	dir := t.TempDir()
 	env := providertest.Env(t)
 	env.Batch.MaxEvents = 100

@@ -12,6 +12,7 @@ import (
 )
 
 func TestTheDevelopmentBrokerTakesWhatKafkaTakes(t *testing.T) {
+	t.Parallel()
 	addr := broker(t, kafkaclient.DevelopmentCluster)
 	w := newWorld(t, addr)
 	w.addr = kafkaclient.DevelopmentBroker
@@ -28,6 +29,7 @@ func TestTheDevelopmentBrokerTakesWhatKafkaTakes(t *testing.T) {
 }
 
 func TestWithoutADevelopmentBrokerThereAreNoTopics(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, kafkaclient.DevelopmentBroker)
 	w.kind = New(Options{Resolve: func(string) (string, error) { return "", fmt.Errorf("x: %w", ErrAbsent) }})
 	ch, err := w.plan(w.object("t", nil), "")
@@ -37,6 +39,7 @@ func TestWithoutADevelopmentBrokerThereAreNoTopics(t *testing.T) {
 }
 
 func TestAnUnreachableClusterIsAnErrorAndNeverADifference(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +61,7 @@ func TestAnUnreachableClusterIsAnErrorAndNeverADifference(t *testing.T) {
 }
 
 func TestATopicMayTakeAnotherNameWhereItMovesToOtherBrokers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, broker(t, "c"))
 	w.known["topic.t"] = &resource.Known{
 		Address: "topic.t", Kind: "topic", Origin: resource.Created,
@@ -71,6 +75,7 @@ func TestATopicMayTakeAnotherNameWhereItMovesToOtherBrokers(t *testing.T) {
 }
 
 func TestACreationSaysWhyATopicIsMadeAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, broker(t, "c"))
 	o := w.object("t", nil)
 	if ch := w.must(o, "", resource.Create); ch.Reason != "" {

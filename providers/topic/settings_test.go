@@ -64,6 +64,7 @@ func TestWrongTopicsAreRefusedOffline(t *testing.T) {
 
 // Every setting in our table must be one that a real Kafka knows, with every bound that we claim.
 func TestTheTableAgreesWithKafka(t *testing.T) {
+	t.Parallel()
 	addr, topic := servertest.Kafka(t), servertest.Unique("table")
 	a, err := kafkaclient.NewAdmin(kafkaclient.Defaults(), []string{addr})
 	if err != nil {

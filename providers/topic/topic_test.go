@@ -14,6 +14,7 @@ import (
 
 // life is the whole life of a topic; it runs against kfake and against a real Kafka.
 func life(t *testing.T, addr string) {
+	t.Parallel()
 	w := newWorld(t, addr)
 	ch := w.must(w.object("life", map[string]any{"partitions": 2.0, "config": map[string]any{"retention.ms": "60000", "cleanup.policy": "compact,delete"}}), "", resource.Create)
 	want := []string{"create partitions <nil> -> 2", "create config.cleanup.policy <nil> -> compact,delete", "create config.retention.ms <nil> -> 60000"}
@@ -75,6 +76,7 @@ func TestTheLifeOfATopic(t *testing.T)        { life(t, broker(t, "c")) }
 func TestTheLifeOfATopicOnKafka(t *testing.T) { life(t, servertest.Kafka(t)) }
 
 func TestATopicThatExistsIsAdoptedAndNeverDeleted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, broker(t, "c"))
 	other := newWorld(t, w.addr)
 	other.must(other.object("theirs", map[string]any{"partitions": 3.0}), "", resource.Create)
@@ -90,6 +92,7 @@ func TestATopicThatExistsIsAdoptedAndNeverDeleted(t *testing.T) {
 }
 
 func TestDeletedStateAdoptsAndChangesInOneStep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, broker(t, "c"))
 	w.must(w.object("t", map[string]any{"partitions": 1.0}), "", resource.Create)
 	w.known = map[string]*resource.Known{}
@@ -100,6 +103,7 @@ func TestDeletedStateAdoptsAndChangesInOneStep(t *testing.T) {
 }
 
 func TestATopicThatSomebodyMadeAnewIsNotDeleted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, broker(t, "c"))
 	o := w.object("t", nil)
 	w.must(o, "", resource.Create)
@@ -118,6 +122,7 @@ func TestATopicThatSomebodyMadeAnewIsNotDeleted(t *testing.T) {
 }
 
 func TestApplyCanBeRepeatedAfterAKill(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, broker(t, "c"))
 	o := w.object("t", map[string]any{"partitions": 2.0, "config": map[string]any{"retention.ms": "5"}})
 	ch, err := w.plan(o, "")
@@ -133,6 +138,7 @@ func TestApplyCanBeRepeatedAfterAKill(t *testing.T) {
 }
 
 func TestIgnoredChangesAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, broker(t, "c"))
 	w.must(w.object("t", map[string]any{"partitions": 3.0, "config": map[string]any{"retention.ms": "5"}}), "", resource.Create)
 	o := w.object("t", map[string]any{"partitions": 1.0, "config": map[string]any{"retention.ms": "6"}})
@@ -141,6 +147,7 @@ func TestIgnoredChangesAreLeftAlone(t *testing.T) {
 }
 
 func TestManyTopicsAreReadInOneGo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, broker(t, "c"))
 	var want []*resource.Object
 	for i := range 20 {

@@ -35,7 +35,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, addr string) *world {
-	return &world{t: t, kind: New(Options{Wait: 10, Resolve: func(string) (string, error) { return addr, nil }}), addr: addr, known: map[string]*resource.Known{}}
+	return &world{t: t, kind: New(Options{Wait: 60, Resolve: func(string) (string, error) { return addr, nil }}), addr: addr, known: map[string]*resource.Known{}}
 }
 
 func (w *world) object(name string, config map[string]any) *resource.Object {

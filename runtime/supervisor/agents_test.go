@@ -16,6 +16,7 @@ import (
 )
 
 func TestARefusedReloadChangesNothing(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	c := in.ensure()
 	r := spec("agent.a")
@@ -59,6 +60,7 @@ func TestARefusedReloadChangesNothing(t *testing.T) {
 }
 
 func TestRemovalKeepsPositionsAndNeverLosesUnasked(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	c := in.ensure()
 	r := spec("agent.a")
@@ -108,6 +110,7 @@ func TestRemovalKeepsPositionsAndNeverLosesUnasked(t *testing.T) {
 }
 
 func TestASupervisorWithNothingToWatchLeavesNothing(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	c := in.ensure()
 	in.start(c, spec("agent.a"))
@@ -141,6 +144,7 @@ func TestASupervisorWithNothingToWatchLeavesNothing(t *testing.T) {
 }
 
 func TestTheBrokerKeepsItsPort(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	c := in.ensure()
 	b, err := c.StartBroker(t.Context(), api.BrokerRequest{})
@@ -161,6 +165,7 @@ func TestTheBrokerKeepsItsPort(t *testing.T) {
 }
 
 func TestAnAgentThatRunsElsewhereIsNamed(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	c := in.ensure()
 	r := spec("agent.a")
@@ -188,6 +193,7 @@ func TestAnAgentThatRunsElsewhereIsNamed(t *testing.T) {
 }
 
 func TestALongLogIsPutAsideAtTheNextStart(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "agent.log")
 	if err := os.WriteFile(path, make([]byte, maxLog+1), 0o600); err != nil {
 		t.Fatal(err)
@@ -215,6 +221,7 @@ func TestALongLogIsPutAsideAtTheNextStart(t *testing.T) {
 
 // A channel that leaves drains through its old sink, also where the process has to start again for another reason.
 func TestChannelsThatLeaveDrainBeforeARestart(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	c := in.ensure()
 	r := spec("agent.a", "NAME", "one")

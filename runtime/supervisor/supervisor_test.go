@@ -17,6 +17,7 @@ import (
 )
 
 func TestAgentsComeBackAndOutliveTheirSupervisor(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	in.start(in.ensure(), spec("agent.a"))
 	first := in.agent("agent.a")
@@ -139,6 +140,7 @@ func inheritedPipe(t *testing.T) string {
 }
 
 func TestACrashingAgentIsShownWithItsCause(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	if err := in.ensure().Start(t.Context(), spec("agent.a", "CRASH", "1")); err != nil {
 		t.Fatal(err)
@@ -162,6 +164,7 @@ func TestPausesBetweenStartsGrow(t *testing.T) {
 }
 
 func TestOnlyOneSupervisor(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	var wg sync.WaitGroup
 	for range 4 {
@@ -184,6 +187,7 @@ func TestOnlyOneSupervisor(t *testing.T) {
 
 // A supervisor that is stopped for a while still is the supervisor.
 func TestAStoppedSupervisorKeepsItsPlace(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	in.start(in.ensure(), spec("agent.a"))
 	pid := in.processes("supervise")[0]
@@ -208,6 +212,7 @@ func TestAStoppedSupervisorKeepsItsPlace(t *testing.T) {
 }
 
 func TestAChangedProgramIsNotRun(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	c := in.ensure()
 	in.start(c, spec("agent.a"))
@@ -233,6 +238,7 @@ func TestAChangedProgramIsNotRun(t *testing.T) {
 }
 
 func TestAnotherBuildTakesOver(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t)
 	in.start(in.ensure(), spec("agent.a"))
 	agent, old := in.agent("agent.a").PID, in.processes("supervise")[0]

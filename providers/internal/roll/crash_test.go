@@ -201,11 +201,7 @@ func mustDir(t *testing.T, env flow.Env) flow.Dir {
 
 func TestATempThatSomebodyRemovedIsWrittenAgain(t *testing.T) {
 	k := newKillTest(t)
-	s := newSink(t, k.path, k.env, Options{})
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	d := providertest.NewDelivery(t, s, k.env)
+	d := providertest.Open(t, newSink(t, k.path, k.env, Options{}), k.env)
 	d.Must([]string{"a1"})
 	temps, _ := filepath.Glob(k.root + "/a/.*")
 	if len(temps) != 1 {

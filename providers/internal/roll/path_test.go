@@ -173,11 +173,7 @@ func TestHostileHeadersMakeNoFileOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := providertest.Env(t)
-	s := newSink(t, parse(t, `"`+root+`/${event.headers.v}/f-${event.headers.v}.log"`, true), env, Options{MaxOpen: 20})
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	d := providertest.NewDelivery(t, s, env)
+	d := providertest.Open(t, newSink(t, parse(t, `"`+root+`/${event.headers.v}/f-${event.headers.v}.log"`, true), env, Options{MaxOpen: 20}), env)
 	r := rand.New(rand.NewPCG(3, 4))
 	const n = 120
 	for i := range n {

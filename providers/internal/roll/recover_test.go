@@ -11,11 +11,7 @@ import (
 
 func TestADirectoryThatSomebodyRemovedIsMadeAgain(t *testing.T) {
 	k := newKillTest(t)
-	s := newSink(t, k.path, k.env, Options{})
-	if err := s.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	d := providertest.NewDelivery(t, s, k.env)
+	d := providertest.Open(t, newSink(t, k.path, k.env, Options{}), k.env)
 	d.Must([]string{"a1"})
 	if err := os.RemoveAll(k.root + "/a"); err != nil {
 		t.Fatal(err)
