@@ -91,7 +91,7 @@ func New(cfg Config, env flow.Env) (flow.Sink, error) {
 	}
 	s := &Sink{
 		cfg: cfg, env: env, records: r, gate: gate.New(), faulted: make(chan struct{}, 1), changed: make(chan struct{}),
-		flying: map[*inflight]struct{}{}, silence: silence{after: silentAfter},
+		flying: map[*inflight]struct{}{}, silence: silence{after: silentAfter}, search: search{after: aloneAfter},
 	}
 	s.connect = connectLibrdkafka
 	if cfg.Client == "franz" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -158,7 +159,10 @@ func TestTheEventThatTheBrokerRefusesIsFound(t *testing.T) {
 	brokers := refusing(t, "poison")
 	cfg := config("librdkafka", "one", brokers)
 	cfg.Compression = "none"
-	d := start(t, cfg, providertest.Env(t))
+	env := providertest.Env(t)
+	s := providertest.Make(t, New, cfg, env).(*Sink)
+	s.search.after = time.Hour
+	d := providertest.Open(t, s, env)
 	d.Must([]string{"good"})
 	d.Flush()
 	d.Must([]string{"poison"})

@@ -85,14 +85,7 @@ func TestABrokerThatIsKilledLosesNothing(t *testing.T) {
 	d.Retry()
 	d.Close()
 	got := values(consume(t, []string{b.Bootstrap}, "killed"))
-	seen := map[string]bool{}
-	order := got[:0:0]
-	for _, v := range got {
-		if !seen[v] {
-			seen[v] = true
-			order = append(order, v)
-		}
-	}
+	order := providertest.FirstOfEach(got)
 	if !slices.Equal(order, want) {
 		t.Errorf("%d records, %d different, of %d", len(got), len(order), len(want))
 	}

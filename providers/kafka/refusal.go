@@ -46,9 +46,10 @@ type manner struct {
 
 // search is the sending of records alone. Sink.mu guards it.
 type search struct {
-	alone bool      // the present client sends so
-	left  int       // batches that must still be sent so
-	until time.Time // and all that come before
+	alone bool          // the present client sends so
+	left  int           // batches that must still be sent so
+	until time.Time     // and all that come before
+	after time.Duration // how long all do that come after a refusal
 }
 
 // aloneAfter is how long records go alone after one was refused: where one is, there are often more, and each would make all that are
@@ -73,7 +74,7 @@ func (s *Sink) refused(err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.search.alone {
-		s.search.until = time.Now().Add(aloneAfter)
+		s.search.until = time.Now().Add(s.search.after)
 		return true
 	}
 	s.search.left = max(s.search.left, s.open, 1)
