@@ -16,6 +16,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if len(args) == 0 {
 		return []string{app.Name}, nil
 	}
+	if len(args) == 2 && slices.Contains([]string{"-version", "--version", "-v"}, args[1]) { // as people ask any program
+		args = []string{args[0], "version"}
+	}
 	out := []string{args[0]}
 	flags, commands := app.Flags, app.Commands
 	rest := args[1:]

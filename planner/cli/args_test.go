@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -55,6 +57,17 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) { r.want(1, tt.want, tt.args...) })
+	}
+}
+
+func TestTheVersionIsAlsoAskedForWithAnOption(t *testing.T) {
+	r := newRig(t, oneAgent)
+	want := r.want(0, "collect ", "version").out
+	for _, arg := range []string{"-version", "--version", "-v"} {
+		var out strings.Builder
+		if code := Main(t.Context(), r.deps, []string{"collect", arg}, r.env, strings.NewReader(""), &out, io.Discard); code != 0 || out.String() != want {
+			t.Errorf("%s: exit %d, %q", arg, code, out.String())
+		}
 	}
 }
 
