@@ -27,8 +27,9 @@ var layers = []struct {
 
 	{"hclspec/schema", nil},
 	{"hclspec/internal/value", []string{"hclspec/internal/datetime", "hclspec/internal/jsontext", "hclspec/internal/number"}},
-	{"hclspec/internal/compile", []string{"hclspec/schema", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/printer", "hclspec/internal/value"}},
-	{"hclspec/internal/native", []string{"hclspec/internal/compile", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/grapheme", "hclspec/internal/jsontext", "hclspec/internal/pattern", "hclspec/internal/value"}},
+	{"hclspec/internal/closure", []string{"hclspec/internal/datetime", "hclspec/internal/value"}},
+	{"hclspec/internal/compile", []string{"hclspec/schema", "hclspec/internal/closure", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/printer", "hclspec/internal/value"}},
+	{"hclspec/internal/native", []string{"hclspec/internal/closure", "hclspec/internal/compile", "hclspec/internal/constant", "hclspec/internal/datetime", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/grapheme", "hclspec/internal/jsontext", "hclspec/internal/pattern", "hclspec/internal/value"}},
 	{"hclspec/internal/machine", []string{"hclspec/internal/bounded", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/syntax"}},
 	{"hclspec/internal/syntax", []string{"hclspec/internal/diag"}},
 	{"hclspec/internal/topology", []string{"hclspec/schema", "hclspec/internal/diag", "hclspec/internal/digraph"}},

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/datetime"
 	"collect/hclspec/internal/functions"
@@ -26,10 +27,10 @@ type Scratch = value.Scratch
 type EventError = value.Error
 
 // Program is a compiled expression. It is immutable: any number of goroutines may run it, each with its own Scratch.
-type Program = compile.Program
+type Program = closure.Program
 
 // Part is a piece of a template: constant text, or a program.
-type Part = compile.Part
+type Part = closure.Part
 
 // Type is the type that an argument needs.
 type Type = compile.Type

@@ -6,6 +6,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/diag"
 )
 
@@ -17,14 +18,14 @@ type Native struct {
 }
 
 // Builder makes the closures of a call whose arguments are checked; nil means that a diagnostic says why not.
-type Builder func(*Call) *Node
+type Builder func(*Call) *closure.Node
 
 // Call is a call of a function, as the builder of its closures sees it. Arguments are known by their numbers.
 type Call struct {
 	Name string
 	Type cty.Type          // of what the plan-time function gives for such arguments
 	Func function.Function // the plan-time function
-	args []*Node
+	args []*closure.Node
 	c    *compiler
 	e    *hclsyntax.FunctionCallExpr
 }
@@ -33,25 +34,25 @@ type Call struct {
 func (c *Call) Len() int { return len(c.args) }
 
 // Text gives argument i as text, or nil when it cannot be one, which is reported then.
-func (c *Call) Text(i int) StrFn { return c.c.asText(c.args[i], c.at(i)) }
+func (c *Call) Text(i int) closure.StrFn { return c.c.asText(c.args[i], c.at(i)) }
 
 // Number gives argument i as a number, as Text does.
-func (c *Call) Number(i int) NumFn { return c.c.asNumber(c.args[i], c.at(i)) }
+func (c *Call) Number(i int) closure.NumFn { return c.c.asNumber(c.args[i], c.at(i)) }
 
 // Boolean gives argument i as true or false, as Text does.
-func (c *Call) Boolean(i int) BoolFn { return c.c.asBool(c.args[i], c.at(i)) }
+func (c *Call) Boolean(i int) closure.BoolFn { return c.c.asBool(c.args[i], c.at(i)) }
 
 // Time gives argument i as an instant, as Text does.
-func (c *Call) Time(i int) TimeFn { return c.c.asTime(c.args[i], c.at(i)) }
+func (c *Call) Time(i int) closure.TimeFn { return c.c.asTime(c.args[i], c.at(i)) }
 
 // Value gives argument i as it is.
-func (c *Call) Value(i int) ValFn { return c.args[i].v }
+func (c *Call) Value(i int) closure.ValFn { return c.args[i].Val }
 
 // Converted gives argument i converted to the type of the result.
-func (c *Call) Converted(i int) ValFn { return as(c.Type, c.args[i]) }
+func (c *Call) Converted(i int) closure.ValFn { return closure.As(c.Type, c.args[i]) }
 
 // ArgType is what is known of the type of argument i.
-func (c *Call) ArgType(i int) cty.Type { return c.args[i].typ }
+func (c *Call) ArgType(i int) cty.Type { return c.args[i].Type }
 
 // Nullable says whether argument i may be null although its type says otherwise.
 func (c *Call) Nullable(i int) bool { return c.args[i].Nullable }
@@ -60,10 +61,10 @@ func (c *Call) Nullable(i int) bool { return c.args[i].Nullable }
 func (c *Call) Total(i int) bool { return c.args[i].Total }
 
 // Constant gives the value of argument i when it does not depend on the event.
-func (c *Call) Constant(i int) (cty.Value, bool) { return c.args[i].ck, c.args[i].konst }
+func (c *Call) Constant(i int) (cty.Value, bool) { return c.args[i].Const, c.args[i].IsConst }
 
 // Literal gives argument i when it is a constant text.
-func (c *Call) Literal(i int) (string, bool) { return c.args[i].text() }
+func (c *Call) Literal(i int) (string, bool) { return c.args[i].Text() }
 
 // Headers says whether argument i is event.headers itself.
 func (c *Call) Headers(i int) bool { return isHeaders(c.e.Args[i]) }
@@ -95,8 +96,8 @@ func (c *Call) WarnAt(i int, summary, detail string) {
 
 // NeverIn reports that no element of type t, in argument list, can equal argument x.
 func (c *Call) NeverIn(list int, t cty.Type, x int) bool {
-	return c.c.differ(c.e.Range(), c.at(list), c.at(x), &Node{typ: t, konst: true}, c.args[x])
+	return c.c.differ(c.e.Range(), c.at(list), c.at(x), &closure.Node{Type: t, IsConst: true}, c.args[x])
 }
 
 // PerEvent calls the plan-time function for each event: slower, and with its normalisation of text.
-func (c *Call) PerEvent() *Node { return c.c.viaCty(c) }
+func (c *Call) PerEvent() *closure.Node { return closure.ViaCty(c.Name, c.Type, c.Func, c.args) }

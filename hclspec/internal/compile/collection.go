@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -9,17 +8,18 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/constant"
 	"collect/hclspec/internal/value"
 )
 
 // variable gives the node of a variable of a for expression.
-func (c *compiler) variable(slot int) *Node {
-	return ValNode(c.bound[slot].typ, func(s *value.Scratch) (value.Value, *value.Error) { return s.Vars[slot], nil })
+func (c *compiler) variable(slot int) *closure.Node {
+	return closure.ValNode(c.bound[slot].typ, func(s *value.Scratch) (value.Value, *value.Error) { return s.Vars[slot], nil })
 }
 
 // steps applies .NAME and [KEY] to a value.
-func (c *compiler) steps(n *Node, t hcl.Traversal) *Node {
+func (c *compiler) steps(n *closure.Node, t hcl.Traversal) *closure.Node {
 	for _, step := range t {
 		if n == nil {
 			return nil
@@ -28,7 +28,7 @@ func (c *compiler) steps(n *Node, t hcl.Traversal) *Node {
 		case hcl.TraverseAttr:
 			n = c.attribute(n, x.Name, x.SrcRange)
 		case hcl.TraverseIndex:
-			n = c.element(n, constNode(x.Key), x.SrcRange)
+			n = c.element(n, closure.ConstNode(x.Key), x.SrcRange)
 		default:
 			c.errorf(step.SourceRange(), "Unsupported path", "This form of path cannot be used on an event.")
 			return nil
@@ -38,10 +38,10 @@ func (c *compiler) steps(n *Node, t hcl.Traversal) *Node {
 }
 
 // attribute compiles n.name.
-func (c *compiler) attribute(n *Node, name string, at hcl.Range) *Node {
-	t := n.typ
+func (c *compiler) attribute(n *closure.Node, name string, at hcl.Range) *closure.Node {
+	t := n.Type
 	if (t.IsTupleType() || t.IsListType()) && name != "" && name[0] >= '0' && name[0] <= '9' {
-		return c.element(n, constNode(cty.StringVal(name)), at)
+		return c.element(n, closure.ConstNode(cty.StringVal(name)), at)
 	}
 	var typ cty.Type
 	switch {
@@ -63,23 +63,11 @@ func (c *compiler) attribute(n *Node, name string, at hcl.Range) *Node {
 	if n.Field != nil {
 		return n.Field(name)
 	}
-	key, f := []byte(name), n.v
-	missing := &value.Error{Reason: fmt.Sprintf("there is no attribute %q", name)}
-	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.Error) {
-		v, err := f(s)
-		if err != nil {
-			return v, err
-		}
-		out, err := value.Field(v, key, s)
-		if err == value.ErrNoKey {
-			err = missing
-		}
-		return out, err
-	})
+	return closure.FieldNamed(typ, n.Val, name)
 }
 
 // index compiles collection[key].
-func (c *compiler) index(e *hclsyntax.IndexExpr) *Node {
+func (c *compiler) index(e *hclsyntax.IndexExpr) *closure.Node {
 	if isHeaders(e.Collection) {
 		key := c.expr(e.Key)
 		if key == nil {
@@ -89,7 +77,7 @@ func (c *compiler) index(e *hclsyntax.IndexExpr) *Node {
 		if f == nil {
 			return nil
 		}
-		return Header(f, nil)
+		return closure.Header(f, nil)
 	}
 	coll, key := c.expr(e.Collection), c.expr(e.Key)
 	if coll == nil || key == nil {
@@ -99,11 +87,11 @@ func (c *compiler) index(e *hclsyntax.IndexExpr) *Node {
 }
 
 // element compiles n[key] for a key of any kind.
-func (c *compiler) element(n, key *Node, at hcl.Range) *Node {
-	t := n.typ
+func (c *compiler) element(n, key *closure.Node, at hcl.Range) *closure.Node {
+	t := n.Type
 	switch {
 	case t.IsObjectType() || t.IsMapType():
-		if name, ok := key.text(); ok {
+		if name, ok := key.Text(); ok {
 			return c.attribute(n, name, at)
 		}
 		return c.byKey(n, key, at)
@@ -116,39 +104,29 @@ func (c *compiler) element(n, key *Node, at hcl.Range) *Node {
 	return nil
 }
 
-func (c *compiler) byKey(n, key *Node, at hcl.Range) *Node {
-	k, f := c.asText(key, at), n.v
+func (c *compiler) byKey(n, key *closure.Node, at hcl.Range) *closure.Node {
+	k, f := c.asText(key, at), n.Val
 	if k == nil {
 		return nil
 	}
-	return ValNode(constant.ElementType(n.typ), func(s *value.Scratch) (value.Value, *value.Error) {
-		v, err := f(s)
-		if err != nil {
-			return v, err
-		}
-		name, err := k(s)
-		if err != nil {
-			return value.Value{}, err
-		}
-		return value.Field(v, name, s)
-	})
+	return closure.FieldAt(constant.ElementType(n.Type), f, k)
 }
 
-func (c *compiler) byIndex(n, key *Node, at hcl.Range) *Node {
+func (c *compiler) byIndex(n, key *closure.Node, at hcl.Range) *closure.Node {
 	k := c.asNumber(key, at)
 	if k == nil {
 		return nil
 	}
-	typ, f := constant.ElementType(n.typ), n.v
-	if key.konst {
+	typ, f := constant.ElementType(n.Type), n.Val
+	if key.IsConst {
 		x, _ := k(nil)
 		i := int(x)
 		if float64(i) != x || i < 0 {
 			c.errorf(at, "Wrong index", "An index is a whole number from 0.")
 			return nil
 		}
-		if n.typ.IsTupleType() {
-			types := n.typ.TupleElementTypes()
+		if n.Type.IsTupleType() {
+			types := n.Type.TupleElementTypes()
 			if i >= len(types) {
 				c.errorf(at, "Wrong index", "There are %d elements here, so the last index is %d.", len(types), len(types)-1)
 				return nil
@@ -158,69 +136,23 @@ func (c *compiler) byIndex(n, key *Node, at hcl.Range) *Node {
 		if n.Item != nil {
 			return n.Item(i)
 		}
-		return ValNode(typ, func(s *value.Scratch) (value.Value, *value.Error) {
-			v, err := f(s)
-			if err != nil {
-				return v, err
-			}
-			return value.Item(v, i, s)
-		})
+		return closure.Item(typ, f, i)
 	}
-	return ValNode(typ, func(s *value.Scratch) (value.Value, *value.Error) {
-		v, err := f(s)
-		if err != nil {
-			return v, err
-		}
-		x, err := k(s)
-		if err != nil {
-			return value.Value{}, err
-		}
-		i, ok := value.Whole(x)
-		if !ok {
-			return value.Value{}, value.ErrNoElement
-		}
-		return value.Item(v, i, s)
-	})
+	return closure.ItemAt(typ, f, k)
 }
 
 // byAny indexes a value whose type only the event decides.
-func (c *compiler) byAny(n, key *Node, at hcl.Range) *Node {
-	if key.typ.IsObjectType() || key.typ.IsTupleType() || key.typ.IsCollectionType() {
+func (c *compiler) byAny(n, key *closure.Node, at hcl.Range) *closure.Node {
+	if key.Type.IsObjectType() || key.Type.IsTupleType() || key.Type.IsCollectionType() {
 		c.typeError(key, at, "a text or number")
 		return nil
 	}
-	f, k := n.v, key.v
-	return ValNode(cty.DynamicPseudoType, func(s *value.Scratch) (value.Value, *value.Error) {
-		v, err := f(s)
-		if err != nil {
-			return v, err
-		}
-		x, err := k(s)
-		if err != nil {
-			return value.Value{}, err
-		}
-		if v.Kind == value.List || v.Kind == value.JSON && v.S[0] == '[' {
-			num, err := value.ToNumber(x)
-			if err != nil {
-				return value.Value{}, err
-			}
-			i, ok := value.Whole(num)
-			if !ok {
-				return value.Value{}, value.ErrNoElement
-			}
-			return value.Item(v, i, s)
-		}
-		name, err := value.ToText(x, s)
-		if err != nil {
-			return value.Value{}, err
-		}
-		return value.Field(v, name, s)
-	})
+	return closure.ElementAt(n.Val, key.Val)
 }
 
 // tuple compiles [a, b, …].
-func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *Node {
-	fs := make([]ValFn, len(e.Exprs))
+func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *closure.Node {
+	fs := make([]closure.ValFn, len(e.Exprs))
 	types := make([]cty.Type, len(e.Exprs))
 	for i, x := range e.Exprs {
 		n := c.expr(x)
@@ -228,36 +160,20 @@ func (c *compiler) tuple(e *hclsyntax.TupleConsExpr) *Node {
 			fs = nil
 			continue
 		}
-		types[i] = n.typ
+		types[i] = n.Type
 		if fs != nil {
-			fs[i] = n.v
+			fs[i] = n.Val
 		}
 	}
 	if fs == nil {
 		return nil
 	}
-	n := ValNode(cty.Tuple(types), func(s *value.Scratch) (value.Value, *value.Error) {
-		list := s.Room(len(fs))
-		for i, f := range fs {
-			v, err := f(s)
-			if err != nil {
-				return value.Value{}, err
-			}
-			list[i] = v
-		}
-		return value.Value{Kind: value.List, List: list}, nil
-	})
-	n.Nullable = false
-	return n
+	return closure.List(types, fs)
 }
 
 // object compiles {a = b, …}. Keys must be constant.
-func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *Node {
-	type pair struct {
-		name string
-		f    ValFn
-	}
-	var pairs []pair
+func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *closure.Node {
+	var fields []closure.ObjectField
 	types := map[string]cty.Type{}
 	bad := false
 	for _, it := range e.Items {
@@ -266,7 +182,7 @@ func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *Node {
 			bad = true
 			continue
 		}
-		if !k.konst || k.ck.IsNull() {
+		if !k.IsConst || k.Const.IsNull() {
 			c.errorf(it.KeyExpr.Range(), "Wrong key", "The keys of an object must not depend on the event.")
 			bad = true
 			continue
@@ -277,24 +193,11 @@ func (c *compiler) object(e *hclsyntax.ObjectConsExpr) *Node {
 			continue
 		}
 		name, _ := f(new(value.Scratch))
-		types[string(name)] = n.typ
-		pairs = append(pairs, pair{string(name), n.v})
+		types[string(name)] = n.Type
+		fields = append(fields, closure.ObjectField{Name: string(name), F: n.Val})
 	}
 	if bad {
 		return nil
 	}
-	sh := value.NewShape(slices.Collect(maps.Keys(types)))
-	n := ValNode(cty.Object(types), func(s *value.Scratch) (value.Value, *value.Error) {
-		list := s.Room(len(sh.Keys))
-		for _, p := range pairs {
-			v, err := p.f(s)
-			if err != nil {
-				return value.Value{}, err
-			}
-			list[sh.Index[p.name]] = v
-		}
-		return value.Value{Kind: value.Object, List: list, Obj: sh}, nil
-	})
-	n.Nullable = false
-	return n
+	return closure.Object(types, fields)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/constant"
 	"collect/hclspec/internal/functions"
 	"collect/hclspec/internal/printer"
@@ -70,7 +71,7 @@ func (c *compiler) errorf(at hcl.Range, summary, format string, args ...any) {
 }
 
 // top compiles a whole expression and holds it against the wanted type.
-func (c *compiler) top(e hclsyntax.Expression, want Type) *Node {
+func (c *compiler) top(e hclsyntax.Expression, want Type) *closure.Node {
 	if c.scan(e); c.diags.HasErrors() {
 		return nil
 	}
@@ -78,14 +79,14 @@ func (c *compiler) top(e hclsyntax.Expression, want Type) *Node {
 	if n == nil || c.unknown {
 		return n
 	}
-	if n.konst && n.ck.IsNull() {
+	if n.IsConst && n.Const.IsNull() {
 		c.errorf(e.Range(), "No value", "The value is null.")
 		return nil
 	}
 	switch want {
 	case TypeBool:
-		if n.konst {
-			c.errorf(e.Range(), "Constant condition", "This is %s for every event. A condition must depend on the event.", constText(n.ck))
+		if n.IsConst {
+			c.errorf(e.Range(), "Constant condition", "This is %s for every event. A condition must depend on the event.", constText(n.Const))
 			return nil
 		}
 		c.asBool(n, e.Range())
@@ -94,8 +95,8 @@ func (c *compiler) top(e hclsyntax.Expression, want Type) *Node {
 	case TypeString:
 		c.asText(n, e.Range())
 	default:
-		if !n.typ.IsPrimitiveType() && n.typ != cty.DynamicPseudoType {
-			c.errorf(e.Range(), "Wrong type", "This is %s. A text, number or bool is needed here; jsonencode() makes a text of it.", constant.TypeName(n.typ))
+		if !n.Type.IsPrimitiveType() && n.Type != cty.DynamicPseudoType {
+			c.errorf(e.Range(), "Wrong type", "This is %s. A text, number or bool is needed here; jsonencode() makes a text of it.", constant.TypeName(n.Type))
 		}
 	}
 	return n
@@ -109,7 +110,7 @@ func constText(v cty.Value) string {
 }
 
 // expr compiles any expression; nil means that a diagnostic says why not.
-func (c *compiler) expr(e hclsyntax.Expression) *Node {
+func (c *compiler) expr(e hclsyntax.Expression) *closure.Node {
 	if !c.depends(e) {
 		return c.constant(e)
 	}
@@ -245,7 +246,7 @@ func (c *compiler) lookup(name string) int {
 }
 
 // constant evaluates an expression that does not depend on the event.
-func (c *compiler) constant(e hclsyntax.Expression) *Node {
+func (c *compiler) constant(e hclsyntax.Expression) *closure.Node {
 	v, diags := c.eval(e, c.ctx)
 	c.diags = append(c.diags, diags...)
 	if diags.HasErrors() {
@@ -255,21 +256,21 @@ func (c *compiler) constant(e hclsyntax.Expression) *Node {
 }
 
 // fold remembers a constant and makes its node.
-func (c *compiler) fold(e hclsyntax.Expression, v cty.Value) *Node {
+func (c *compiler) fold(e hclsyntax.Expression, v cty.Value) *closure.Node {
 	if v.ContainsMarked() {
 		c.errorf(e.Range(), "Sensitive value per event", "A sensitive value cannot be used in an expression that depends on the event: it would have to be stored with the expression.")
 		return nil
 	}
 	if !v.IsWhollyKnown() {
 		c.unknown = true
-		return unknownNode(v.Type())
+		return closure.UnknownNode(v.Type())
 	}
 	if why := usable(v); why != "" {
 		c.errorf(e.Range(), "Unsuitable value per event", "%s", why)
 		return nil
 	}
 	c.folded[e] = v
-	return constNode(v)
+	return closure.ConstNode(v)
 }
 
 // usable says why a constant cannot be written into a spec, or "".

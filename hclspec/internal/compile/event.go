@@ -10,8 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
-	"collect/hclspec/internal/datetime"
-	"collect/hclspec/internal/value"
+	"collect/hclspec/internal/closure"
 )
 
 // metaTypes are the attributes of event.meta.
@@ -23,7 +22,7 @@ func metaTypes() map[string]cty.Type {
 }
 
 // traversal compiles a path that begins with event or with a variable of a for expression.
-func (c *compiler) traversal(e *hclsyntax.ScopeTraversalExpr) *Node {
+func (c *compiler) traversal(e *hclsyntax.ScopeTraversalExpr) *closure.Node {
 	t := e.Traversal
 	if slot := c.lookup(t.RootName()); slot >= 0 {
 		return c.steps(c.variable(slot), t[1:])
@@ -39,12 +38,12 @@ func (c *compiler) traversal(e *hclsyntax.ScopeTraversalExpr) *Node {
 	}
 	switch name {
 	case "body":
-		return c.steps(bodyNode(), t[2:])
+		return c.steps(closure.Body(), t[2:])
 	case "time":
-		return c.steps(eventTimeNode(), t[2:])
+		return c.steps(closure.EventTime(), t[2:])
 	case "headers":
 		if len(t) == 2 {
-			return headersNode()
+			return closure.Headers()
 		}
 		header, at, ok := stepName(t[2])
 		if !ok {
@@ -57,7 +56,7 @@ func (c *compiler) traversal(e *hclsyntax.ScopeTraversalExpr) *Node {
 				return nil
 			}
 		}
-		return c.steps(headerNode(header), t[3:])
+		return c.steps(closure.NamedHeader(header), t[3:])
 	case "meta":
 		return c.meta(t)
 	}
@@ -73,7 +72,7 @@ func (c *compiler) eventHint(name string) string {
 	return fmt.Sprintf(" A header is written event.headers.%s.", name)
 }
 
-func (c *compiler) meta(t hcl.Traversal) *Node {
+func (c *compiler) meta(t hcl.Traversal) *closure.Node {
 	types := metaTypes()
 	names := slices.Sorted(maps.Keys(types))
 	if len(t) < 3 {
@@ -86,23 +85,10 @@ func (c *compiler) meta(t hcl.Traversal) *Node {
 		c.errorf(at, "Unknown event attribute", "event.meta has no attribute %q: it has %s.%s", name, strings.Join(names, ", "), suggest(name, names))
 		return nil
 	}
-	missing := &value.Error{Reason: "the event has no meta." + name}
 	if typ == cty.Number {
-		return c.steps(NumNode(func(s *value.Scratch) (float64, *value.Error) {
-			n, ok := s.Event.MetaNumber(name)
-			if !ok {
-				return 0, missing
-			}
-			return float64(n), nil
-		}), t[3:])
+		return c.steps(closure.MetaNumber(name), t[3:])
 	}
-	return c.steps(StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
-		v, ok := s.Event.MetaText(name)
-		if !ok {
-			return nil, missing
-		}
-		return s.Text(v), nil
-	}), t[3:])
+	return c.steps(closure.MetaText(name), t[3:])
 }
 
 // stepName gives the name of a step .NAME or ["NAME"].
@@ -117,71 +103,6 @@ func stepName(t hcl.Traverser) (string, hcl.Range, bool) {
 		return "", x.SrcRange, false
 	}
 	return "", t.SourceRange(), false
-}
-
-func bodyNode() *Node {
-	n := StrNode(func(s *value.Scratch) ([]byte, *value.Error) { return s.Event.Body(), nil })
-	n.Total = true
-	return n
-}
-
-func eventTimeNode() *Node {
-	n := TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) { return datetime.Of(s.Event.Time()), nil })
-	n.Total = true
-	return n
-}
-
-func missingHeader(name string) *value.Error {
-	return &value.Error{Reason: fmt.Sprintf("the event has no header %q", name), Header: name}
-}
-
-func headerNode(name string) *Node {
-	missing := missingHeader(name)
-	return StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
-		v, ok := s.Event.Header(name)
-		if !ok {
-			return nil, missing
-		}
-		return v, nil
-	})
-}
-
-var errNoHeader = &value.Error{Reason: "the event has no header of that name"}
-
-// Header reads a header whose name is computed; def, when it is not nil, stands in for one that is missing.
-func Header(key, def StrFn) *Node {
-	return StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
-		k, err := key(s)
-		if err != nil {
-			return nil, err
-		}
-		v, ok := s.Event.Header(string(k))
-		switch {
-		case ok:
-			return v, nil
-		case def != nil:
-			return def(s)
-		}
-		return nil, errNoHeader
-	})
-}
-
-// headersNode is event.headers as a whole. This is the slow way: a map is made for each event.
-func headersNode() *Node {
-	n := ValNode(cty.Map(cty.String), func(s *value.Scratch) (value.Value, *value.Error) {
-		m := map[string][]byte{}
-		s.Event.Headers(func(name, v []byte) bool {
-			m[string(name)] = v
-			return true
-		})
-		out := value.Value{Kind: value.Object, Obj: value.NewShape(slices.Collect(maps.Keys(m)))}
-		for _, k := range out.Obj.Keys {
-			out.List = append(out.List, value.Value{Kind: value.String, S: m[k]})
-		}
-		return out, nil
-	})
-	n.Nullable, n.Total = false, true
-	return n
 }
 
 // isHeaders says whether an expression is event.headers itself.

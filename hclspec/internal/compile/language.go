@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/constant"
 	"collect/hclspec/internal/printer"
 	"collect/hclspec/schema"
@@ -46,8 +47,8 @@ func (l *Language) Residual(eval Evaluate, e hclsyntax.Expression, src []byte, c
 	if c.unknown {
 		return schema.Expr{Src: string(e.Range().SliceBytes(src)), At: at}, c.diags
 	}
-	if n.konst {
-		if v, ok := constant.Plain(n.ck); ok {
+	if n.IsConst {
+		if v, ok := constant.Plain(n.Const); ok {
 			return schema.Expr{Const: v}, c.diags
 		}
 	}
@@ -56,7 +57,7 @@ func (l *Language) Residual(eval Evaluate, e hclsyntax.Expression, src []byte, c
 }
 
 // Compile turns an expression of a spec into a program. It fails for a reference.
-func (l *Language) Compile(e schema.Expr, want Type) (*Program, error) {
+func (l *Language) Compile(e schema.Expr, want Type) (*closure.Program, error) {
 	if e.Ref != nil {
 		return nil, fmt.Errorf("%s is a reference, not an expression", e.Ref.Address)
 	}
@@ -84,7 +85,7 @@ func (l *Language) Compile(e schema.Expr, want Type) (*Program, error) {
 }
 
 // constant makes a program of a constant of a spec.
-func (l *Language) constant(v any, want Type) (*Program, error) {
+func (l *Language) constant(v any, want Type) (*closure.Program, error) {
 	val, err := constant.FromPlain(v)
 	if err != nil {
 		return nil, err

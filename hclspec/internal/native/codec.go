@@ -5,6 +5,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/functions"
 	"collect/hclspec/internal/value"
@@ -20,7 +21,7 @@ func buildDigest(sum functions.Digest) compile.Builder {
 
 var errNotBase64 = &value.Error{Reason: "the text is not base64"}
 
-func buildBase64Encode(c *compile.Call) *compile.Node {
+func buildBase64Encode(c *compile.Call) *closure.Node {
 	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		at := len(s.Buf)
 		s.Buf = base64.StdEncoding.AppendEncode(s.Buf, b)
@@ -29,7 +30,7 @@ func buildBase64Encode(c *compile.Call) *compile.Node {
 }
 
 // buildBase64Decode compiles base64decode, whose result may be any bytes.
-func buildBase64Decode(c *compile.Call) *compile.Node {
+func buildBase64Decode(c *compile.Call) *closure.Node {
 	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		at := len(s.Buf)
 		out, err := base64.StdEncoding.AppendDecode(s.Buf, b)
@@ -42,12 +43,12 @@ func buildBase64Decode(c *compile.Call) *compile.Node {
 }
 
 // buildJSONDecode compiles jsondecode(text); only what is read of the document is decoded.
-func buildJSONDecode(c *compile.Call) *compile.Node {
+func buildJSONDecode(c *compile.Call) *closure.Node {
 	in := c.Text(0)
 	if in == nil {
 		return nil
 	}
-	return compile.ValNode(cty.DynamicPseudoType, func(s *value.Scratch) (value.Value, *value.Error) {
+	return closure.ValNode(cty.DynamicPseudoType, func(s *value.Scratch) (value.Value, *value.Error) {
 		b, err := in(s)
 		if err != nil {
 			return value.Value{}, err
@@ -57,9 +58,9 @@ func buildJSONDecode(c *compile.Call) *compile.Node {
 }
 
 // buildJSONEncode compiles jsonencode(value).
-func buildJSONEncode(c *compile.Call) *compile.Node {
+func buildJSONEncode(c *compile.Call) *closure.Node {
 	f := c.Value(0)
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
+	return closure.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return nil, err

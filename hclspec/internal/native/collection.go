@@ -3,6 +3,7 @@ package native
 import (
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/constant"
 	"collect/hclspec/internal/grapheme"
@@ -11,12 +12,12 @@ import (
 )
 
 // buildLength compiles length of a text, list or object.
-func buildLength(c *compile.Call) *compile.Node {
+func buildLength(c *compile.Call) *closure.Node {
 	if c.ArgType(0) == cty.String {
 		return buildStrlen(c)
 	}
 	f := c.Value(0)
-	return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
+	return closure.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return 0, err
@@ -36,7 +37,7 @@ func buildLength(c *compile.Call) *compile.Node {
 }
 
 // buildContains compiles contains(list, x); a constant list of texts becomes a set.
-func buildContains(c *compile.Call) *compile.Node {
+func buildContains(c *compile.Call) *closure.Node {
 	t := c.ArgType(0)
 	if !t.IsListType() && !t.IsSetType() && !t.IsTupleType() && t != cty.DynamicPseudoType {
 		c.WrongType(0, "a list")
@@ -52,7 +53,7 @@ func buildContains(c *compile.Call) *compile.Node {
 		}
 	}
 	l, x := c.Value(0), c.Value(1)
-	return compile.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
+	return closure.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 		list, err := l(s)
 		if err != nil {
 			return false, err
@@ -77,14 +78,14 @@ func buildContains(c *compile.Call) *compile.Node {
 	})
 }
 
-func inSet(list cty.Value, x compile.StrFn) *compile.Node {
+func inSet(list cty.Value, x closure.StrFn) *closure.Node {
 	set := map[string]struct{}{}
 	for it := list.ElementIterator(); it.Next(); {
 		if _, v := it.Element(); !v.IsNull() {
 			set[v.AsString()] = struct{}{}
 		}
 	}
-	return compile.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
+	return closure.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 		b, err := x(s)
 		if err != nil {
 			return false, err
@@ -95,13 +96,13 @@ func inSet(list cty.Value, x compile.StrFn) *compile.Node {
 }
 
 // buildElement compiles element(list, i), where i counts on from the end to the beginning.
-func buildElement(c *compile.Call) *compile.Node {
+func buildElement(c *compile.Call) *closure.Node {
 	k := c.Number(1)
 	if k == nil {
 		return nil
 	}
 	f := c.Value(0)
-	return compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
+	return closure.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := f(s)
 		if err != nil {
 			return v, err
@@ -125,27 +126,27 @@ func buildElement(c *compile.Call) *compile.Node {
 }
 
 // buildLookup compiles lookup(map, key, default); event.headers is asked directly.
-func buildLookup(c *compile.Call) *compile.Node {
+func buildLookup(c *compile.Call) *closure.Node {
 	key := c.Text(1)
 	if key == nil {
 		return nil
 	}
 	if c.Headers(0) {
 		if c.Len() == 2 {
-			return compile.Header(key, nil)
+			return closure.Header(key, nil)
 		}
 		def := c.Text(2)
 		if def == nil {
 			return nil
 		}
-		return compile.Header(key, def)
+		return closure.Header(key, def)
 	}
-	var def compile.ValFn
+	var def closure.ValFn
 	if c.Len() == 3 {
 		def = c.Converted(2)
 	}
 	m := c.Value(0)
-	return compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
+	return closure.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		v, err := m(s)
 		if err != nil {
 			return v, err
@@ -165,16 +166,16 @@ func buildLookup(c *compile.Call) *compile.Node {
 var errNoValue = &value.Error{Reason: "no argument has a value that is neither null nor empty"}
 
 // buildCoalesce compiles coalesce(a, b, …): the first that is neither null nor an empty text.
-func buildCoalesce(c *compile.Call) *compile.Node {
+func buildCoalesce(c *compile.Call) *closure.Node {
 	if c.Len() == 0 {
 		c.Fail("Wrong number of arguments", "coalesce() takes at least one argument.")
 		return nil
 	}
-	fs := make([]compile.ValFn, c.Len())
+	fs := make([]closure.ValFn, c.Len())
 	for i := range fs {
 		fs[i] = c.Converted(i)
 	}
-	n := compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
+	n := closure.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		for _, f := range fs {
 			v, err := f(s)
 			if err != nil {

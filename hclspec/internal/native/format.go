@@ -6,6 +6,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/diag"
 	"collect/hclspec/internal/value"
@@ -23,7 +24,7 @@ type formatOp struct {
 
 // buildFormat compiles format(layout, …). The common verbs are written here: %s %v %d %f and %t, with zero, width and precision
 // where they are plain; any other layout goes through the plan-time function.
-func buildFormat(c *compile.Call) *compile.Node {
+func buildFormat(c *compile.Call) *closure.Node {
 	text, ok := c.Literal(0)
 	if !ok {
 		return c.PerEvent()
@@ -32,17 +33,17 @@ func buildFormat(c *compile.Call) *compile.Node {
 	if !ok || !plainFormat(c, ops) {
 		return checkedFormat(c)
 	}
-	fs := make([]compile.StrFn, len(ops))
+	fs := make([]closure.StrFn, len(ops))
 	for i, op := range ops {
 		if fs[i] = formatArg(c, op); fs[i] == nil {
 			return nil
 		}
 	}
-	return compile.Concat(fs)
+	return closure.Concat(fs)
 }
 
 // checkedFormat takes the slow way, after a try with sample values that finds a layout that can never work.
-func checkedFormat(c *compile.Call) *compile.Node {
+func checkedFormat(c *compile.Call) *closure.Node {
 	sample := make([]cty.Value, c.Len())
 	for i := range sample {
 		v, fixed := c.Constant(i)
@@ -159,7 +160,7 @@ func plainFormat(c *compile.Call, ops []formatOp) bool {
 var errNotWhole = &value.Error{Reason: "a whole number is required by %d"}
 
 // formatArg gives the text that an operation writes.
-func formatArg(c *compile.Call, op formatOp) compile.StrFn {
+func formatArg(c *compile.Call, op formatOp) closure.StrFn {
 	if op.verb == 0 {
 		lit := []byte(op.lit)
 		return func(*value.Scratch) ([]byte, *value.Error) { return lit, nil }

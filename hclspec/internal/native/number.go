@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"strconv"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/value"
 )
@@ -29,12 +30,12 @@ func logarithm(x, base float64) (float64, *value.Error) {
 func power(x, y float64) (float64, *value.Error) { return value.Finite(math.Pow(x, y)) }
 
 func buildNumber(f func(float64) (float64, *value.Error)) compile.Builder {
-	return func(c *compile.Call) *compile.Node {
+	return func(c *compile.Call) *closure.Node {
 		in := c.Number(0)
 		if in == nil {
 			return nil
 		}
-		return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
+		return closure.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 			x, err := in(s)
 			if err != nil {
 				return 0, err
@@ -45,12 +46,12 @@ func buildNumber(f func(float64) (float64, *value.Error)) compile.Builder {
 }
 
 func buildNumber2(f func(x, y float64) (float64, *value.Error)) compile.Builder {
-	return func(c *compile.Call) *compile.Node {
+	return func(c *compile.Call) *closure.Node {
 		a, b := c.Number(0), c.Number(1)
 		if a == nil || b == nil {
 			return nil
 		}
-		return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
+		return closure.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 			x, err := a(s)
 			if err != nil {
 				return 0, err
@@ -66,18 +67,18 @@ func buildNumber2(f func(x, y float64) (float64, *value.Error)) compile.Builder 
 
 // buildExtreme compiles max (sign 1) and min (sign -1).
 func buildExtreme(sign float64) compile.Builder {
-	return func(c *compile.Call) *compile.Node {
+	return func(c *compile.Call) *closure.Node {
 		if c.Len() == 0 {
 			c.Fail("Wrong number of arguments", "%s() takes at least one number.", c.Name)
 			return nil
 		}
-		fs := make([]compile.NumFn, c.Len())
+		fs := make([]closure.NumFn, c.Len())
 		for i := range fs {
 			if fs[i] = c.Number(i); fs[i] == nil {
 				return nil
 			}
 		}
-		return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
+		return closure.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 			best := math.Inf(-1)
 			for _, f := range fs {
 				x, err := f(s)
@@ -94,7 +95,7 @@ func buildExtreme(sign float64) compile.Builder {
 var errNotInteger = &value.Error{Reason: "the text is not a whole number of this base"}
 
 // buildParseInt compiles parseint(text, base).
-func buildParseInt(c *compile.Call) *compile.Node {
+func buildParseInt(c *compile.Call) *closure.Node {
 	in, base := c.Text(0), c.Number(1)
 	if in == nil || base == nil {
 		return nil
@@ -105,7 +106,7 @@ func buildParseInt(c *compile.Call) *compile.Node {
 			return nil
 		}
 	}
-	return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
+	return closure.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		b, err := in(s)
 		if err != nil {
 			return 0, err
@@ -136,28 +137,28 @@ func parseInteger(b []byte, radix float64) (float64, *value.Error) {
 	return value.Finite(f)
 }
 
-func buildToNumber(c *compile.Call) *compile.Node {
+func buildToNumber(c *compile.Call) *closure.Node {
 	f := c.Number(0)
 	if f == nil {
 		return nil
 	}
-	return compile.NumNode(f)
+	return closure.NumNode(f)
 }
 
-func buildToString(c *compile.Call) *compile.Node {
+func buildToString(c *compile.Call) *closure.Node {
 	f := c.Text(0)
 	if f == nil {
 		return nil
 	}
-	n := compile.StrNode(f)
+	n := closure.StrNode(f)
 	n.Total = c.Total(0)
 	return n
 }
 
-func buildToBool(c *compile.Call) *compile.Node {
+func buildToBool(c *compile.Call) *closure.Node {
 	f := c.Boolean(0)
 	if f == nil {
 		return nil
 	}
-	return compile.BoolNode(f)
+	return closure.BoolNode(f)
 }

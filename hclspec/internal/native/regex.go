@@ -7,6 +7,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/pattern"
 	"collect/hclspec/internal/value"
@@ -15,7 +16,7 @@ import (
 // search is a pattern and the text that it is held against.
 type search struct {
 	p    *pattern.Pattern
-	in   compile.StrFn
+	in   closure.StrFn
 	typ  cty.Type     // what a match gives
 	keys *value.Shape // of an object
 	nums []int        // numbers of the groups in the order of the value's elements
@@ -72,16 +73,16 @@ func newSearch(c *compile.Call) *search {
 }
 
 // buildRegex compiles regex(pattern, text).
-func buildRegex(c *compile.Call) *compile.Node {
+func buildRegex(c *compile.Call) *closure.Node {
 	m := newSearch(c)
 	if m == nil {
 		return nil
 	}
-	var n *compile.Node
+	var n *closure.Node
 	if m.typ == cty.String {
-		n = compile.StrNode(m.group(0))
+		n = closure.StrNode(m.group(0))
 	} else {
-		n = compile.ValNode(m.typ, m.groups)
+		n = closure.ValNode(m.typ, m.groups)
 		n.Nullable = false
 	}
 	n.OK = func(s *value.Scratch) *value.Error {
@@ -94,13 +95,13 @@ func buildRegex(c *compile.Call) *compile.Node {
 		}
 		return nil
 	}
-	n.Item = func(i int) *compile.Node { return compile.NullNode(m.group(i + 1)) }
-	n.Field = func(name string) *compile.Node { return compile.NullNode(m.group(m.p.Group(name))) }
+	n.Item = func(i int) *closure.Node { return closure.NullNode(m.group(i + 1)) }
+	n.Field = func(name string) *closure.Node { return closure.NullNode(m.group(m.p.Group(name))) }
 	return n
 }
 
 // group reads one group; a group that took no part in the match is null.
-func (m *search) group(i int) compile.StrFn {
+func (m *search) group(i int) closure.StrFn {
 	return func(s *value.Scratch) ([]byte, *value.Error) {
 		b, err := m.in(s)
 		if err != nil {
@@ -148,12 +149,12 @@ func (m *search) value(b []byte, at []int, s *value.Scratch) value.Value {
 }
 
 // buildRegexAll compiles regexall(pattern, text): all matches as a list.
-func buildRegexAll(c *compile.Call) *compile.Node {
+func buildRegexAll(c *compile.Call) *closure.Node {
 	m := newSearch(c)
 	if m == nil {
 		return nil
 	}
-	n := compile.ValNode(cty.List(m.typ), func(s *value.Scratch) (value.Value, *value.Error) {
+	n := closure.ValNode(cty.List(m.typ), func(s *value.Scratch) (value.Value, *value.Error) {
 		b, err := m.in(s)
 		if err != nil {
 			return value.Value{}, err

@@ -4,17 +4,18 @@ import (
 	"bytes"
 	"unicode/utf8"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/value"
 )
 
 // buildSplit compiles split(separator, text).
-func buildSplit(c *compile.Call) *compile.Node {
+func buildSplit(c *compile.Call) *closure.Node {
 	sep, in := c.Text(0), c.Text(1)
 	if sep == nil || in == nil {
 		return nil
 	}
-	n := compile.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
+	n := closure.ValNode(c.Type, func(s *value.Scratch) (value.Value, *value.Error) {
 		by, err := sep(s)
 		if err != nil {
 			return value.Value{}, err
@@ -26,8 +27,8 @@ func buildSplit(c *compile.Call) *compile.Node {
 		return split(b, by, s), nil
 	})
 	n.Nullable = false
-	n.Item = func(i int) *compile.Node {
-		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
+	n.Item = func(i int) *closure.Node {
+		return closure.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 			by, err := sep(s)
 			if err != nil {
 				return nil, err
@@ -87,7 +88,7 @@ func piece(b, by []byte, i int) ([]byte, *value.Error) {
 	return b, nil
 }
 
-func buildJoin(c *compile.Call) *compile.Node {
+func buildJoin(c *compile.Call) *closure.Node {
 	if c.Len() < 2 {
 		c.Fail("Wrong number of arguments", "join() takes a separator and at least one list.")
 		return nil
@@ -96,9 +97,9 @@ func buildJoin(c *compile.Call) *compile.Node {
 	if sep == nil {
 		return nil
 	}
-	var lists []compile.ValFn
+	var lists []closure.ValFn
 	for i := 1; i < c.Len(); i++ {
 		lists = append(lists, c.Value(i))
 	}
-	return compile.JoinLists(sep, lists)
+	return closure.JoinLists(sep, lists)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"unicode/utf8"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/grapheme"
 	"collect/hclspec/internal/pattern"
@@ -12,12 +13,12 @@ import (
 
 // textBuilder makes a builder for a function of one text.
 func textBuilder(f func(s *value.Scratch, b []byte) ([]byte, *value.Error)) compile.Builder {
-	return func(c *compile.Call) *compile.Node {
+	return func(c *compile.Call) *closure.Node {
 		in := c.Text(0)
 		if in == nil {
 			return nil
 		}
-		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
+		return closure.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 			b, err := in(s)
 			if err != nil {
 				return nil, err
@@ -29,12 +30,12 @@ func textBuilder(f func(s *value.Scratch, b []byte) ([]byte, *value.Error)) comp
 
 // text2Builder makes a builder for a function of two texts.
 func text2Builder(f func(s *value.Scratch, a, b []byte) ([]byte, *value.Error)) compile.Builder {
-	return func(c *compile.Call) *compile.Node {
+	return func(c *compile.Call) *closure.Node {
 		x, y := c.Text(0), c.Text(1)
 		if x == nil || y == nil {
 			return nil
 		}
-		return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
+		return closure.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 			a, err := x(s)
 			if err != nil {
 				return nil, err
@@ -48,13 +49,13 @@ func text2Builder(f func(s *value.Scratch, a, b []byte) ([]byte, *value.Error)) 
 	}
 }
 
-func buildUpper(c *compile.Call) *compile.Node {
+func buildUpper(c *compile.Call) *closure.Node {
 	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		return changeCase(s, b, 'a', 'z', bytes.ToUpper), nil
 	})(c)
 }
 
-func buildLower(c *compile.Call) *compile.Node {
+func buildLower(c *compile.Call) *closure.Node {
 	return textBuilder(func(s *value.Scratch, b []byte) ([]byte, *value.Error) {
 		return changeCase(s, b, 'A', 'Z', bytes.ToLower), nil
 	})(c)
@@ -83,26 +84,26 @@ func changeCase(s *value.Scratch, b []byte, lo, hi byte, slow func([]byte) []byt
 	return out
 }
 
-func buildTrimSpace(c *compile.Call) *compile.Node {
+func buildTrimSpace(c *compile.Call) *closure.Node {
 	return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.Error) { return bytes.TrimSpace(b), nil })(c)
 }
 
-func buildChomp(c *compile.Call) *compile.Node {
+func buildChomp(c *compile.Call) *closure.Node {
 	return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.Error) {
 		return bytes.TrimRight(b, "\r\n"), nil
 	})(c)
 }
 
-func buildTrimPrefix(c *compile.Call) *compile.Node {
+func buildTrimPrefix(c *compile.Call) *closure.Node {
 	return text2Builder(func(_ *value.Scratch, a, b []byte) ([]byte, *value.Error) { return bytes.TrimPrefix(a, b), nil })(c)
 }
 
-func buildTrimSuffix(c *compile.Call) *compile.Node {
+func buildTrimSuffix(c *compile.Call) *closure.Node {
 	return text2Builder(func(_ *value.Scratch, a, b []byte) ([]byte, *value.Error) { return bytes.TrimSuffix(a, b), nil })(c)
 }
 
 // buildTrim compiles trim(text, characters) with constant characters, the usual case, without making a string per event.
-func buildTrim(c *compile.Call) *compile.Node {
+func buildTrim(c *compile.Call) *closure.Node {
 	if set, ok := c.Literal(1); ok {
 		return textBuilder(func(_ *value.Scratch, b []byte) ([]byte, *value.Error) { return bytes.Trim(b, set), nil })(c)
 	}
@@ -114,12 +115,12 @@ func bytesHasSuffix(a, b []byte) bool { return bytes.HasSuffix(a, b) }
 func bytesContains(a, b []byte) bool  { return bytes.Contains(a, b) }
 
 func buildTextTest(f func(a, b []byte) bool) compile.Builder {
-	return func(c *compile.Call) *compile.Node {
+	return func(c *compile.Call) *closure.Node {
 		x, y := c.Text(0), c.Text(1)
 		if x == nil || y == nil {
 			return nil
 		}
-		return compile.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
+		return closure.BoolNode(func(s *value.Scratch) (bool, *value.Error) {
 			a, err := x(s)
 			if err != nil {
 				return false, err
@@ -131,7 +132,7 @@ func buildTextTest(f func(a, b []byte) bool) compile.Builder {
 }
 
 // buildReplace compiles replace(text, part, by); a part in slashes is a pattern.
-func buildReplace(c *compile.Call) *compile.Node {
+func buildReplace(c *compile.Call) *closure.Node {
 	part, ok := c.Literal(1)
 	if !ok {
 		c.FailAt(1, "Pattern per event", "What replace() looks for must not depend on the event, since a text in slashes is a pattern.")
@@ -145,7 +146,7 @@ func buildReplace(c *compile.Call) *compile.Node {
 		return nil
 	}
 	old := []byte(part)
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
+	return closure.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		b, err := x(s)
 		if err != nil {
 			return nil, err
@@ -185,11 +186,11 @@ func replaceAll(b, old, by []byte, s *value.Scratch) ([]byte, *value.Error) {
 	return s.Since(at), nil
 }
 
-func buildRegexReplace(c *compile.Call) *compile.Node {
+func buildRegexReplace(c *compile.Call) *closure.Node {
 	return patternReplace(c, constPattern(c, 1))
 }
 
-func patternReplace(c *compile.Call, p *pattern.Pattern) *compile.Node {
+func patternReplace(c *compile.Call, p *pattern.Pattern) *closure.Node {
 	if p == nil {
 		return nil
 	}
@@ -197,7 +198,7 @@ func patternReplace(c *compile.Call, p *pattern.Pattern) *compile.Node {
 	if x == nil || y == nil {
 		return nil
 	}
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
+	return closure.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		b, err := x(s)
 		if err != nil {
 			return nil, err
@@ -214,12 +215,12 @@ func patternReplace(c *compile.Call, p *pattern.Pattern) *compile.Node {
 	})
 }
 
-func buildStrlen(c *compile.Call) *compile.Node {
+func buildStrlen(c *compile.Call) *closure.Node {
 	in := c.Text(0)
 	if in == nil {
 		return nil
 	}
-	return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
+	return closure.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		b, err := in(s)
 		return float64(grapheme.Count(b)), err
 	})
@@ -229,13 +230,13 @@ var errOffset = &value.Error{Reason: "an offset or length is not a whole number"
 
 // buildSubstr compiles substr(text, offset, length) in characters; a negative offset counts from the end, a negative length means
 // the rest.
-func buildSubstr(c *compile.Call) *compile.Node {
+func buildSubstr(c *compile.Call) *closure.Node {
 	in := c.Text(0)
 	off, length := c.Number(1), c.Number(2)
 	if in == nil || off == nil || length == nil {
 		return nil
 	}
-	return compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
+	return closure.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		b, err := in(s)
 		if err != nil {
 			return nil, err

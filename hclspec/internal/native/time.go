@@ -3,6 +3,7 @@ package native
 import (
 	"time"
 
+	"collect/hclspec/internal/closure"
 	"collect/hclspec/internal/compile"
 	"collect/hclspec/internal/constant"
 	"collect/hclspec/internal/datetime"
@@ -28,12 +29,12 @@ func constLayout(c *compile.Call) *datetime.Layout {
 }
 
 // buildFormatDate compiles formatdate(layout, time).
-func buildFormatDate(c *compile.Call) *compile.Node {
+func buildFormatDate(c *compile.Call) *closure.Node {
 	l, t := constLayout(c), c.Time(1)
 	if l == nil || t == nil {
 		return nil
 	}
-	n := compile.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
+	n := closure.StrNode(func(s *value.Scratch) ([]byte, *value.Error) {
 		at, err := t(s)
 		if err != nil {
 			return nil, err
@@ -62,12 +63,12 @@ func constZone(c *compile.Call, i int) *time.Location {
 }
 
 // buildInTimeZone compiles intimezone(time, zone).
-func buildInTimeZone(c *compile.Call) *compile.Node {
+func buildInTimeZone(c *compile.Call) *closure.Node {
 	t, loc := c.Time(0), constZone(c, 1)
 	if t == nil || loc == nil {
 		return nil
 	}
-	n := compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
+	n := closure.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
 		at, err := t(s)
 		if err != nil {
 			return at, err
@@ -81,7 +82,7 @@ func buildInTimeZone(c *compile.Call) *compile.Node {
 var errNotDuration = &value.Error{Reason: "the text is not a duration such as \"90s\""}
 
 // buildTimeAdd compiles timeadd(time, duration).
-func buildTimeAdd(c *compile.Call) *compile.Node {
+func buildTimeAdd(c *compile.Call) *closure.Node {
 	t, in := c.Time(0), c.Text(1)
 	if t == nil || in == nil {
 		return nil
@@ -92,14 +93,14 @@ func buildTimeAdd(c *compile.Call) *compile.Node {
 			c.FailAt(1, "Wrong duration", "%q is not a duration such as \"90s\" or \"-1h30m\".", text)
 			return nil
 		}
-		n := compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
+		n := closure.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
 			at, err := t(s)
 			return at.Add(d), err
 		})
 		n.Total = c.Total(0)
 		return n
 	}
-	return compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
+	return closure.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
 		at, err := t(s)
 		if err != nil {
 			return at, err
@@ -116,12 +117,12 @@ func buildTimeAdd(c *compile.Call) *compile.Node {
 	})
 }
 
-func buildTimeCmp(c *compile.Call) *compile.Node {
+func buildTimeCmp(c *compile.Call) *closure.Node {
 	a, b := c.Time(0), c.Time(1)
 	if a == nil || b == nil {
 		return nil
 	}
-	return compile.NumNode(func(s *value.Scratch) (float64, *value.Error) {
+	return closure.NumNode(func(s *value.Scratch) (float64, *value.Error) {
 		x, err := a(s)
 		if err != nil {
 			return 0, err
@@ -132,7 +133,7 @@ func buildTimeCmp(c *compile.Call) *compile.Node {
 }
 
 // buildParseTime compiles parsetime(layout, text, zone).
-func buildParseTime(c *compile.Call) *compile.Node {
+func buildParseTime(c *compile.Call) *closure.Node {
 	l, in, loc := constLayout(c), c.Text(1), time.UTC
 	if c.Len() == 3 {
 		loc = constZone(c, 2)
@@ -142,7 +143,7 @@ func buildParseTime(c *compile.Call) *compile.Node {
 	}
 	layout, _ := c.Constant(0)
 	fail := &value.Error{Reason: "the text is no time of the layout " + constant.Literal(layout)}
-	return compile.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
+	return closure.TimeNode(func(s *value.Scratch) (datetime.Instant, *value.Error) {
 		b, err := in(s)
 		if err != nil {
 			return datetime.Instant{}, err

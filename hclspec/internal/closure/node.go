@@ -1,4 +1,7 @@
-package compile
+// Package closure is what an expression becomes: nodes of closures over an event, and the program that runs them. Their memory is
+// the scratch of whoever runs them, so the usual paths do not allocate. It reports nothing: what is wrong with an expression
+// has been said by package compile, which puts nodes together.
+package closure
 
 import (
 	"github.com/zclconf/go-cty/cty"
@@ -17,30 +20,30 @@ type (
 	okFn   func(*value.Scratch) *value.Error
 )
 
-// Node is a compiled expression. A node of a plain type has the closure of that type, every node has v. The others are
-// shortcuts that some nodes offer: t gives an instant without going through its text, OK says only whether there is a value,
+// Node is a compiled expression. A node of a plain type has the closure of that type, every node has Val. The others are
+// shortcuts that some nodes offer: Time gives an instant without going through its text, OK says only whether there is a value,
 // Item and Field read a part of it.
 type Node struct {
-	Nullable bool // the value may be null although typ says otherwise
+	Nullable bool // the value may be null although Type says otherwise
 	Total    bool // it has a value for every event
 	OK       okFn
 	Item     func(i int) *Node       // one element without making the list
 	Field    func(name string) *Node // one attribute without making the object
 
-	typ   cty.Type
-	konst bool
-	ck    cty.Value // the constant
-	b     BoolFn
-	n     NumFn
-	s     StrFn
-	v     ValFn
-	t     TimeFn
-	mixed []*Node // for a call of try whose arguments have several types
+	Type    cty.Type
+	IsConst bool
+	Const   cty.Value // the constant
+	Bool    BoolFn
+	Num     NumFn
+	Str     StrFn
+	Val     ValFn
+	Time    TimeFn
+	Mixed   []*Node // for a call of try whose arguments have several types
 }
 
 // BoolNode makes a node of a bool.
 func BoolNode(f BoolFn) *Node {
-	return &Node{typ: cty.Bool, b: f, v: func(s *value.Scratch) (value.Value, *value.Error) {
+	return &Node{Type: cty.Bool, Bool: f, Val: func(s *value.Scratch) (value.Value, *value.Error) {
 		b, err := f(s)
 		return value.Value{Kind: value.Bool, B: b}, err
 	}}
@@ -48,7 +51,7 @@ func BoolNode(f BoolFn) *Node {
 
 // NumNode makes a node of a number.
 func NumNode(f NumFn) *Node {
-	return &Node{typ: cty.Number, n: f, v: func(s *value.Scratch) (value.Value, *value.Error) {
+	return &Node{Type: cty.Number, Num: f, Val: func(s *value.Scratch) (value.Value, *value.Error) {
 		n, err := f(s)
 		return value.Value{Kind: value.Number, N: n}, err
 	}}
@@ -56,7 +59,7 @@ func NumNode(f NumFn) *Node {
 
 // StrNode makes a node of a text.
 func StrNode(f StrFn) *Node {
-	return &Node{typ: cty.String, s: f, v: func(s *value.Scratch) (value.Value, *value.Error) {
+	return &Node{Type: cty.String, Str: f, Val: func(s *value.Scratch) (value.Value, *value.Error) {
 		t, err := f(s)
 		return value.Value{Kind: value.String, S: t}, err
 	}}
@@ -64,10 +67,10 @@ func StrNode(f StrFn) *Node {
 
 // ValNode makes a node of any type from a closure that gives values; null where typ is plain is possible.
 func ValNode(t cty.Type, f ValFn) *Node {
-	n := &Node{typ: t, v: f, Nullable: true}
+	n := &Node{Type: t, Val: f, Nullable: true}
 	switch t {
 	case cty.Bool:
-		n.b = func(s *value.Scratch) (bool, *value.Error) {
+		n.Bool = func(s *value.Scratch) (bool, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return false, err
@@ -75,7 +78,7 @@ func ValNode(t cty.Type, f ValFn) *Node {
 			return value.ToBool(v)
 		}
 	case cty.Number:
-		n.n = func(s *value.Scratch) (float64, *value.Error) {
+		n.Num = func(s *value.Scratch) (float64, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return 0, err
@@ -83,7 +86,7 @@ func ValNode(t cty.Type, f ValFn) *Node {
 			return value.ToNumber(v)
 		}
 	case cty.String:
-		n.s = func(s *value.Scratch) ([]byte, *value.Error) {
+		n.Str = func(s *value.Scratch) ([]byte, *value.Error) {
 			v, err := f(s)
 			if err != nil {
 				return nil, err
@@ -103,7 +106,7 @@ func NullNode(f StrFn) *Node {
 		}
 		return value.Value{Kind: value.String, S: b}, err
 	})
-	n.s = f
+	n.Str = f
 	return n
 }
 
@@ -118,39 +121,39 @@ func TimeNode(f TimeFn) *Node {
 		s.Buf = t.AppendText(s.Buf)
 		return s.Since(at), nil
 	})
-	n.t = f
+	n.Time = f
 	return n
 }
 
-// constNode makes a node of a known value.
-func constNode(v cty.Value) *Node {
+// ConstNode makes a node of a known value.
+func ConstNode(v cty.Value) *Node {
 	x := value.FromCty(v)
 	n := ValNode(v.Type(), func(*value.Scratch) (value.Value, *value.Error) { return x, nil })
-	n.konst, n.ck, n.Nullable, n.Total = true, v, x.Kind == value.Null, true
+	n.IsConst, n.Const, n.Nullable, n.Total = true, v, x.Kind == value.Null, true
 	if x.Kind == value.Null {
 		return n
 	}
 	switch v.Type() {
 	case cty.Bool:
-		n.b = func(*value.Scratch) (bool, *value.Error) { return x.B, nil }
+		n.Bool = func(*value.Scratch) (bool, *value.Error) { return x.B, nil }
 	case cty.Number:
-		n.n = func(*value.Scratch) (float64, *value.Error) { return x.N, nil }
+		n.Num = func(*value.Scratch) (float64, *value.Error) { return x.N, nil }
 	case cty.String:
-		n.s = func(*value.Scratch) ([]byte, *value.Error) { return x.S, nil }
+		n.Str = func(*value.Scratch) ([]byte, *value.Error) { return x.S, nil }
 	}
 	return n
 }
 
-// unknownNode stands for a constant that is not known yet.
-func unknownNode(t cty.Type) *Node {
+// UnknownNode stands for a constant that is not known yet.
+func UnknownNode(t cty.Type) *Node {
 	n := ValNode(t, func(*value.Scratch) (value.Value, *value.Error) { return value.Value{}, value.ErrUnknown })
 	return n
 }
 
-// text gives a constant text.
-func (n *Node) text() (string, bool) {
-	if n == nil || !n.konst || n.ck.IsNull() || n.typ != cty.String {
+// Text gives a constant text.
+func (n *Node) Text() (string, bool) {
+	if n == nil || !n.IsConst || n.Const.IsNull() || n.Type != cty.String {
 		return "", false
 	}
-	return n.ck.AsString(), true
+	return n.Const.AsString(), true
 }
