@@ -153,6 +153,12 @@ func (a *agent) live(ctx context.Context) error {
 	if err := a.pipe.Start(ctx); err != nil {
 		return fmt.Errorf("%s: start: %w", a.meta.Address, err)
 	}
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		newHealthLog(a.log).watch(watching, func() []api.Component { return a.pipe.Snapshot().Components })
+	}()
 	var req drainRequest
 	select {
 	case req = <-a.end:
@@ -160,6 +166,8 @@ func (a *agent) live(ctx context.Context) error {
 		a.busy <- struct{}{} // a reload ends first; it is bounded itself
 		req.limit = a.settings.Drain
 	}
+	stopWatching()
+	<-watched
 	return a.drain(context.WithoutCancel(ctx), req)
 }
 
