@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"collect/hclspec/schema"
+	"collect/planner/agents/internal/anatomy"
 	"collect/planner/resource"
 )
 
@@ -15,7 +16,7 @@ import (
 
 // source is a source of an agent that runs, or could.
 type source struct {
-	part
+	anatomy.Part
 	agent string
 }
 
@@ -30,9 +31,9 @@ func (k *agentKind) leaving(lives []*resource.Live, want []*resource.Object) ([]
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range k.anatomy(spec).parts {
-			if p.kind == schema.Source {
-				out = append(out, source{part: p, agent: l.Address})
+		for _, p := range k.parts.Of(spec).Parts {
+			if p.Kind == schema.Source {
+				out = append(out, source{Part: p, agent: l.Address})
 			}
 		}
 	}
@@ -40,12 +41,12 @@ func (k *agentKind) leaving(lives []*resource.Live, want []*resource.Object) ([]
 }
 
 // anew says of a new source that it does not take the place of one that goes, where it reads the same.
-func (k *agentKind) anew(p part, agent string, gone []source) string {
+func (k *agentKind) anew(p anatomy.Part, agent string, gone []source) string {
 	for _, old := range gone {
-		if !k.readsSame(p, old.part) {
+		if !k.readsSame(p, old.Part) {
 			continue
 		}
-		name := old.label()
+		name := old.Label()
 		if old.agent != agent {
 			name += " of " + old.agent
 		}
@@ -55,13 +56,13 @@ func (k *agentKind) anew(p part, agent string, gone []source) string {
 }
 
 // readsSame says that two sources read the same files, or are made alike where they read none.
-func (k *agentKind) readsSame(p, q part) bool {
-	if p.typ != q.typ {
+func (k *agentKind) readsSame(p, q anatomy.Part) bool {
+	if p.Type != q.Type {
 		return false
 	}
-	arg := k.about(schema.Source, p.typ).Files
+	arg := k.parts.About(schema.Source, p.Type).Files
 	if arg == "" {
-		return reflect.DeepEqual(p.args, q.args)
+		return reflect.DeepEqual(p.Args, q.Args)
 	}
 	list := func(v any) []any {
 		if l, ok := v.([]any); ok {
@@ -69,8 +70,8 @@ func (k *agentKind) readsSame(p, q part) bool {
 		}
 		return []any{v}
 	}
-	theirs := list(q.args[arg])
-	return slices.ContainsFunc(list(p.args[arg]), func(v any) bool {
+	theirs := list(q.Args[arg])
+	return slices.ContainsFunc(list(p.Args[arg]), func(v any) bool {
 		return slices.ContainsFunc(theirs, func(w any) bool { return reflect.DeepEqual(v, w) })
 	})
 }
@@ -78,9 +79,9 @@ func (k *agentKind) readsSame(p, q part) bool {
 // gone gives the sources that leave a running agent, and those of agents that go.
 func (d *differ) gone() []source {
 	var out []source
-	for _, p := range d.was.parts {
-		if _, stays := d.is.find(p.path); p.kind == schema.Source && !stays {
-			out = append(out, source{part: p, agent: d.address})
+	for _, p := range d.was.Parts {
+		if _, stays := d.is.Find(p.Path); p.Kind == schema.Source && !stays {
+			out = append(out, source{Part: p, agent: d.address})
 		}
 	}
 	return append(out, d.kind.left...)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"collect/hclspec/schema"
+	"collect/planner/agents/internal/anatomy"
 	"collect/planner/resource"
 	"collect/runtime/supervisor/api"
 )
@@ -72,11 +73,11 @@ func (k *agentKind) diffUpdate(want *resource.Object, live *resource.Live, opt r
 	if have.Hash() == wanted.Hash() {
 		return k.asWanted(c, want, live, a, opt)
 	}
-	d := &differ{kind: k, was: k.anatomy(have), is: k.anatomy(wanted), places: want.Places, live: a, address: want.Address, noted: map[string]bool{}, confirmed: opt.Confirmed, restart: opt.Replace}
+	d := &differ{kind: k, was: k.parts.Of(have), is: k.parts.Of(wanted), places: want.Places, live: a, address: want.Address, noted: map[string]bool{}, confirmed: opt.Confirmed, restart: opt.Replace}
 	d.run()
 	c.Items, c.Loss = d.items, d.loss
-	labels := maps.Clone(d.was.labels)
-	maps.Copy(labels, d.is.labels)
+	labels := maps.Clone(d.was.Labels)
+	maps.Copy(labels, d.is.Labels)
 	c.Detail[detailLabels], c.Detail[detailSummary] = anyMap(labels), anyList(d.summary)
 	c.Detail[detailRestart] = d.restart
 	c.Detail[detailDropped] = anyList(d.dropped)
@@ -97,7 +98,7 @@ func (k *agentKind) asWanted(c *resource.Change, want *resource.Object, live *re
 		if err != nil {
 			return nil, err
 		}
-		d := &differ{kind: k, was: k.anatomy(have), is: k.anatomy(have), live: a, address: want.Address, restart: true}
+		d := &differ{kind: k, was: k.parts.Of(have), is: k.parts.Of(have), live: a, address: want.Address, restart: true}
 		d.restartLoss()
 		c.Loss = d.loss
 	case a.State == api.Stopped:
@@ -183,7 +184,7 @@ func keep(want, have schema.Config, arg string) schema.Config {
 // differ compares the parts of two specs of one agent.
 type differ struct {
 	kind    *agentKind
-	was, is anatomy
+	was, is anatomy.Anatomy
 	places  map[string]string
 	live    api.Agent
 	address string
@@ -200,21 +201,21 @@ type differ struct {
 }
 
 func (d *differ) run() {
-	d.args(d.is.agent, d.was.agent, d.is.agent)
-	for _, p := range d.is.parts {
-		old, ok := d.was.find(p.path)
+	d.args(d.is.Agent, d.was.Agent, d.is.Agent)
+	for _, p := range d.is.Parts {
+		old, ok := d.was.Find(p.Path)
 		switch {
 		case !ok:
 			d.added(p)
-		case old.typ != p.typ:
+		case old.Type != p.Type:
 			d.retyped(old, p)
 		default:
 			d.args(p, old, p)
 			d.lists(p, old)
 		}
 	}
-	for _, p := range d.was.parts {
-		if _, ok := d.is.find(p.path); !ok {
+	for _, p := range d.was.Parts {
+		if _, ok := d.is.Find(p.Path); !ok {
 			d.removed(p)
 		}
 	}
@@ -252,46 +253,33 @@ func (d *differ) sum(verb, label string) {
 }
 
 // args compares the arguments of one part; owner is the component that a change concerns.
-func (d *differ) args(owner, old, now part) {
+func (d *differ) args(owner, old, now anatomy.Part) {
 	keys := map[string]bool{}
-	for k := range old.args {
+	for k := range old.Args {
 		keys[k] = true
 	}
-	for k := range now.args {
+	for k := range now.Args {
 		keys[k] = true
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		before, had := old.args[key]
-		after, has := now.args[key]
+		before, had := old.Args[key]
+		after, has := now.Args[key]
 		if reflect.DeepEqual(before, after) {
 			continue
 		}
-		it := resource.Item{Path: join(now.path, key), Action: resource.Update, Before: before, After: after, Effect: now.effect(key)}
+		it := resource.Item{Path: join(now.Path, key), Action: resource.Update, Before: before, After: after, Effect: now.Effect(key)}
 		switch {
 		case !had:
 			it.Action = resource.Create
 		case !has:
 			it.Action = resource.Delete
 		}
-		if isSecret(before) || isSecret(after) {
+		if anatomy.IsSecret(before) || anatomy.IsSecret(after) {
 			it.Sensitive, it.Before, it.After = true, nil, nil
 		}
 		it.Note = d.effect(owner, it.Effect)
 		d.add(it)
 	}
-}
-
-func isSecret(v any) bool {
-	switch x := v.(type) {
-	case map[string]any:
-		if _, ok := x["secret"].(string); ok {
-			return true
-		}
-		return slices.ContainsFunc(slices.Collect(maps.Values(x)), isSecret)
-	case []any:
-		return slices.ContainsFunc(x, isSecret)
-	}
-	return false
 }
 
 func join(path, key string) string {
@@ -302,19 +290,19 @@ func join(path, key string) string {
 }
 
 // effect tells, once for each component, what the change does to it.
-func (d *differ) effect(p part, e schema.Effect) string {
+func (d *differ) effect(p anatomy.Part, e schema.Effect) string {
 	switch {
-	case e == schema.Restart || p.kind == schema.Agent:
+	case e == schema.Restart || p.Kind == schema.Agent:
 		return d.agentEffect(e)
 	case e == schema.Reload:
-		d.sum("set", p.label())
+		d.sum("set", p.Label())
 		return ""
 	}
-	d.sum("swap", p.label())
-	if d.noted[p.path] {
+	d.sum("swap", p.Label())
+	if d.noted[p.Path] {
 		return ""
 	}
-	d.noted[p.path] = true
+	d.noted[p.Path] = true
 	return d.swap(p, e)
 }
 
@@ -333,26 +321,26 @@ func (d *differ) agentEffect(e schema.Effect) string {
 }
 
 // lists compares the interceptors and the routes of a source.
-func (d *differ) lists(now, old part) {
-	for _, kind := range []schema.Kind{schema.Interceptor, kindRoute} {
-		of := func(l []part) []part {
-			return slices.DeleteFunc(slices.Clone(l), func(p part) bool { return p.kind != kind })
+func (d *differ) lists(now, old anatomy.Part) {
+	for _, kind := range []schema.Kind{schema.Interceptor, anatomy.KindRoute} {
+		of := func(l []anatomy.Part) []anatomy.Part {
+			return slices.DeleteFunc(slices.Clone(l), func(p anatomy.Part) bool { return p.Kind != kind })
 		}
-		for _, pair := range align(of(old.list), of(now.list)) {
+		for _, pair := range anatomy.Align(of(old.List), of(now.List)) {
 			switch {
-			case pair.was == nil:
-				d.listed(now, *pair.is, resource.Create)
-			case pair.is == nil:
-				d.listed(now, *pair.was, resource.Delete)
+			case pair.Was == nil:
+				d.listed(now, *pair.Is, resource.Create)
+			case pair.Is == nil:
+				d.listed(now, *pair.Was, resource.Delete)
 			default:
-				d.args(now, *pair.was, *pair.is)
+				d.args(now, *pair.Was, *pair.Is)
 			}
 		}
 	}
 }
 
-func (d *differ) listed(owner, p part, a resource.Action) {
-	it := resource.Item{Path: p.path, Action: a, Effect: schema.Swap, Note: describe(p)}
+func (d *differ) listed(owner, p anatomy.Part, a resource.Action) {
+	it := resource.Item{Path: p.Path, Action: a, Effect: schema.Swap, Note: describe(p)}
 	if note := d.effect(owner, schema.Swap); note != "" {
 		it.Note = strings.TrimSpace(it.Note + "  " + note)
 	}
@@ -360,22 +348,22 @@ func (d *differ) listed(owner, p part, a resource.Action) {
 }
 
 // describe writes an interceptor or a route in one line.
-func describe(p part) string {
-	if p.kind == schema.Interceptor {
-		return p.typ
+func describe(p anatomy.Part) string {
+	if p.Kind == schema.Interceptor {
+		return p.Type
 	}
 	var b strings.Builder
-	if w, ok := p.args["when"]; ok {
-		b.WriteString("when " + text(w) + "  ")
+	if w, ok := p.Args["when"]; ok {
+		b.WriteString("when " + anatomy.Text(w) + "  ")
 	}
-	if p.args["drop"] == true {
+	if p.Args["drop"] == true {
 		return b.String() + "drops the event"
 	}
-	b.WriteString("──▶ " + text(p.args["channels"]))
-	if o, ok := p.args["optional"]; ok {
-		b.WriteString(" and, when it has room, " + text(o))
+	b.WriteString("──▶ " + anatomy.Text(p.Args["channels"]))
+	if o, ok := p.Args["optional"]; ok {
+		b.WriteString(" and, when it has room, " + anatomy.Text(o))
 	}
-	if p.args["copy"] == true {
+	if p.Args["copy"] == true {
 		b.WriteString(", then the next route")
 	}
 	return b.String()

@@ -15,9 +15,12 @@ import (
 	"go.uber.org/goleak"
 
 	"collect/hclspec/schema"
+	"collect/planner/agents/internal/anatomy"
 	"collect/planner/resource"
 	"collect/runtime/supervisor/api"
 )
+
+func ref(address string) any { return map[string]any{"ref": address} }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -227,7 +230,7 @@ func (c diffCase) objects(t *testing.T) (*resource.Object, *resource.Live) {
 }
 
 func TestDiffSaysWhatApplyWillDo(t *testing.T) {
-	k := &agentKind{host: &host{Options: Options{Types: someTypes(), Layout: api.Layout{Data: t.TempDir()}}}}
+	k := newAgentKind(Options{Types: someTypes(), Layout: api.Layout{Data: t.TempDir()}})
 	cases := diffCases()
 	names := make([]string, 0, len(cases))
 	for n := range cases {
@@ -280,7 +283,7 @@ func TestAnAgentUnderAnotherNameDoesNotGoOn(t *testing.T) {
 
 // Each type that a source had has positions of its own.
 func TestASourceOfATypeThatItHadGoesOn(t *testing.T) {
-	k := &agentKind{host: &host{Options: Options{Types: someTypes(), Layout: api.Layout{Data: t.TempDir()}}}}
+	k := newAgentKind(Options{Types: someTypes(), Layout: api.Layout{Data: t.TempDir()}})
 	dir := filepath.Join(k.Layout.AgentDir("x"), "data", api.SourceDir("realtime"))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -323,7 +326,7 @@ func show(out *strings.Builder, name string, c *resource.Change) {
 	for _, it := range c.Items {
 		fmt.Fprintf(out, "  %s %s", it.Action, it.Path)
 		if it.Before != nil || it.After != nil {
-			fmt.Fprintf(out, "  %s -> %s", text(it.Before), text(it.After))
+			fmt.Fprintf(out, "  %s -> %s", anatomy.Text(it.Before), anatomy.Text(it.After))
 		}
 		if it.Sensitive {
 			out.WriteString("  (sensitive)")
@@ -358,7 +361,7 @@ func golden(t *testing.T, path, got string) {
 }
 
 func TestAnAgentThatDoesNotAnswerIsAnErrorNotADifference(t *testing.T) {
-	k := &agentKind{host: &host{Options: Options{Types: someTypes()}}}
+	k := newAgentKind(Options{Types: someTypes()})
 	_, err := k.Diff(t.Context(), nil, &resource.Live{Address: "agent.a", Unread: "process 7 holds its lock and does not answer"}, nil, resource.DiffOptions{})
 	if err == nil || !strings.Contains(err.Error(), "process 7") {
 		t.Errorf("got %v", err)

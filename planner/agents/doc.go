@@ -5,10 +5,10 @@ package agents
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"collect/hclspec/schema"
+	"collect/planner/agents/internal/anatomy"
 	"collect/planner/resource"
 	"collect/runtime/supervisor/api"
 )
@@ -35,16 +35,19 @@ func Kinds(o Options) []resource.Kind {
 	if o.Survey == nil {
 		o.Survey = func(ctx context.Context) (api.Installation, error) { return api.Survey(ctx, o.Layout) }
 	}
-	h := &host{Options: o, turn: make(chan struct{}, 1)}
-	return []resource.Kind{&brokerKind{h}, &agentKind{host: h, end: endLimit}}
+	k := newAgentKind(o)
+	return []resource.Kind{&brokerKind{k.host}, k}
+}
+
+func newAgentKind(o Options) *agentKind {
+	return &agentKind{host: &host{Options: o, turn: make(chan struct{}, 1), parts: anatomy.NewCatalog(o.Types)}, end: endLimit}
 }
 
 // host is what both kinds share.
 type host struct {
 	Options
-	turn   chan struct{} // one at a time makes sure that there is a supervisor
-	once   sync.Once     // for common
-	common commonBlocks
+	turn  chan struct{} // one at a time makes sure that there is a supervisor
+	parts *anatomy.Catalog
 }
 
 // supervisor gives a client of a supervisor that is not ending.

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"collect/hclspec/schema"
+	"collect/planner/agents/internal/anatomy"
 	"collect/planner/resource"
 	"collect/runtime/supervisor/api"
 )
 
 // component finds the live figures of a part; nil when there are none.
-func (d *differ) component(p part) *api.Component {
+func (d *differ) component(p anatomy.Part) *api.Component {
 	if d.figures == nil {
 		d.figures = make(map[string]*api.Component, len(d.live.Components))
 		for i := range d.live.Components {
@@ -21,7 +22,7 @@ func (d *differ) component(p part) *api.Component {
 			d.figures[string(c.Kind)+" "+c.Name] = c
 		}
 	}
-	return d.figures[string(p.kind)+" "+p.name]
+	return d.figures[string(p.Kind)+" "+p.Name]
 }
 
 // rate is how many events an agent takes in per second.
@@ -72,12 +73,12 @@ func about(events int64, perSecond float64) string {
 }
 
 // swap tells what happens when a component is made anew inside the running agent, to it and to the data in flight.
-func (d *differ) swap(p part, e schema.Effect) string {
+func (d *differ) swap(p anatomy.Part, e schema.Effect) string {
 	c := d.component(p)
-	if d.restart && (p.kind != schema.Channel || e != schema.Rename && d.durable(p)) {
+	if d.restart && (p.Kind != schema.Channel || e != schema.Rename && d.durable(p)) {
 		return "" // the whole agent drains and starts again, and its own line says so
 	}
-	switch p.kind {
+	switch p.Kind {
 	case schema.Source:
 		if c != nil && c.InFlight > 0 {
 			return fmt.Sprintf("swap: %s in flight are acknowledged first; goes on where it stopped", figures(c.InFlight, c.InFlightBytes))
@@ -96,7 +97,7 @@ func (d *differ) swap(p part, e schema.Effect) string {
 	return "swap: made anew, nothing is in flight"
 }
 
-func (d *differ) swapChannel(p part, c *api.Component, e schema.Effect) string {
+func (d *differ) swapChannel(p anatomy.Part, c *api.Component, e schema.Effect) string {
 	if e != schema.Rename && d.durable(p) {
 		return "swap: closed and opened again, its events stay"
 	}
@@ -114,38 +115,31 @@ func comma(s string) string {
 	return ", " + s
 }
 
-func (d *differ) durable(p part) bool { return d.kind.about(schema.Channel, p.typ).Durable }
-
-// readers are the sinks and groups that the running agent empties a channel with.
-func readers(a anatomy, channel string) []part {
-	var out []part
-	for _, i := range a.reads["channel."+channel] {
-		out = append(out, a.parts[i])
-	}
-	return out
+func (d *differ) durable(p anatomy.Part) bool {
+	return d.kind.parts.About(schema.Channel, p.Type).Durable
 }
 
 // emptiers names what empties a channel.
-func (d *differ) emptiers(p part) string {
+func (d *differ) emptiers(p anatomy.Part) string {
 	var names []string
-	for _, r := range readers(d.was, p.name) {
-		if r.kind == schema.SinkGroup {
-			names = append(names, d.kind.tail(d.was, r))
+	for _, r := range anatomy.Readers(d.was, p.Name) {
+		if r.Kind == schema.SinkGroup {
+			names = append(names, d.kind.parts.Tail(d.was, r))
 		} else {
-			names = append(names, r.label())
+			names = append(names, r.Label())
 		}
 	}
 	return strings.Join(names, " and ")
 }
 
 // drainTime estimates how long a channel takes to be emptied.
-func (d *differ) drainTime(p part) string {
+func (d *differ) drainTime(p anatomy.Part) string {
 	c := d.component(p)
 	if c == nil {
 		return ""
 	}
 	r := 0.0
-	for _, s := range readers(d.was, p.name) {
+	for _, s := range anatomy.Readers(d.was, p.Name) {
 		if m := d.component(s); m != nil {
 			r = max(r, m.EventsPerSec)
 		}
@@ -161,7 +155,7 @@ func (d *differ) stuck(channel string) bool {
 	if !isRunning(d.live.State) {
 		return false
 	}
-	all := readers(d.was, channel)
+	all := anatomy.Readers(d.was, channel)
 	for _, s := range all {
 		m := d.component(s)
 		connects := m != nil && m.Why == "connecting" && time.Since(m.HealthSince) < connectTime
@@ -174,34 +168,22 @@ func (d *differ) stuck(channel string) bool {
 
 // replayable says whether everything in a channel would come again from its sources.
 func (d *differ) replayable(channel string) bool {
-	for _, p := range d.was.parts {
-		if p.kind == schema.Source && writes(p, channel) && d.kind.about(schema.Source, p.typ).Replay == schema.CannotReplay {
+	for _, p := range d.was.Parts {
+		if p.Kind == schema.Source && anatomy.Writes(p, channel) && d.kind.parts.About(schema.Source, p.Type).Replay == schema.CannotReplay {
 			return false
 		}
 	}
 	return true
 }
 
-func writes(source part, channel string) bool {
-	for _, r := range source.list {
-		for _, arg := range []string{"channels", "optional"} {
-			list, _ := r.args[arg].([]any)
-			if slices.ContainsFunc(list, func(v any) bool { m, ok := v.(map[string]any); return ok && m["ref"] == "channel."+channel }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // stuckLoss notes what is lost when a channel that outlives nothing is emptied while its destination takes nothing: what no source
 // would send again.
-func (d *differ) stuckLoss(p part) {
+func (d *differ) stuckLoss(p anatomy.Part) {
 	c := d.component(p)
-	if c == nil || c.BacklogEvents == 0 || d.durable(p) || d.replayable(p.name) || !d.stuck(p.name) {
+	if c == nil || c.BacklogEvents == 0 || d.durable(p) || d.replayable(p.Name) || !d.stuck(p.Name) {
 		return
 	}
-	d.lose(p.name, c.BacklogEvents, c.BacklogBytes, d.arriving())
+	d.lose(p.Name, c.BacklogEvents, c.BacklogBytes, d.arriving())
 }
 
 // stopWithin is how long people and apply may take from a plan until the sources have stopped.
@@ -232,66 +214,66 @@ func (d *differ) lose(channel string, events, bytes, more int64) {
 
 // restartLoss notes what a new process would lose.
 func (d *differ) restartLoss() {
-	for _, p := range d.was.parts {
-		if p.kind == schema.Channel {
+	for _, p := range d.was.Parts {
+		if p.Kind == schema.Channel {
 			d.stuckLoss(p)
 		}
 	}
 }
 
-func (d *differ) added(p part) {
+func (d *differ) added(p anatomy.Part) {
 	if !covered(d.is, d.was, p) {
-		d.sum("add", p.label())
-		note := strings.TrimSpace(d.kind.tail(d.is, p) + d.inherits(p))
-		if p.kind == schema.Source && note == "" {
+		d.sum("add", p.Label())
+		note := strings.TrimSpace(d.kind.parts.Tail(d.is, p) + d.inherits(p))
+		if p.Kind == schema.Source && note == "" {
 			note = d.kind.anew(p, d.address, d.gone())
 		}
-		d.add(resource.Item{Path: p.path, Action: resource.Create, Effect: schema.Swap, Note: note})
+		d.add(resource.Item{Path: p.Path, Action: resource.Create, Effect: schema.Swap, Note: note})
 	}
-	if p.kind == schema.Source || p.kind == schema.Sink {
-		d.kind.interesting(p, d.add)
+	if p.Kind == schema.Source || p.Kind == schema.Sink {
+		d.kind.parts.Interesting(p, d.add)
 	}
 }
 
 // covered says that a sink or group belongs to a channel that comes, or goes, with it: the line of the channel shows it.
-func covered(in, other anatomy, p part) bool {
-	if p.kind != schema.Sink && p.kind != schema.SinkGroup {
+func covered(in, other anatomy.Anatomy, p anatomy.Part) bool {
+	if p.Kind != schema.Sink && p.Kind != schema.SinkGroup {
 		return false
 	}
-	if r, ok := p.args["channel"].(map[string]any); ok {
-		_, there := other.find(text(r))
+	if r, ok := p.Args["channel"].(map[string]any); ok {
+		_, there := other.Find(anatomy.Text(r))
 		return !there
 	}
-	g, ok := in.group[p.path]
-	return ok && covered(in, other, in.parts[g])
+	g, ok := in.Group[p.Path]
+	return ok && covered(in, other, in.Parts[g])
 }
 
 // retyped is a component under its old name with another type: another component.
-func (d *differ) retyped(old, now part) {
-	d.sum("replace", now.label())
-	note := "replaced: " + old.label() + " goes, " + now.label() + " comes"
-	switch now.kind {
+func (d *differ) retyped(old, now anatomy.Part) {
+	d.sum("replace", now.Label())
+	note := "replaced: " + old.Label() + " goes, " + now.Label() + " comes"
+	switch now.Kind {
 	case schema.Channel:
 		note += "; " + d.drains(old)
 	case schema.Source:
-		if d.kind.Layout.PositionsOf(d.live.ID, now.name, now.typ) {
+		if d.kind.Layout.PositionsOf(d.live.ID, now.Name, now.Type) {
 			note += ", which goes on at the positions that an earlier source of this type left"
 		} else {
 			note += ", which begins anew: positions of one type mean nothing to another"
 		}
 	}
-	d.add(resource.Item{Path: now.path + ".type", Action: resource.Update, Before: old.typ, After: now.typ, Effect: schema.Rename, Note: note})
+	d.add(resource.Item{Path: now.Path + ".type", Action: resource.Update, Before: old.Type, After: now.Type, Effect: schema.Rename, Note: note})
 }
 
-func (d *differ) removed(p part) {
+func (d *differ) removed(p anatomy.Part) {
 	if covered(d.was, d.is, p) {
 		return
 	}
-	d.sum("remove", p.label())
-	it := resource.Item{Path: p.path, Action: resource.Delete, Effect: schema.Swap}
-	switch p.kind {
+	d.sum("remove", p.Label())
+	it := resource.Item{Path: p.Path, Action: resource.Delete, Effect: schema.Swap}
+	switch p.Kind {
 	case schema.Channel:
-		d.dropped = append(d.dropped, p.name)
+		d.dropped = append(d.dropped, p.Name)
 		it.Note = d.drains(p)
 	case schema.Source:
 		it.Note = "stops reading; what it has read is delivered, and its positions are kept as long as the agent is"
@@ -302,37 +284,37 @@ func (d *differ) removed(p part) {
 }
 
 // leaves tells what waits for a sink alone that goes from a channel which others read on: nobody else delivers it to where it was to go.
-func (d *differ) leaves(p part) string {
+func (d *differ) leaves(p anatomy.Part) string {
 	c := d.component(p)
-	if c == nil || c.BacklogEvents == 0 || !slices.ContainsFunc(d.was.parts, func(ch part) bool { return d.readOn(ch, p) }) {
+	if c == nil || c.BacklogEvents == 0 || !slices.ContainsFunc(d.was.Parts, func(ch anatomy.Part) bool { return d.readOn(ch, p) }) {
 		return ""
 	}
 	s := "; " + resource.Number(c.BacklogEvents) + " events wait for it alone"
 	if c.Health == "ok" {
 		return s + ", which it delivers first"
 	}
-	d.loss = append(d.loss, resource.Loss{Address: d.address + "." + p.path, Events: c.BacklogEvents, What: "events waiting"})
+	d.loss = append(d.loss, resource.Loss{Address: d.address + "." + p.Path, Events: c.BacklogEvents, What: "events waiting"})
 	return s + ": what it does not take within drain never reaches it"
 }
 
 // readOn says whether p reads a channel that stays, with no reader that did not read it before: one would begin with what p leaves.
-func (d *differ) readOn(ch, p part) bool {
-	if ch.kind != schema.Channel {
+func (d *differ) readOn(ch, p anatomy.Part) bool {
+	if ch.Kind != schema.Channel {
 		return false
 	}
-	was, is := readers(d.was, ch.name), readers(d.is, ch.name)
-	has := func(list []part, r part) bool {
-		return slices.ContainsFunc(list, func(o part) bool { return o.kind == r.kind && o.name == r.name })
+	was, is := anatomy.Readers(d.was, ch.Name), anatomy.Readers(d.is, ch.Name)
+	has := func(list []anatomy.Part, r anatomy.Part) bool {
+		return slices.ContainsFunc(list, func(o anatomy.Part) bool { return o.Kind == r.Kind && o.Name == r.Name })
 	}
-	return has(was, p) && len(is) > 0 && !slices.ContainsFunc(is, func(r part) bool { return !has(was, r) })
+	return has(was, p) && len(is) > 0 && !slices.ContainsFunc(is, func(r anatomy.Part) bool { return !has(was, r) })
 }
 
 // takes names the sinks and groups that leave with their channel: they have no line of their own.
-func (d *differ) takes(p part) string {
+func (d *differ) takes(p anatomy.Part) string {
 	var names []string
-	for _, r := range readers(d.was, p.name) {
-		if _, stays := d.is.find(r.path); !stays {
-			names = append(names, r.label())
+	for _, r := range anatomy.Readers(d.was, p.Name) {
+		if _, stays := d.is.Find(r.Path); !stays {
+			names = append(names, r.Label())
 		}
 	}
 	switch len(names) {
@@ -345,14 +327,14 @@ func (d *differ) takes(p part) string {
 }
 
 // drains tells how a channel that leaves is emptied.
-func (d *differ) drains(p part) string {
+func (d *differ) drains(p anatomy.Part) string {
 	d.stuckLoss(p)
 	c := d.component(p)
 	if c == nil || c.BacklogEvents == 0 {
 		return "it is empty" + d.takes(p)
 	}
-	if slices.Contains(d.confirmed, channelAddress(d.address, p.name)) {
-		d.lose(p.name, c.BacklogEvents, c.BacklogBytes, d.arriving())
+	if slices.Contains(d.confirmed, channelAddress(d.address, p.Name)) {
+		d.lose(p.Name, c.BacklogEvents, c.BacklogBytes, d.arriving())
 		return figures(c.BacklogEvents, c.BacklogBytes) + " waiting are given up" + d.takes(p)
 	}
 	if d.durable(p) && !isRunning(d.live.State) {
@@ -361,7 +343,7 @@ func (d *differ) drains(p part) string {
 	s := figures(c.BacklogEvents, c.BacklogBytes) + " waiting; drains through " + d.emptiers(p) + " first" + comma(d.drainTime(p))
 	switch {
 	case !d.durable(p):
-	case d.stuck(p.name):
+	case d.stuck(p.Name):
 		s += "; nothing takes them at present: what is not delivered in time stays on disk as an orphan"
 	default:
 		s += "; then its directory is removed"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"collect/hclspec/schema"
+	"collect/planner/agents/internal/anatomy"
 	"collect/planner/resource"
 	"collect/runtime/supervisor/api"
 )
@@ -57,7 +58,7 @@ func (k *agentKind) orphans(lives []*resource.Live, want []*resource.Object) ([]
 // keeps says whether an agent has a durable channel of a name.
 func (k *agentKind) keeps(s *schema.AgentSpec, channel string) bool {
 	return slices.ContainsFunc(s.Channels, func(c schema.ChannelSpec) bool {
-		return c.Name == channel && k.about(schema.Channel, c.Type).Durable
+		return c.Name == channel && k.parts.About(schema.Channel, c.Type).Durable
 	})
 }
 
@@ -95,15 +96,15 @@ func flag(address string) string {
 }
 
 // inherits tells what a new channel goes on with.
-func (d *differ) inherits(p part) string {
-	if p.kind == schema.Source && d.kind.Layout.PositionsOf(d.live.ID, p.name, p.typ) {
+func (d *differ) inherits(p anatomy.Part) string {
+	if p.Kind == schema.Source && d.kind.Layout.PositionsOf(d.live.ID, p.Name, p.Type) {
 		return "  goes on at the positions that an earlier source of this name left"
 	}
-	if p.kind != schema.Channel || !d.durable(p) {
+	if p.Kind != schema.Channel || !d.durable(p) {
 		return ""
 	}
 	for _, o := range d.live.Orphans {
-		if o.Channel == p.name {
+		if o.Channel == p.Name {
 			return "  goes on with " + figures(o.Events, o.Bytes) + " that it holds since it left the configuration"
 		}
 	}

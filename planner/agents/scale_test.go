@@ -22,7 +22,7 @@ func wide(n int) *schema.AgentSpec {
 }
 
 func BenchmarkDiffOfAWideAgent(b *testing.B) {
-	k := &agentKind{host: &host{Options: Options{Types: someTypes(), Layout: api.Layout{Data: b.TempDir()}}}}
+	k := newAgentKind(Options{Types: someTypes(), Layout: api.Layout{Data: b.TempDir()}})
 	was, err := tree(wide(3000))
 	if err != nil {
 		b.Fatal(err)

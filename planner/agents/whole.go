@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"collect/hclspec/schema"
+	"collect/planner/agents/internal/anatomy"
 	"collect/planner/resource"
 	"collect/runtime/supervisor/api"
 )
@@ -17,22 +18,22 @@ func (k *agentKind) diffCreate(want *resource.Object) (*resource.Change, error) 
 	if err != nil {
 		return nil, err
 	}
-	a := k.anatomy(spec)
+	a := k.parts.Of(spec)
 	id := api.AgentID(want.Address)
 	c := &resource.Change{
 		Address: want.Address, Kind: k.Name(), Action: resource.Create, After: want.Want,
-		Detail: map[string]any{detailLabels: anyMap(a.labels), detailID: id},
+		Detail: map[string]any{detailLabels: anyMap(a.Labels), detailID: id},
 	}
 	if _, err := os.Stat(filepath.Join(k.Layout.Kept(), id)); err == nil {
 		c.Note = "goes on at the positions that were kept when it was destroyed"
 	}
-	for _, line := range k.picture(a) {
+	for _, line := range k.parts.Picture(a) {
 		c.Items = append(c.Items, resource.Item{Note: line})
 	}
 	d := &differ{places: want.Places}
-	for _, p := range a.parts {
-		if p.kind == schema.Source || p.kind == schema.Sink {
-			k.interesting(p, d.add)
+	for _, p := range a.Parts {
+		if p.Kind == schema.Source || p.Kind == schema.Sink {
+			k.parts.Interesting(p, d.add)
 		}
 	}
 	for i := range d.items {
@@ -40,9 +41,9 @@ func (k *agentKind) diffCreate(want *resource.Object) (*resource.Change, error) 
 	}
 	c.Items = append(c.Items, d.items...)
 	if c.Note == "" { // nothing was kept under these names
-		for _, p := range a.parts {
-			if note := k.anew(p, want.Address, k.left); p.kind == schema.Source && note != "" {
-				c.Items = append(c.Items, resource.Item{Note: p.label() + " " + note})
+		for _, p := range a.Parts {
+			if note := k.anew(p, want.Address, k.left); p.Kind == schema.Source && note != "" {
+				c.Items = append(c.Items, resource.Item{Note: p.Label() + " " + note})
 			}
 		}
 	}
@@ -61,12 +62,12 @@ func (k *agentKind) diffDelete(live *resource.Live, opt resource.DiffOptions) (*
 		return nil, err
 	}
 	a := agentOf(live)
-	d := &differ{kind: k, was: k.anatomy(spec), live: a, address: live.Address}
+	d := &differ{kind: k, was: k.parts.Of(spec), live: a, address: live.Address}
 	c := &resource.Change{Address: live.Address, Kind: k.Name(), Action: resource.Delete, Before: live.Have, Basis: live.Basis}
 	var backlog, bytes int64
 	durable := false
-	for _, p := range d.was.parts {
-		if p.kind != schema.Channel {
+	for _, p := range d.was.Parts {
+		if p.Kind != schema.Channel {
 			continue
 		}
 		durable = durable || d.durable(p)
@@ -75,9 +76,9 @@ func (k *agentKind) diffDelete(live *resource.Live, opt resource.DiffOptions) (*
 			continue
 		}
 		backlog, bytes = backlog+m.BacklogEvents, bytes+m.BacklogBytes
-		c.Items = append(c.Items, resource.Item{Path: p.path, Action: resource.Delete, Note: figures(m.BacklogEvents, m.BacklogBytes) + " waiting" + through(d, p)})
-		if d.durable(p) && (d.stuck(p.name) || a.CannotRun) {
-			d.lose(p.name, m.BacklogEvents, m.BacklogBytes, d.arriving())
+		c.Items = append(c.Items, resource.Item{Path: p.Path, Action: resource.Delete, Note: figures(m.BacklogEvents, m.BacklogBytes) + " waiting" + through(d, p)})
+		if d.durable(p) && (d.stuck(p.Name) || a.CannotRun) {
+			d.lose(p.Name, m.BacklogEvents, m.BacklogBytes, d.arriving())
 		}
 		d.stuckLoss(p)
 	}
@@ -90,7 +91,7 @@ func (k *agentKind) diffDelete(live *resource.Live, opt resource.DiffOptions) (*
 	}
 	c.Items = append(c.Items, resource.Item{Note: positions})
 	c.Detail = map[string]any{
-		detailLabels: anyMap(d.was.labels), detailID: live.Identity["id"], detailRunning: isRunning(a.State), detailDurable: durable, detailBacklog: backlog,
+		detailLabels: anyMap(d.was.Labels), detailID: live.Identity["id"], detailRunning: isRunning(a.State), detailDurable: durable, detailBacklog: backlog,
 	}
 	return c, nil
 }
@@ -99,18 +100,18 @@ func (k *agentKind) diffDelete(live *resource.Live, opt resource.DiffOptions) (*
 // configuration earlier.
 func (k *agentKind) leftovers(d *differ, a api.Agent) {
 	for _, o := range a.Orphans {
-		p, ok := d.was.find("channel." + o.Channel)
+		p, ok := d.was.Find("channel." + o.Channel)
 		if o.Events > 0 && (!ok || d.durable(p)) {
 			d.lose(o.Channel, o.Events, o.Bytes, 0)
 		}
 	}
 }
 
-func through(d *differ, p part) string {
+func through(d *differ, p anatomy.Part) string {
 	if d.live.CannotRun {
 		return ", and the agent cannot run" + because(d.live.LastExit)
 	}
-	if d.stuck(p.name) {
+	if d.stuck(p.Name) {
 		return ", and " + d.emptiers(p) + " takes nothing at present" + cause(d, p)
 	}
 	return "; drains through " + d.emptiers(p) + " first" + comma(d.drainTime(p))
@@ -123,8 +124,8 @@ func because(why string) string {
 	return ": " + why
 }
 
-func cause(d *differ, p part) string {
-	for _, r := range readers(d.was, p.name) {
+func cause(d *differ, p anatomy.Part) string {
+	for _, r := range anatomy.Readers(d.was, p.Name) {
 		if m := d.component(r); m != nil && m.LastError != "" {
 			return ": " + m.LastError
 		}

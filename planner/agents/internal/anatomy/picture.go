@@ -1,8 +1,9 @@
-package agents
+package anatomy
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,20 +13,20 @@ import (
 
 const arrow = " ──▶ "
 
-// picture draws the way of the events through an agent, one line for each source and each further channel.
-func (k *agentKind) picture(a anatomy) []string {
+// Picture draws the way of the events through an agent, one line for each source and each further channel.
+func (k *Catalog) Picture(a Anatomy) []string {
 	var lines []string
 	inline := map[string]bool{}
-	for _, p := range a.parts {
-		if p.kind != schema.Source {
+	for _, p := range a.Parts {
+		if p.Kind != schema.Source {
 			continue
 		}
-		head := p.label()
+		head := p.Label()
 		var through []string
-		var routes []part
-		for _, q := range p.list {
-			if q.kind == schema.Interceptor {
-				through = append(through, q.typ)
+		var routes []Part
+		for _, q := range p.List {
+			if q.Kind == schema.Interceptor {
+				through = append(through, q.Type)
 			} else {
 				routes = append(routes, q)
 			}
@@ -34,43 +35,43 @@ func (k *agentKind) picture(a anatomy) []string {
 			head += arrow + strings.Join(through, " ▸ ")
 		}
 		if ch, ok := onlyChannel(routes); ok && !inline[ch] {
-			if c, ok := a.find("channel." + ch); ok {
+			if c, ok := a.Find("channel." + ch); ok {
 				inline[ch] = true
-				lines = append(lines, head+arrow+c.label()+k.tail(a, c))
+				lines = append(lines, head+arrow+c.Label()+k.Tail(a, c))
 				continue
 			}
 		}
 		lines = append(lines, routed(a, head, routes)...)
 	}
-	for _, p := range a.parts {
-		if p.kind == schema.Channel && !inline[p.name] {
-			lines = append(lines, p.label()+k.tail(a, p))
+	for _, p := range a.Parts {
+		if p.Kind == schema.Channel && !inline[p.Name] {
+			lines = append(lines, p.Label()+k.Tail(a, p))
 		}
 	}
 	return lines
 }
 
 // onlyChannel gives the channel that takes everything, when there is only one way.
-func onlyChannel(routes []part) (string, bool) {
-	if len(routes) != 1 || routes[0].args["when"] != nil || routes[0].args["optional"] != nil || routes[0].args["drop"] == true {
+func onlyChannel(routes []Part) (string, bool) {
+	if len(routes) != 1 || routes[0].Args["when"] != nil || routes[0].Args["optional"] != nil || routes[0].Args["drop"] == true {
 		return "", false
 	}
-	list, _ := routes[0].args["channels"].([]any)
+	list, _ := routes[0].Args["channels"].([]any)
 	if len(list) != 1 {
 		return "", false
 	}
-	return strings.TrimPrefix(text(list[0]), "channel."), true
+	return strings.TrimPrefix(Text(list[0]), "channel."), true
 }
 
-func routed(a anatomy, head string, routes []part) []string {
-	if len(routes) == 1 && routes[0].args["when"] == nil {
+func routed(a Anatomy, head string, routes []Part) []string {
+	if len(routes) == 1 && routes[0].Args["when"] == nil {
 		return []string{head + targets(a, routes[0])}
 	}
 	lines := []string{head}
 	for _, r := range routes {
 		cond := "otherwise"
-		if w, ok := r.args["when"]; ok {
-			cond = "when " + text(w)
+		if w, ok := r.Args["when"]; ok {
+			cond = "when " + Text(w)
 		} else if len(routes) == 1 {
 			cond = "always"
 		}
@@ -80,63 +81,63 @@ func routed(a anatomy, head string, routes []part) []string {
 }
 
 // targets writes where a route leads.
-func targets(a anatomy, r part) string {
-	if r.args["drop"] == true {
+func targets(a Anatomy, r Part) string {
+	if r.Args["drop"] == true {
 		return arrow + "dropped"
 	}
-	s := arrow + named(a, r.args["channels"])
-	if o, ok := r.args["optional"]; ok {
+	s := arrow + named(a, r.Args["channels"])
+	if o, ok := r.Args["optional"]; ok {
 		s += " (" + named(a, o) + " when it has room)"
 	}
-	if r.args["copy"] == true {
+	if r.Args["copy"] == true {
 		s += ", then on"
 	}
 	return s
 }
 
 // named writes references with the types of what they point at.
-func named(a anatomy, refs any) string {
+func named(a Anatomy, refs any) string {
 	l, _ := refs.([]any)
 	out := make([]string, len(l))
 	for i, v := range l {
-		if out[i] = text(v); a.labels[out[i]] != "" {
-			out[i] = a.labels[out[i]]
+		if out[i] = Text(v); a.Labels[out[i]] != "" {
+			out[i] = a.Labels[out[i]]
 		}
 	}
 	return strings.Join(out, ", ")
 }
 
-// tail draws what follows a component: a channel's size and its sinks, a sink's destination.
-func (k *agentKind) tail(a anatomy, p part) string {
-	switch p.kind {
+// Tail draws what follows a component: a channel's size and its sinks, a sink's destination.
+func (k *Catalog) Tail(a Anatomy, p Part) string {
+	switch p.Kind {
 	case schema.Channel:
 		s := k.size(p)
-		for i, r := range readers(a, p.name) {
+		for i, r := range Readers(a, p.Name) {
 			if i == 0 {
 				s += arrow
 			} else {
 				s += " | "
 			}
-			if r.kind == schema.SinkGroup {
-				s += k.tail(a, r)
+			if r.Kind == schema.SinkGroup {
+				s += k.Tail(a, r)
 			} else {
-				s += r.label() + k.tail(a, r)
+				s += r.Label() + k.Tail(a, r)
 			}
 		}
 		return s
 	case schema.SinkGroup:
-		list, _ := p.args["sinks"].([]any)
+		list, _ := p.Args["sinks"].([]any)
 		var names []string
 		for _, v := range list {
-			if m, ok := a.find(text(v)); ok {
-				names = append(names, m.label())
+			if m, ok := a.Find(Text(v)); ok {
+				names = append(names, m.Label())
 			}
 		}
-		return strings.Join(names, " | ") + " (" + text(p.args["strategy"]) + ")"
+		return strings.Join(names, " | ") + " (" + Text(p.Args["strategy"]) + ")"
 	case schema.Sink:
 		for _, arg := range []string{"topic", "to"} {
-			if m, ok := p.args[arg].(map[string]any); ok && m["ref"] != nil {
-				return arrow + text(m)
+			if m, ok := p.Args[arg].(map[string]any); ok && m["ref"] != nil {
+				return arrow + Text(m)
 			}
 		}
 	}
@@ -144,12 +145,12 @@ func (k *agentKind) tail(a anatomy, p part) string {
 }
 
 // size writes a channel's capacity.
-func (k *agentKind) size(p part) string {
-	arg := k.about(schema.Channel, p.typ).CapacityAttr
+func (k *Catalog) size(p Part) string {
+	arg := k.About(schema.Channel, p.Type).CapacityAttr
 	if arg == "" {
 		return ""
 	}
-	v, ok := p.args[arg]
+	v, ok := p.Args[arg]
 	for _, b := range p.blocks {
 		if d, found := b.Attr(arg); found && !ok {
 			v, ok = d.Default, true
@@ -163,32 +164,32 @@ func (k *agentKind) size(p part) string {
 	return " (" + resource.Size(n) + ")"
 }
 
-// interesting adds the arguments that tell what a component is about: what it must be given, and when files end.
-func (k *agentKind) interesting(p part, add func(resource.Item)) {
-	t, ok := k.Types.Lookup(p.kind, p.typ)
+// Interesting adds the arguments that tell what a component is about: what it must be given, and when files end.
+func (k *Catalog) Interesting(p Part, add func(resource.Item)) {
+	t, ok := k.types.Lookup(p.Kind, p.Type)
 	if !ok || t.Block == nil {
 		return
 	}
 	for _, a := range t.Block.Attrs {
-		v, given := p.args[a.Name]
+		v, given := p.Args[a.Name]
 		if !given || !a.Required && !a.Path || isRef(v) {
 			continue
 		}
-		it := resource.Item{Path: p.path + "." + a.Name, After: v}
-		if isSecret(v) {
+		it := resource.Item{Path: p.Path + "." + a.Name, After: v}
+		if IsSecret(v) {
 			it.Sensitive, it.After = true, nil
 		}
 		add(it)
 	}
 	var roll []string
-	for arg, v := range p.args {
+	for arg, v := range p.Args {
 		if name, ok := strings.CutPrefix(arg, "roll."); ok {
 			roll = append(roll, name+" "+readable(v))
 		}
 	}
 	if len(roll) > 0 {
 		slices.Sort(roll)
-		add(resource.Item{Path: p.path + ".roll", Note: strings.Join(roll, ", ")})
+		add(resource.Item{Path: p.Path + ".roll", Note: strings.Join(roll, ", ")})
 	}
 }
 
@@ -201,7 +202,7 @@ func isRef(v any) bool {
 func readable(v any) string {
 	s, ok := v.(string)
 	if !ok {
-		return text(v)
+		return Text(v)
 	}
 	if strings.HasSuffix(s, "B") {
 		if n, err := schema.ParseSize(s); err == nil {
@@ -214,8 +215,8 @@ func readable(v any) string {
 	return s
 }
 
-// text writes a value in one line: references by address, expressions by source, strings bare.
-func text(v any) string {
+// Text writes a value in one line: references by address, expressions by source, strings bare.
+func Text(v any) string {
 	switch x := v.(type) {
 	case nil:
 		return ""
@@ -224,7 +225,7 @@ func text(v any) string {
 	case []any:
 		out := make([]string, len(x))
 		for i, e := range x {
-			out[i] = text(e)
+			out[i] = Text(e)
 		}
 		return strings.Join(out, ", ")
 	case map[string]any:
@@ -239,4 +240,18 @@ func text(v any) string {
 		return fmt.Sprint(v)
 	}
 	return string(raw)
+}
+
+// IsSecret says whether a secret is in a value.
+func IsSecret(v any) bool {
+	switch x := v.(type) {
+	case map[string]any:
+		if _, ok := x["secret"].(string); ok {
+			return true
+		}
+		return slices.ContainsFunc(slices.Collect(maps.Values(x)), IsSecret)
+	case []any:
+		return slices.ContainsFunc(x, IsSecret)
+	}
+	return false
 }

@@ -1,10 +1,10 @@
-package agents
+package anatomy
 
 // pair is one element of two aligned lists: as it was, as it is, or both.
-type pair struct{ was, is *part }
+type pair struct{ Was, Is *Part }
 
-// align pairs the elements of two lists: equal ones in their order, and between them those of one type as changes of each other.
-func align(was, is []part) []pair {
+// Align pairs the elements of two lists: equal ones in their order, and between them those of one type as changes of each other.
+func Align(was, is []Part) []pair {
 	// length[i][j] is the longest common subsequence of was[i:] and is[j:].
 	length := make([][]int, len(was)+1)
 	for i := range length {
@@ -39,13 +39,13 @@ func align(was, is []part) []pair {
 }
 
 // gap pairs elements of one type in their order; the rest is gone or new.
-func gap(was, is []part) []pair {
+func gap(was, is []Part) []pair {
 	var out []pair
 	next := 0
 	for j := range is {
 		found := -1
 		for i := next; i < len(was); i++ {
-			if was[i].typ == is[j].typ {
+			if was[i].Type == is[j].Type {
 				found = i
 				break
 			}
