@@ -38,7 +38,7 @@ var layers = []struct {
 	{"hclspec/internal/variable", []string{"hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/reading", "hclspec/internal/ref", "hclspec/internal/sorted", "hclspec/internal/syntax"}},
 	{"hclspec/internal/names", []string{"hclspec/schema", "hclspec/expr", "hclspec/internal/diag", "hclspec/internal/functions", "hclspec/internal/reading", "hclspec/internal/ref", "hclspec/internal/sorted", "hclspec/internal/topology", "hclspec/internal/variable"}},
 	{"hclspec/internal/decode", []string{"hclspec/schema", "hclspec/expr", "hclspec/internal/diag", "hclspec/internal/names", "hclspec/internal/ref", "hclspec/internal/sorted", "hclspec/internal/syntax"}},
-	{"hclspec/internal/build", []string{"hclspec/schema", "hclspec/expr", "hclspec/internal/decode", "hclspec/internal/diag", "hclspec/internal/names", "hclspec/internal/reading", "hclspec/internal/ref", "hclspec/internal/sorted", "hclspec/internal/topology"}},
+	{"hclspec/internal/assembly", []string{"hclspec/schema", "hclspec/expr", "hclspec/internal/decode", "hclspec/internal/diag", "hclspec/internal/names", "hclspec/internal/reading", "hclspec/internal/ref", "hclspec/internal/sorted", "hclspec/internal/topology"}},
 	{"hclspec/internal/pattern", []string{"hclspec/internal/scan"}},
 	{"hclspec/internal/constant", []string{"hclspec/internal/number"}},
 	{"hclspec/internal/printer", []string{"hclspec/internal/constant"}},

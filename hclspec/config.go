@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/assembly"
 	"collect/hclspec/internal/bounded"
-	"collect/hclspec/internal/build"
 	"collect/hclspec/internal/topology"
 	"collect/hclspec/internal/variable"
 	"collect/hclspec/schema"
@@ -38,9 +38,9 @@ type Config struct {
 	TimeZone     string // of the collect block, "" when not given
 	Root         string // the directory, absolute, without links
 	DataDir      string
-	Agents       []*build.Agent // sorted by address
-	Topics       []*build.Topic // sorted by address
-	Providers    []*build.Provider
+	Agents       []*Agent // sorted by address
+	Topics       []*Topic // sorted by address
+	Providers    []*Provider
 	Outputs      []Output // sorted by name
 	Edges        []Edge
 	Files        map[string]*hcl.File // by the names that diagnostics use
@@ -59,13 +59,13 @@ type Output struct {
 // What a configuration declares, as it was evaluated.
 type (
 	// Agent is one agent instance.
-	Agent = build.Agent
+	Agent = assembly.Agent
 	// Topic is one declared topic.
-	Topic = build.Topic
+	Topic = assembly.Topic
 	// Provider is one provider block; a provider that is used and not declared has its defaults.
-	Provider = build.Provider
+	Provider = assembly.Provider
 	// Lifecycle is the lifecycle block.
-	Lifecycle = build.Lifecycle
+	Lifecycle = assembly.Lifecycle
 	// Edge is one arrow of the topology.
 	Edge = topology.Edge
 	// Value is one -var (Name and Text) or -var-file (File).
@@ -73,4 +73,4 @@ type (
 )
 
 // DevelopmentBroker stands for the address of the development broker in a list of brokers.
-const DevelopmentBroker = build.DevelopmentBroker
+const DevelopmentBroker = assembly.DevelopmentBroker

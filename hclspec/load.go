@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"collect/hclspec/internal/assembly"
 	"collect/hclspec/internal/bounded"
-	"collect/hclspec/internal/build"
 	"collect/hclspec/internal/decode"
 	"collect/hclspec/internal/diag"
 	"collect/hclspec/internal/names"
@@ -20,7 +20,7 @@ import (
 
 // loader turns files into a Config.
 type loader struct {
-	*build.Builder
+	*assembly.Builder
 	opts Options
 	cfg  *Config
 
@@ -59,7 +59,7 @@ func newLoader(o Options) *loader {
 		l.installation()
 		return l.path
 	})
-	l.Builder = build.New(&decode.Decoder{Names: ns, Root: o.Dir, Fingerprint: o.Fingerprint})
+	l.Builder = assembly.New(&decode.Decoder{Names: ns, Root: o.Dir, Fingerprint: o.Fingerprint})
 	return l
 }
 

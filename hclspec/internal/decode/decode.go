@@ -31,7 +31,8 @@ func NewOwner() *Owner {
 	return &Owner{Secrets: schema.Secrets{}, Ranges: map[string]hcl.Range{}}
 }
 
-// Decoding turns the body of one block into Configs.
+// Decoding turns the body of one block into Configs. Whoever makes it says what the block is; what was found on the way stands in
+// Uses, Unknown and Broken afterwards.
 type Decoding struct {
 	*Decoder
 	Scope   *names.Scope

@@ -12,16 +12,17 @@ import (
 	"collect/hclspec/schema"
 )
 
-// Component is one source, channel, sink or group of an agent; building fills what the checks of the topology need.
+// Component is one source, channel, sink or group of an agent. Here it has its names; decoding its block fills the rest, of which
+// topology.Component is what the checks of the whole see.
 type Component struct {
 	topology.Component
 	Block      *Block
 	Agent      *Instance
 	ref        *ref.Ref
-	Contents   *Contents            // after building
+	Contents   *Contents            // once its block is decoded
 	Early      map[string]cty.Value // arguments that others have read
-	References []ref.Use
-	Unsure     bool // something about it is not known or wrong
+	References []ref.Use            // in its arguments
+	Unsure     bool                 // something about it is not known or wrong
 }
 
 // componentLabels are the blocks inside an agent that make a component, with their labels.

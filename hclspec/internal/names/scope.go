@@ -88,6 +88,7 @@ type Inputs struct {
 	layouts []hclsyntax.Expression // what formatdate is called with
 }
 
+// put makes one value below a root visible: only what an expression uses, so that a large configuration costs it nothing.
 func (n *Inputs) put(root, name string, v cty.Value) {
 	if n.parts == nil {
 		n.parts = map[string]map[string]cty.Value{}
@@ -158,6 +159,7 @@ func (ns *Names) Gather(e hclsyntax.Expression, sc *Scope, n *Inputs, event bool
 	return ok
 }
 
+// checkCalls finds functions that do not exist, and remembers the layouts that formatdate is given.
 func (ns *Names) checkCalls(e hclsyntax.Expression, in *Inputs) bool {
 	switch e.(type) {
 	case *hclsyntax.ScopeTraversalExpr, *hclsyntax.LiteralValueExpr:

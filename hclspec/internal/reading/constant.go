@@ -10,7 +10,7 @@ import (
 	"collect/hclspec/internal/ref"
 )
 
-// Constant evaluates an argument that may use no names.
+// Constant evaluates an argument that may use no names, since it is needed before they have values.
 func (rd *Reading) Constant(a *hclsyntax.Attribute, want cty.Type, use func(cty.Value)) {
 	if a == nil {
 		return

@@ -1,6 +1,6 @@
-// Package build makes of blocks what the rest of the program works with: agents with their specs, topics, providers, and the
+// Package assembly makes of blocks what the rest of the program works with: agents with their specs, topics, providers, and the
 // edges between them.
-package build
+package assembly
 
 import (
 	"slices"

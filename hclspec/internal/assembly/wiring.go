@@ -1,4 +1,4 @@
-package build
+package assembly
 
 import (
 	"fmt"
@@ -60,6 +60,7 @@ func (w *wiring) useEdge(c *names.Component, u ref.Use) {
 	}
 }
 
+// wire adds the edge from a sink to the source of an agent that it sends to.
 func (w *wiring) wire(c *names.Component, u ref.Use) {
 	to := u.Ref
 	if to.Type != c.Type && to.Known {
