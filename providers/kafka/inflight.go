@@ -23,6 +23,7 @@ type inflight struct {
 	buf    []byte // texts made for its records
 	tags   []tag
 	left   atomic.Int32 // events whose fate is not known, and one while they are being queued
+	since  time.Time    // when it was begun; Sink.mu guards it
 
 	mu     sync.Mutex // guards all below
 	failed []flow.EventResult

@@ -27,9 +27,10 @@ type librdkafka struct {
 	lanes   *lanes
 	route   route
 	how     manner
+	ended   chan struct{} // closed when it is given up
 }
 
-// deliveryTimeout bounds how long a record may be under way. Brokers that fail over need about twelve seconds.
+// deliveryTimeout bounds how long a record may be under way, unless a property says otherwise. Brokers that fail over need about twelve seconds.
 const deliveryTimeout = time.Minute
 
 func connectLibrdkafka(s *Sink, brokers []string, how manner) (client, error) {
@@ -53,8 +54,9 @@ func connectLibrdkafka(s *Sink, brokers []string, how manner) (client, error) {
 	}) {
 		m[name] = v
 	}
-	if _, set := m["delivery.timeout.ms"]; !set {
-		m["delivery.timeout.ms"] = int(deliveryTimeout / time.Millisecond)
+	limit, err := patience(m)
+	if err != nil {
+		return nil, err
 	}
 	if n := how.batch; n > 0 {
 		m["batch.size"] = n
@@ -66,8 +68,9 @@ func connectLibrdkafka(s *Sink, brokers []string, how manner) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &librdkafka{s: s, brokers: brokers, p: p, cause: &kafkaclient.Cause{}, lanes: newLanes(), how: how}
+	l := &librdkafka{s: s, brokers: brokers, p: p, cause: &kafkaclient.Cause{}, lanes: newLanes(), how: how, ended: make(chan struct{})}
 	l.loops.Go(l.reports)
+	l.loops.Go(func() { l.expire(limit) })
 	l.loops.Go(func() { l.cause.Follow(p.Logs(), l.log) })
 	return l, nil
 }
@@ -252,6 +255,7 @@ func (l *librdkafka) abandon() bool {
 		time.Sleep(2 * time.Millisecond)
 	}
 	l.p.Close()
+	close(l.ended)
 	l.loops.Wait()
 	l.lanes.giveUp()
 	return true

@@ -92,6 +92,7 @@ func (s *Sink) begin(b *flow.Batch) *inflight {
 		s.silence.moved = time.Now()
 	}
 	s.open++
+	in.failed, in.err, in.since = nil, nil, time.Now()
 	s.flying[in] = struct{}{}
 	s.search.sends()
 	s.mu.Unlock()
@@ -99,7 +100,7 @@ func (s *Sink) begin(b *flow.Batch) *inflight {
 		in.tags = make([]tag, b.Len())
 	}
 	in.tags = in.tags[:b.Len()]
-	in.buf, in.failed, in.err = in.buf[:0], nil, nil
+	in.buf = in.buf[:0]
 	in.left.Store(int32(b.Len()) + 1)
 	return in
 }
