@@ -282,7 +282,9 @@ func (a *agent) resolve(token string) (string, error) {
 func (a *agent) snapshot() api.Agent {
 	s := a.pipe.Snapshot()
 	s.Address, s.ID, s.PID, s.Since, s.Build = a.meta.Address, a.opt.ID, os.Getpid(), a.began, a.opt.Build
-	s.RunPID = a.opt.RunPID
+	if os.Getppid() == a.opt.RunPID { // a child whose parent is gone gets another
+		s.RunPID = a.opt.RunPID
+	}
 	s.Start = strconv.FormatInt(a.began.UnixNano(), 36)
 	s.RSS, s.CPUSeconds = usage()
 	a.rates.apply(&s, time.Now())

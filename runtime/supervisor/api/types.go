@@ -78,7 +78,7 @@ type Agent struct {
 	Restarts   int         `json:"restarts"`
 	ConfigHash string      `json:"config_hash"`
 	Build      string      `json:"build,omitempty"`
-	RunPID     int         `json:"run_pid,omitempty"` // the process of collect run whose child it is
+	RunPID     int         `json:"run_pid,omitempty"` // the process of collect run whose child it is, as long as that lives
 	RSS        int64       `json:"rss_bytes"`
 	CPUSeconds float64     `json:"cpu_seconds"`
 	LastExit   string      `json:"last_exit,omitempty"`
