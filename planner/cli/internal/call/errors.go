@@ -17,6 +17,7 @@ import (
 // Exit is an error that ends a command with an exit code, without saying anything.
 type Exit int
 
+// Error names the code; nobody is shown it.
 func (e Exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 // ExitCode gives the code.
@@ -28,6 +29,7 @@ type DiagnosticsError struct {
 	Files       map[string]*hcl.File
 }
 
+// Error gives the first diagnostic, and how many more there are.
 func (e *DiagnosticsError) Error() string { return e.Diagnostics.Error() }
 
 // userError is a mistake in how the program was called.

@@ -135,6 +135,7 @@ func (s *Session) Unlock(remove bool) {
 	s.lock = nil
 }
 
+// Installation says for which installation plans are made here: what a saved plan must fit.
 func (s *Session) Installation() planner.Installation {
 	return planner.Installation{
 		Name: s.Config.Name, NameDeclared: s.Config.NameDeclared, Root: s.Config.Root, DataDir: s.Layout.Data, Machine: state.Machine(),

@@ -21,6 +21,7 @@ type Output struct {
 	err error
 }
 
+// Write passes p on, and gives the error of who took it; one that says that there is no room is remembered.
 func (o *Output) Write(p []byte) (int, error) {
 	n, err := o.to.Write(p)
 	o.mu.Lock()
