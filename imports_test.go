@@ -63,6 +63,7 @@ var layers = []struct {
 	{"runtime/flow", nil},
 	{"runtime/flow/host", []string{"runtime/flow"}},
 	{"runtime/supervisor/api", []string{"hclspec/schema"}},
+	{"runtime/supervisor/internal/process", []string{"runtime/supervisor/api"}},
 	{"runtime/pipeline/internal/guard", nil},
 	{"runtime/pipeline/internal/wait", []string{"runtime/flow"}},
 	{"runtime/pipeline/internal/datadir", []string{"runtime/flow"}},

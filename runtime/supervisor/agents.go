@@ -12,6 +12,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/supervisor/api"
+	"collect/runtime/supervisor/internal/process"
 )
 
 const (
@@ -24,16 +25,16 @@ const (
 func (s *supervisor) agentUnit(id, address string) *unit {
 	dir := s.layout.AgentDir(id)
 	u := newUnit(id, address, dir, s.log)
-	u.prepare = func() (command, error) {
-		if err := s.checked.verify(s.binary); err != nil {
-			return command{}, err
+	u.prepare = func() (process.Command, error) {
+		if err := s.checked.Verify(s.binary); err != nil {
+			return process.Command{}, err
 		}
 		env, err := agentEnv(dir)
 		args := api.AgentArgs(s.layout, id)
 		if u.empties() {
 			args = api.EmptyingArgs(s.layout, id)
 		}
-		return command{path: s.binary, args: args, env: env, log: filepath.Join(dir, "agent.log")}, err
+		return process.Command{Path: s.binary, Args: args, Env: env, Log: filepath.Join(dir, "agent.log")}, err
 	}
 	return u
 }

@@ -13,6 +13,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/supervisor/api"
+	"collect/runtime/supervisor/internal/process"
 )
 
 func TestARefusedReloadChangesNothing(t *testing.T) {
@@ -195,11 +196,11 @@ func TestAnAgentThatRunsElsewhereIsNamed(t *testing.T) {
 func TestALongLogIsPutAsideAtTheNextStart(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "agent.log")
-	if err := os.WriteFile(path, make([]byte, maxLog+1), 0o600); err != nil {
+	if err := os.WriteFile(path, make([]byte, process.MaxLog+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		f, err := openLog(path)
+		f, err := process.OpenLog(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +212,7 @@ func TestALongLogIsPutAsideAtTheNextStart(t *testing.T) {
 		}
 	}
 	old, err := os.Stat(path + ".1")
-	if err != nil || old.Size() != maxLog+1 {
+	if err != nil || old.Size() != process.MaxLog+1 {
 		t.Errorf("put aside: %v %v", old, err)
 	}
 	if now, err := os.ReadFile(path); err != nil || string(now) != "line\nline\n" {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"collect/runtime/supervisor/api"
+	"collect/runtime/supervisor/internal/process"
 )
 
 const (
@@ -23,8 +24,8 @@ const brokerAddress = "kafka.development_broker"
 func (s *supervisor) brokerUnit() *unit {
 	dir := s.layout.BrokerDir()
 	u := newUnit(brokerID, brokerAddress, dir, s.log)
-	u.prepare = func() (command, error) {
-		return command{path: s.binary, args: api.BrokerArgs(s.layout), env: baseEnv(), log: filepath.Join(dir, "broker.log")}, s.checked.verify(s.binary)
+	u.prepare = func() (process.Command, error) {
+		return process.Command{Path: s.binary, Args: api.BrokerArgs(s.layout), Env: process.Env(), Log: filepath.Join(dir, "broker.log")}, s.checked.Verify(s.binary)
 	}
 	return u
 }

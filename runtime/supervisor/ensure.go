@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"collect/runtime/supervisor/api"
+	"collect/runtime/supervisor/internal/process"
 )
 
 // ensureLimit is how long a supervisor may take to answer, to begin or to end.
@@ -46,7 +47,7 @@ func Ensure(ctx context.Context, l api.Layout, program string) (*api.Client, err
 			}
 		}
 		if copied == "" || !held {
-			if copied, err = installBinary(l, program); err != nil {
+			if copied, err = process.Install(l, program); err != nil {
 				return nil, err
 			}
 		}
@@ -91,14 +92,14 @@ func agree(ctx context.Context, c *api.Client, h api.Holder, program string, han
 
 // launch starts a supervisor that outlives us.
 func launch(l api.Layout, program string) error {
-	if err := (&verifier{}).verify(program); err != nil {
+	if err := (&process.Verifier{}).Verify(program); err != nil {
 		return err
 	}
-	p, err := spawn(command{path: program, args: api.SuperviseArgs(l), env: baseEnv(), log: logPath(l)})
+	p, err := process.Spawn(process.Command{Path: program, Args: api.SuperviseArgs(l), Env: process.Env(), Log: logPath(l)})
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.fd.Close(), p.own.Release())
+	return p.Forget()
 }
 
 func lockPath(l api.Layout) string { return filepath.Join(l.Data, "supervisor.lock") }

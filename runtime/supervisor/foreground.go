@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"collect/runtime/supervisor/api"
+	"collect/runtime/supervisor/internal/process"
 )
 
 // Foreground says which agents to run as children of this process, without a supervisor: the same files, locks and environments, but
@@ -63,7 +64,7 @@ func RunForeground(ctx context.Context, f Foreground) error {
 	if f.Binary == "" {
 		f.Binary = "/proc/self/exe" // the same program, even if its file was replaced or removed
 	}
-	if err := keepDescriptors(); err != nil {
+	if err := process.KeepDescriptors(); err != nil {
 		return err
 	}
 	ctx, drain := context.WithCancel(ctx)

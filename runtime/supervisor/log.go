@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"collect/runtime/supervisor/internal/process"
 )
 
 // KeepSmall gives a writer for the log of this process that bounds it: when the file has grown long it becomes NAME.1, in place of an
@@ -25,7 +28,7 @@ func KeepSmall(to io.Writer, path string) io.Writer {
 	if named, err := os.Lstat(path); err != nil || !os.SameFile(is, named) {
 		return to
 	}
-	return &boundedLog{path: path, most: maxLog, left: maxLog - is.Size(), file: f}
+	return &boundedLog{path: path, most: process.MaxLog, left: process.MaxLog - is.Size(), file: f}
 }
 
 // boundedLog is the log of a running process.
@@ -66,7 +69,7 @@ func (l *boundedLog) exchange() error {
 			return fmt.Errorf("put aside: %w", err)
 		}
 	}
-	next, err := openLog(l.path)
+	next, err := process.OpenLog(l.path)
 	if err != nil {
 		return err
 	}
@@ -87,3 +90,23 @@ func (l *boundedLog) exchange() error {
 }
 
 func same(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+
+// tail gives the last line of a log file, for an error message.
+func tail(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return "nothing in " + path
+	}
+	defer f.Close()
+	buf := make([]byte, 1024)
+	info, err := f.Stat()
+	if err != nil {
+		return err.Error()
+	}
+	n, _ := f.ReadAt(buf, max(0, info.Size()-int64(len(buf)))) // what can be read of it is good enough
+	line := lastLine(buf[:n])
+	if line == "" {
+		return "nothing in " + filepath.Base(path)
+	}
+	return line
+}

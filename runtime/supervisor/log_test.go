@@ -8,12 +8,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"collect/runtime/supervisor/internal/process"
 )
 
 // A log stays small while its process runs: at most two files, no record is lost between them or cut.
 func TestALogIsBoundedWhileItsProcessRuns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.log")
-	f, err := openLog(path)
+	f, err := process.OpenLog(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +112,7 @@ func TestOutputsThatAreNotTheLogStayAsTheyAre(t *testing.T) {
 // A log that cannot be put aside goes on growing, and its process goes on.
 func TestALogThatCannotBePutAsideGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.log")
-	f, err := openLog(path)
+	f, err := process.OpenLog(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"collect/hclspec/schema"
 	"collect/runtime/supervisor/api"
+	"collect/runtime/supervisor/internal/process"
 )
 
 // PrepareAgent writes the files of an agent that does not run, so that a process can be it. One that was destroyed and is declared again
@@ -69,7 +70,7 @@ func agentEnv(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := baseEnv()
+	env := process.Env()
 	for _, name := range slices.Sorted(maps.Keys(set.Env)) {
 		env = append(env, name+"="+set.Env[name]) // of several, the last counts
 	}

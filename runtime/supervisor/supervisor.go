@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"collect/runtime/supervisor/api"
+	"collect/runtime/supervisor/internal/process"
 )
 
 // Options say what to supervise.
@@ -77,7 +78,7 @@ type supervisor struct {
 	log     *slog.Logger
 	data    Data
 	since   time.Time
-	checked verifier
+	checked process.Verifier
 	mind    func(*unit) // begins to mind a unit, for as long as Run runs
 	quit    context.CancelFunc
 	minders sync.WaitGroup
@@ -128,7 +129,7 @@ func (s *supervisor) adoptAll() error {
 	if ok, err := api.ReadFile(filepath.Join(s.layout.BrokerDir(), "meta.json"), &meta); ok && err == nil {
 		s.adoptUnit(s.brokerUnit(), used)
 	}
-	if err := removeOldBinaries(s.layout, used); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := process.RemoveOld(s.layout, used); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.log.Warn("old programs stay", "err", err)
 	}
 	return nil
@@ -136,7 +137,7 @@ func (s *supervisor) adoptAll() error {
 
 func (s *supervisor) adoptUnit(u *unit, used map[string]bool) {
 	if h, held, err := api.Probe(u.lock); held && err == nil {
-		used[buildOf(h.PID)] = true
+		used[process.BuildOf(h.PID)] = true
 	}
 	d, err := s.layout.Desired(u.dir)
 	if err != nil {
@@ -253,7 +254,7 @@ func (s *supervisor) halt(ctx context.Context, u *unit, limit time.Duration) (ki
 	if p == nil || err != nil {
 		return false, err
 	}
-	killed, err = p.end(ctx, limit)
+	killed, err = p.End(ctx, limit)
 	if err == nil {
 		err = u.gone(ctx, p)
 	}

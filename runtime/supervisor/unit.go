@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"collect/runtime/supervisor/api"
+	"collect/runtime/supervisor/internal/process"
 )
 
 // The pauses before a process that has ended is started again.
@@ -26,15 +27,15 @@ type unit struct {
 	dir         string
 	lock        string
 	log         *slog.Logger
-	prepare     func() (command, error) // what to start, from the files as they are now
-	turn        chan struct{}           // holds one token: an operation on the unit takes it
-	wake        chan struct{}           // tells the minder that want has changed
-	quit        context.CancelFunc      // ends the minding
+	prepare     func() (process.Command, error) // what to start, from the files as they are now
+	turn        chan struct{}                   // holds one token: an operation on the unit takes it
+	wake        chan struct{}                   // tells the minder that want has changed
+	quit        context.CancelFunc              // ends the minding
 
 	mu       sync.Mutex // guards all below
 	want     bool
 	emptying bool // a process that is started now only delivers what the channels hold
-	proc     *process
+	proc     *process.Process
 	restarts int
 	quick    int // ends soon after a start, in a row
 	lastExit string
@@ -138,18 +139,18 @@ func (u *unit) pause(ctx context.Context, d time.Duration) (woken bool) {
 }
 
 // obtain gives the running process: the one that holds the lock already, or a new one.
-func (u *unit) obtain() (*process, error) {
+func (u *unit) obtain() (*process.Process, error) {
 	h, held, err := api.Probe(u.lock)
 	if err != nil {
 		return nil, err
 	}
 	if held {
-		p, err := adopt(h)
+		p, err := process.Adopt(h)
 		if err != nil {
 			return nil, err
 		}
 		if p != nil {
-			u.log.Info("adopted", "pid", p.pid)
+			u.log.Info("adopted", "pid", p.PID)
 			return p, nil
 		}
 	}
@@ -157,35 +158,35 @@ func (u *unit) obtain() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := spawn(c)
+	p, err := process.Spawn(c)
 	if err == nil {
-		u.log.Info("started", "pid", p.pid)
+		u.log.Info("started", "pid", p.PID)
 	}
 	return p, err
 }
 
 // follow waits for the end of a process, and says whether it was asked to end.
-func (u *unit) follow(ctx context.Context, p *process) (planned bool, err error) {
+func (u *unit) follow(ctx context.Context, p *process.Process) (planned bool, err error) {
 	u.set(func() { u.proc, u.obtains = p, false })
-	over, err := p.watch(ctx)
+	over, err := p.Watch(ctx)
 	if !over && err == nil {
 		return false, nil // ctx has ended, the process has not
 	}
-	_ = p.fd.Close() // only watched
+	p.Close()
 	if over {
-		u.log.Info("ended", "pid", p.pid, "how", p.exit)
+		u.log.Info("ended", "pid", p.PID, "how", p.Exit)
 	}
 	u.set(func() {
 		u.proc, planned = nil, !u.want
 		if over {
-			u.lastExit = p.exit
+			u.lastExit = p.Exit
 		}
 	})
 	return planned, err
 }
 
 // gone waits until the minder knows that a process has ended.
-func (u *unit) gone(ctx context.Context, p *process) error {
+func (u *unit) gone(ctx context.Context, p *process.Process) error {
 	for {
 		u.mu.Lock()
 		now, changed := u.proc, u.changed
@@ -225,7 +226,7 @@ func (u *unit) take() bool {
 }
 
 // settled gives the process that runs, nil if none does, when it is sure that no other is on its way.
-func (u *unit) settled(ctx context.Context) (*process, error) {
+func (u *unit) settled(ctx context.Context) (*process.Process, error) {
 	for {
 		u.mu.Lock()
 		p, obtains, changed := u.proc, u.obtains, u.changed
@@ -261,7 +262,7 @@ func (u *unit) status() api.Supervised {
 	s := api.Supervised{ID: u.id, Address: u.address, State: api.Stopped, Restarts: u.restarts, LastExit: u.lastExit, NextTry: u.next, Quick: u.quick}
 	switch {
 	case u.proc != nil:
-		s.State, s.PID, s.Since, s.Adopted = api.Running, u.proc.pid, u.proc.since, u.proc.own == nil
+		s.State, s.PID, s.Since, s.Adopted = api.Running, u.proc.PID, u.proc.Since, u.proc.Adopted()
 	case u.want && !u.next.IsZero():
 		s.State = api.Crashed
 	case u.want:

@@ -1,4 +1,5 @@
-package supervisor
+// Package process starts, adopts, watches and ends the processes of an installation, and keeps the copies of the program that they run.
+package process
 
 import (
 	"context"
@@ -6,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -16,53 +16,53 @@ import (
 	"collect/runtime/supervisor/api"
 )
 
-// maxLog is the size from which the log of a process is put aside at its next start.
-const maxLog = 16 << 20
+// MaxLog is, in bytes, the size from which the log of a process is put aside at its next start.
+const MaxLog = 16 << 20
 
-// process is a living process: a child of ours, or an adopted one.
-type process struct {
-	pid   int
+// Process is a living process: a child of ours, or an adopted one.
+type Process struct {
+	PID   int
 	own   *os.Process // nil: adopted
 	fd    *os.File    // pidfd: names the process even when its number is used again
-	since time.Time
+	Since time.Time
 	done  chan struct{} // closed by watch when it has ended
-	exit  string        // how it ended; read after done
+	Exit  string        // how it ended; set by Watch
 }
 
-// command is what is needed to start a process.
-type command struct {
-	path string
-	args []string
-	env  []string
-	log  string // file that takes both outputs
+// Command is what is needed to start a process.
+type Command struct {
+	Path string
+	Args []string
+	Env  []string
+	Log  string // file that takes both outputs
 }
 
-// spawn starts a process in a session of its own, in the root directory, without input, with its outputs in a file: nothing it
+// Spawn starts a process in a session of its own, in the root directory, without input, with its outputs in a file: nothing it
 // holds ends with the one who started it.
-func spawn(c command) (*process, error) {
+func Spawn(c Command) (*Process, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
 	}
 	defer null.Close()
-	log, err := openLog(c.log)
+	log, err := OpenLog(c.Log)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	if err := keepDescriptors(); err != nil {
+	if err := KeepDescriptors(); err != nil {
 		return nil, err
 	}
-	own, err := os.StartProcess(c.path, append([]string{c.path}, c.args...), &os.ProcAttr{
+	own, err := os.StartProcess(c.Path, append([]string{c.Path}, c.Args...), &os.ProcAttr{
 		Dir:   "/",
-		Env:   c.env,
+		Env:   c.Env,
 		Files: []*os.File{null, log, log},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", c.path, err)
+		return nil, fmt.Errorf("start %s: %w", c.Path, err)
 	}
-	p := &process{pid: own.Pid, own: own, since: time.Now().UTC(), done: make(chan struct{})}
+	p := &Process{PID: own.Pid, own: own, Since: time.Now().UTC(), done: make(chan struct{})}
 	if p.fd, err = openPID(own.Pid); err != nil {
 		_ = own.Kill() // it cannot be watched
 		_, _ = own.Wait()
@@ -71,9 +71,9 @@ func spawn(c command) (*process, error) {
 	return p, nil
 }
 
-// keepDescriptors lets no process of ours have what we were given besides the three standard descriptors: a terminal, or a pipe
+// KeepDescriptors lets no process of ours have what we were given besides the three standard descriptors: a terminal, or a pipe
 // whose reader would wait until the last agent has ended. What this program opens itself is not inherited anyway.
-func keepDescriptors() error {
+func KeepDescriptors() error {
 	err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
 		return os.NewSyscallError("close_range", err)
@@ -90,8 +90,9 @@ func keepDescriptors() error {
 	return nil
 }
 
-func openLog(path string) (*os.File, error) {
-	if info, err := os.Lstat(path); err == nil && info.Size() > maxLog {
+// OpenLog opens the log of a process to append to it, after a log that has grown long was put aside.
+func OpenLog(path string) (*os.File, error) {
+	if info, err := os.Lstat(path); err == nil && info.Size() > MaxLog {
 		if err := os.Rename(path, path+".1"); err != nil {
 			return nil, fmt.Errorf("rotate log: %w", err)
 		}
@@ -103,8 +104,8 @@ func openLog(path string) (*os.File, error) {
 	return f, nil
 }
 
-// adopt takes over a process that holds its lock. nil when it is not that process any more.
-func adopt(h api.Holder) (*process, error) {
+// Adopt takes over a process that holds its lock. nil when it is not that process any more.
+func Adopt(h api.Holder) (*Process, error) {
 	fd, err := openPID(h.PID)
 	if errors.Is(err, unix.ESRCH) {
 		return nil, nil
@@ -115,7 +116,7 @@ func adopt(h api.Holder) (*process, error) {
 	if !h.Alive() { // asked after the handle is open: from here on the number is not used again
 		return nil, fd.Close()
 	}
-	return &process{pid: h.PID, fd: fd, since: h.Since, done: make(chan struct{})}, nil
+	return &Process{PID: h.PID, fd: fd, Since: h.Since, done: make(chan struct{})}, nil
 }
 
 func openPID(pid int) (*os.File, error) {
@@ -126,8 +127,8 @@ func openPID(pid int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), fmt.Sprintf("pidfd:%d", pid)), nil
 }
 
-// watch waits until the process has ended, and says false when ctx ended before.
-func (p *process) watch(ctx context.Context) (bool, error) {
+// Watch waits until the process has ended, and says false when ctx ended before.
+func (p *Process) Watch(ctx context.Context) (bool, error) {
 	stop := context.AfterFunc(ctx, func() { _ = p.fd.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	raw, err := p.fd.SyscallConn()
@@ -143,14 +144,14 @@ func (p *process) watch(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("watch process %d: %w", p.pid, err)
+		return false, fmt.Errorf("watch process %d: %w", p.PID, err)
 	}
-	p.exit = "ended (exit status unknown: it was adopted)"
+	p.Exit = "ended (exit status unknown: it was adopted)"
 	if p.own != nil {
 		st, err := p.own.Wait()
-		p.exit = "ended"
+		p.Exit = "ended"
 		if err == nil {
-			p.exit = st.String()
+			p.Exit = st.String()
 		}
 	}
 	close(p.done)
@@ -163,7 +164,7 @@ func ended(fd uintptr) bool {
 }
 
 // signal sends a signal to just this process.
-func (p *process) signal(sig unix.Signal) error {
+func (p *Process) signal(sig unix.Signal) error {
 	raw, err := p.fd.SyscallConn()
 	if err != nil {
 		return err
@@ -175,16 +176,31 @@ func (p *process) signal(sig unix.Signal) error {
 	return err
 }
 
-// end asks the process to end, and makes it after the limit. killed says that it did not end by itself.
-func (p *process) end(ctx context.Context, limit time.Duration) (killed bool, err error) {
+// Adopted says that the process is no child of ours.
+func (p *Process) Adopted() bool { return p.own == nil }
+
+// Close gives the handle of the process back.
+func (p *Process) Close() { _ = p.fd.Close() } // it was only watched
+
+// Forget stops looking after the process, which goes on.
+func (p *Process) Forget() error {
+	p.Close()
+	if p.own == nil {
+		return nil
+	}
+	return p.own.Release()
+}
+
+// End asks the process to end, and makes it after the limit. killed says that it did not end by itself.
+func (p *Process) End(ctx context.Context, limit time.Duration) (killed bool, err error) {
 	if err := p.signal(unix.SIGTERM); err != nil {
-		return false, fmt.Errorf("stop process %d: %w", p.pid, err)
+		return false, fmt.Errorf("stop process %d: %w", p.PID, err)
 	}
 	return p.await(ctx, limit)
 }
 
 // await waits for the end of a process that was asked to end, and kills it after the limit.
-func (p *process) await(ctx context.Context, limit time.Duration) (killed bool, err error) {
+func (p *Process) await(ctx context.Context, limit time.Duration) (killed bool, err error) {
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {
@@ -195,7 +211,7 @@ func (p *process) await(ctx context.Context, limit time.Duration) (killed bool, 
 	case <-t.C:
 	}
 	if err := p.signal(unix.SIGKILL); err != nil {
-		return true, fmt.Errorf("kill process %d: %w", p.pid, err)
+		return true, fmt.Errorf("kill process %d: %w", p.PID, err)
 	}
 	select {
 	case <-p.done:
@@ -205,8 +221,8 @@ func (p *process) await(ctx context.Context, limit time.Duration) (killed bool, 
 	}
 }
 
-// baseEnv is what processes get of our environment.
-func baseEnv() []string {
+// Env is what processes get of our environment.
+func Env() []string {
 	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
 	if p := os.Getenv("PATH"); p != "" {
 		env[0] = "PATH=" + p
@@ -217,24 +233,4 @@ func baseEnv() []string {
 		}
 	}
 	return env
-}
-
-// tail gives the last line of a log file, for an error message.
-func tail(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return "nothing in " + path
-	}
-	defer f.Close()
-	buf := make([]byte, 1024)
-	info, err := f.Stat()
-	if err != nil {
-		return err.Error()
-	}
-	n, _ := f.ReadAt(buf, max(0, info.Size()-int64(len(buf)))) // what can be read of it is good enough
-	line := lastLine(buf[:n])
-	if line == "" {
-		return "nothing in " + filepath.Base(path)
-	}
-	return line
 }

@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"crypto/sha256"
@@ -17,9 +17,9 @@ import (
 // buildLen is how much of the program's SHA-256 names its build.
 const buildLen = 32
 
-// installBinary copies a program to DATA/bin/BUILD/collect, where BUILD is its checksum, and gives the path of the copy. One that is
+// Install copies a program to DATA/bin/BUILD/collect, where BUILD is its checksum, and gives the path of the copy. One that is
 // there and right is kept.
-func installBinary(l api.Layout, program string) (path string, err error) {
+func Install(l api.Layout, program string) (path string, err error) {
 	src, err := os.Open(program)
 	if err != nil {
 		return "", fmt.Errorf("open the running program: %w", err)
@@ -36,7 +36,7 @@ func installBinary(l api.Layout, program string) (path string, err error) {
 			return "", fmt.Errorf("directory of the program: %w", err)
 		}
 	}
-	if err := (&verifier{}).verify(path); err == nil {
+	if err := (&Verifier{}).Verify(path); err == nil {
 		return path, nil
 	}
 	if _, err := src.Seek(0, io.SeekStart); err != nil {
@@ -81,9 +81,9 @@ func checksum(r io.Reader) (string, error) {
 	return hex.EncodeToString(h.Sum(nil))[:buildLen], nil
 }
 
-// verifier checks the copied program before each start. What it has read once it reads again only when the file was touched: the
+// Verifier checks the copied program before each start. What it has read once it reads again only when the file was touched: the
 // time of the last change of an inode cannot be set.
-type verifier struct {
+type Verifier struct {
 	mu   sync.Mutex // guards good
 	good map[fileState]bool
 }
@@ -96,9 +96,9 @@ type fileState struct {
 	mode, owner uint32
 }
 
-// verify says why a copied program may not be run. It and its directory must be ours alone, and its checksum must be its
+// Verify says why a copied program may not be run. It and its directory must be ours alone, and its checksum must be its
 // directory's name.
-func (v *verifier) verify(path string) error {
+func (v *Verifier) Verify(path string) error {
 	if err := api.CheckPrivate(filepath.Dir(path)); err != nil {
 		return err
 	}
@@ -132,14 +132,14 @@ func (v *verifier) verify(path string) error {
 	return nil
 }
 
-func (v *verifier) known(s fileState) bool {
+func (v *Verifier) known(s fileState) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.good[s]
 }
 
-// removeOldBinaries removes copies of the program that no process of the installation runs.
-func removeOldBinaries(l api.Layout, used map[string]bool) error {
+// RemoveOld removes copies of the program that no process of the installation runs.
+func RemoveOld(l api.Layout, used map[string]bool) error {
 	entries, err := os.ReadDir(filepath.Join(l.Data, "bin"))
 	if err != nil {
 		return err
@@ -152,8 +152,8 @@ func removeOldBinaries(l api.Layout, used map[string]bool) error {
 	return err
 }
 
-// buildOf gives the build that a process runs, "" when it cannot be told.
-func buildOf(pid int) string {
+// BuildOf gives the build that a process runs, "" when it cannot be told.
+func BuildOf(pid int) string {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
 		return ""
