@@ -2,6 +2,7 @@ package tail
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -200,4 +201,43 @@ func TestACopyInAnInodeThatWasUsedBeforeIsNotReadAgain(t *testing.T) {
 func sorted(list []string) []string {
 	slices.Sort(list)
 	return list
+}
+
+func TestOnlySoManyRotatedFilesAreRemembered(t *testing.T) {
+	t.Parallel()
+	for name, rotate := range map[string]func(t *testing.T, log string, i int){
+		"renamed": func(t *testing.T, log string, i int) { rename(t, log, fmt.Sprint(log, ".", i)) },
+		"cut": func(t *testing.T, log string, _ int) {
+			if err := os.Truncate(log, 0); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := filepath.Join(t.TempDir(), "app.log")
+			cfg := config(log)
+			cfg.RotateWait = 10 * time.Millisecond
+			env := providertest.Env(t)
+			s := providertest.Make(t, New, cfg, env).(*Source)
+			s.keepOfName = 3
+			out := providertest.NewOut(t, env.Positions.(*providertest.Positions))
+			r := providertest.Start(t, s, out)
+			var want []string
+			for i := range 8 {
+				text, bodies := numbered(len(want), 20-i) // shorter each time, so that a cut shows
+				want = append(want, bodies...)
+				appendTo(t, log, text)
+				out.Wait(len(want))
+				rotate(t, log, i)
+				if name == "renamed" {
+					providertest.Until(t, "the file is let go", func() bool { return fact(env, "files") == "0" })
+				}
+			}
+			r.Stop()
+			equal(t, want, out.Bodies())
+			if n := len(env.Positions.Keys()); n > 4 {
+				t.Errorf("%d files are remembered", n)
+			}
+		})
+	}
 }

@@ -44,13 +44,6 @@ func (l *lostFile) copied(f *file) bool {
 	return l.note.State == stateCut && !f.mtime.After(l.since.Add(copyTime))
 }
 
-// How long an absent file is remembered: one that was deleted may turn up compressed, and the disk of another may not be
-// mounted for a while.
-const (
-	keepDeleted = 10 * time.Minute
-	keepAbsent  = 7 * 24 * time.Hour
-)
-
 // loadNotes reads what earlier runs left.
 func (s *Source) loadNotes() {
 	for _, key := range s.env.Positions.Keys() {
@@ -299,6 +292,7 @@ func (s *Source) lose(f *file, keep time.Duration) {
 	f.note.Gone = now.Unix()
 	s.env.Positions.Note(f.rd.Key, f.note.Encode())
 	s.lost = append(s.lost, &lostFile{key: f.rd.Key, note: f.note, pos: f.rd.Off, since: now, led: f.led, keep: keep})
+	s.forgetOlder(f.note.Path)
 	for _, o := range s.order {
 		if o.held.IsZero() || o.known || o.note.Packed && now.Before(o.held) || s.openHandle(o) != nil {
 			continue
@@ -372,19 +366,4 @@ func (s *Source) captures(full string) []flow.Header {
 		}
 	}
 	return nil
-}
-
-// forgetLost forgets files that will not come again, and remembers since when others are missed.
-func (s *Source) forgetLost(now time.Time) {
-	s.lost = slices.DeleteFunc(s.lost, func(l *lostFile) bool {
-		if l.note.Gone == 0 {
-			l.note.Gone = l.since.Unix()
-			s.env.Positions.Note(l.key, l.note.Encode())
-		}
-		if now.Sub(l.since) < l.keep || !s.isDone(l.key, l.led) {
-			return false
-		}
-		s.env.Positions.Forget(l.key)
-		return true
-	})
 }

@@ -27,6 +27,8 @@ type Source struct {
 	maxOpen  int           // files
 	fullScan time.Duration // pause between looks at all folders
 
+	keepOfName int // absent files of one name that are remembered
+
 	tree    *watched.Tree
 	files   map[watched.ID]*file // what is followed
 	order   []*file              // the same, in order of discovery
@@ -58,7 +60,7 @@ var _ flow.Source = (*Source)(nil)
 func New(cfg Config, env flow.Env) (flow.Source, error) {
 	s := &Source{
 		cfg: cfg, env: env, flushing: defaultMultilineTimeout,
-		limits: lines.Limits{Events: env.Batch.MaxEvents, Bytes: env.Batch.MaxBytes}, maxOpen: maxOpen, fullScan: fullScanPause,
+		limits: lines.Limits{Events: env.Batch.MaxEvents, Bytes: env.Batch.MaxBytes}, maxOpen: maxOpen, fullScan: fullScanPause, keepOfName: keepOfName,
 	}
 	for _, text := range cfg.Include {
 		p, err := parsePattern(text)
