@@ -177,6 +177,7 @@ func (s *Sink) renameAll(ctx context.Context, g *group, moves []journal.Move, af
 		if err != nil {
 			return err
 		}
+		g.partly = true
 	}
 	return s.persist(ctx, func() error { return syncWhatIsThere(ctx, s.backend, dirsOf(moves)) })
 }

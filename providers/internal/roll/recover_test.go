@@ -27,6 +27,32 @@ func TestADirectoryThatSomebodyRemovedIsMadeAgain(t *testing.T) {
 	}
 }
 
+// What somebody else removed is written again with all that shares batches with it. Some of that may be final: then the repetition is told.
+func TestTheRepetitionOfWhatIsFinalAlreadyIsTold(t *testing.T) {
+	for gone, repeated := range map[string]bool{"a": false, "b": true} {
+		k := newKillTest(t)
+		s := newSink(t, k.path, k.env, Options{})
+		if err := s.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d := providertest.NewDelivery(t, s, k.env)
+		d.Must([]string{"a1", "b1"})
+		temps, _ := filepath.Glob(k.root + "/" + gone + "/.*")
+		if len(temps) != 1 {
+			t.Fatalf("temps %v", temps)
+		}
+		if err := os.Remove(temps[0]); err != nil {
+			t.Fatal(err)
+		}
+		d.Flush()
+		if r, _ := d.Result(1); r.Err == nil || r.Unknown != repeated {
+			t.Errorf("without %s: %+v", gone, r)
+		}
+		d.Retry()
+		d.Close()
+	}
+}
+
 // A path that the configuration has left may be gone for ever. That must not stop the sink, and what can be removed later is.
 func TestTempsAtAPlaceOutOfReachWaitForTheNextStart(t *testing.T) {
 	k := newKillTest(t)

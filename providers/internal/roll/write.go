@@ -35,6 +35,7 @@ type group struct {
 	files    []*file
 	batches  []held
 	intended bool // may be in the intent: its files must not be removed any more
+	partly   bool // some of its files are final
 }
 
 // held is a batch whose files are not published yet.
@@ -47,7 +48,7 @@ type held struct {
 // fail ends all batches of a group.
 func (g *group) fail(err error) {
 	for _, h := range g.batches {
-		h.b.Done(flow.Result{Err: err})
+		h.b.Done(flow.Result{Err: err, Unknown: g.partly})
 	}
 	g.batches = nil
 }
