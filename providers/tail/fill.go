@@ -13,7 +13,7 @@ import (
 // verify says whether a file that changed still holds what was read of it. If not, it was cut and began anew.
 func (s *Source) verify(f *file) (bool, error) {
 	if f.note.Packed {
-		return true, nil
+		return s.stillPacked(f)
 	}
 	if f.size < f.rd.Off {
 		return false, nil
@@ -32,6 +32,18 @@ func (s *Source) verify(f *file) (bool, error) {
 		return true, nil
 	}
 	return watched.NewContent(f.h).Begins(f.note) // it did not grow, and yet something changed
+}
+
+// stillPacked says whether a compressed file that changed is one still, and not what came into its inode later.
+func (s *Source) stillPacked(f *file) (bool, error) {
+	if f.size == 0 {
+		return true, nil
+	}
+	if err := s.openHandle(f); err != nil {
+		return false, err
+	}
+	is, err := watched.IsPacked(f.name, f.h)
+	return is || err != nil, err
 }
 
 // fill adds what can be read of f to b.

@@ -3,10 +3,7 @@ package tail
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"slices"
 	"time"
 
@@ -248,12 +245,13 @@ func (s *Source) renew(f *file) {
 		f.note.SetTail(f.rd.Tail, f.rd.Off)
 	}
 	s.env.Log.Info("file was cut and is read from its beginning", "file", f.path(), "position", f.rd.Off)
+	f.closePack()
 	next := *f
 	next.note = &watched.Note{Name: f.note.Name, Path: f.note.Path, Dev: f.note.Dev, Ino: f.note.Ino}
 	next.rd.Key = watched.NewKey(s.env.Rand)
 	next.rd.Rewind(0)
 	next.waits, next.saved, next.dirty, next.flushed, next.held, next.known = false, false, false, false, time.Time{}, true
-	next.heldFrom, next.begin, next.anew = time.Time{}, nil, true
+	next.heldFrom, next.begin, next.anew, next.torn = time.Time{}, nil, true, nil
 	next.led = &ledger{}
 	meta := *f.rd.Meta
 	next.rd.Meta = &meta
@@ -301,52 +299,6 @@ func (s *Source) lose(f *file, keep time.Duration) {
 			s.trouble(o, err)
 		}
 	}
-}
-
-// findRotated looks, once after a start, for files that were renamed out of the patterns while nobody followed them. A folder that is
-// not there, or empty, may not be mounted yet: it is looked through when it is.
-func (s *Source) findRotated(now time.Time) {
-	for _, l := range slices.Clone(s.lost) {
-		if !l.unsought {
-			continue
-		}
-		folderName, _ := path.Split(l.note.Path)
-		d := s.tree.Get(path.Clean(folderName))
-		if d == nil || len(d.List) == 0 {
-			continue
-		}
-		l.unsought = false
-		if !s.included(l.note.Path) || l.note.State == stateDeleted || s.files[l.note.ID()] != nil { // the file holds something else now
-			continue
-		}
-		for _, info := range d.List {
-			if watched.IDOf(info) != l.note.ID() || !info.Mode.IsRegular() || info.Size <= l.pos && !l.note.Packed {
-				continue
-			}
-			err := s.adoptRotated(found{dir: d, info: info, caps: s.captures(l.note.Name)}, now)
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				l.unsought = errors.Is(err, errMoved)
-			case err != nil:
-				l.unsought = !errors.Is(err, watched.ErrRefused) // such as too many open files
-				s.failed = s.failed || l.unsought
-				s.report(l.note.Path, err)
-			}
-		}
-	}
-}
-
-// adoptRotated follows a file to its end under a name that no pattern has.
-func (s *Source) adoptRotated(at found, now time.Time) error {
-	f, err := s.adopt(at, now)
-	if err != nil {
-		return err
-	}
-	f.rotated, f.present = now, false
-	if !f.saved { // another content: none of ours
-		s.drop(f)
-	}
-	return nil
 }
 
 func (s *Source) included(full string) bool {

@@ -1,9 +1,12 @@
 package tail
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +20,7 @@ type cutFS struct {
 	once   sync.Once
 	cut    func()
 	listed bool
+	before func() // before a listing; nil: nothing
 }
 
 type cutDir struct {
@@ -46,6 +50,9 @@ func (d *cutDir) Open(name string) (flow.File, error) {
 }
 
 func (d *cutDir) ReadDir() ([]flow.Info, error) {
+	if d.fs.before != nil {
+		d.fs.before()
+	}
 	list, err := d.Dir.ReadDir()
 	if d.fs.listed {
 		d.fs.once.Do(d.fs.cut)
@@ -55,7 +62,7 @@ func (d *cutDir) ReadDir() ([]flow.Info, error) {
 
 func (f *cutFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(p, off)
-	if n > 2000 && !f.fs.listed {
+	if n > 2000 && !f.fs.listed && f.fs.cut != nil {
 		f.fs.once.Do(f.fs.cut)
 	}
 	return n, err
@@ -140,5 +147,79 @@ func TestFilesThatAreRenamedWhileTheyAreLookedForAreReadOnce(t *testing.T) {
 	equal(t, []string{}, out.Bodies())
 	if len(s.order) != 2 || len(s.files) != 2 {
 		t.Errorf("%d files are read, of %d that are known", len(s.order), len(s.files))
+	}
+}
+
+func TestACopyInTheInodeOfAFileThatWasFollowedIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	text, want := numbered(0, 20)
+	other, others := numbered(50, 5)
+	more, bodies := numbered(100, 30)
+	appendTo(t, path("app.log"), text)
+	appendTo(t, path("other.log"), other)
+	env := providertest.Env(t)
+	var armed atomic.Bool
+	env.FS = &cutFS{FS: env.FS, before: func() {
+		if !armed.CompareAndSwap(true, false) {
+			return
+		}
+		rename(t, path("old.log"), path("app.1.log")) // the file is gone, and the copy has its inode
+		if err := errors.Join(os.Truncate(path("app.1.log"), 0), os.Truncate(path("app.log"), 0)); err != nil {
+			t.Error(err)
+		}
+		appendTo(t, path("app.1.log"), text)
+		appendTo(t, path("app.log"), more)
+	}}
+	out, r := follow(t, config(dir+"/*.log"), env)
+	out.Wait(25)
+	rename(t, path("other.log"), path("old.log"))
+	providertest.Until(t, "it is quiet and closed", func() bool { return !isOpen(path("old.log")) })
+	armed.Store(true)
+	appendTo(t, path("x"), "") // the folder is looked at
+	out.Wait(55)
+	untilDecided(t, env, 2)
+	r.Stop()
+	equal(t, sorted(slices.Concat(want, others, bodies)), sorted(out.Bodies()))
+	for _, e := range out.Events() {
+		if e.Body == bodies[0] && e.File != path("app.log") {
+			t.Errorf("%q is said to be of %s", e.Body, e.File)
+		}
+	}
+}
+
+func TestALogInTheInodeOfACompressedFileIsRead(t *testing.T) {
+	t.Parallel()
+	for name, live := range map[string]string{"under another name": "app.log", "under the same name": "app.2.gz"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := func(name string) string { return filepath.Join(dir, name) }
+			text, want := numbered(0, 20)
+			more, bodies := numbered(100, 30)
+			appendTo(t, path("app.1.gz"), string(pack(t, ".gz", text)))
+			env := providertest.Env(t)
+			var armed atomic.Bool
+			env.FS = &cutFS{FS: env.FS, before: func() {
+				if !armed.CompareAndSwap(true, false) {
+					return
+				}
+				rename(t, path("app.2.gz"), path(live)) // the oldest is gone, and the new log has its inode
+				if err := os.Truncate(path(live), 0); err != nil {
+					t.Error(err)
+				}
+				appendTo(t, path(live), more)
+			}}
+			out, r := follow(t, config(dir+"/app*"), env)
+			out.Wait(20)
+			rename(t, path("app.1.gz"), path("app.2.gz"))
+			providertest.Until(t, "it is quiet and closed", func() bool { return !isOpen(path("app.2.gz")) })
+			armed.Store(true)
+			appendTo(t, path("x"), "") // the folder is looked at
+			out.Wait(50)
+			r.Stop()
+			equal(t, append(want, bodies...), out.Bodies())
+		})
 	}
 }

@@ -101,7 +101,7 @@ func (s *Source) see(f found, seen map[watched.ID]found) {
 
 // update compares what a scan saw with what is followed.
 func (s *Source) update(seen map[watched.ID]found, now time.Time) {
-	for _, f := range s.order {
+	for _, f := range slices.Clone(s.order) {
 		at, ok := seen[f.note.ID()]
 		was := f.present
 		f.present = ok
@@ -113,6 +113,10 @@ func (s *Source) update(seen map[watched.ID]found, now time.Time) {
 			continue
 		}
 		if at.dir != f.dir || at.info.Name != f.name {
+			if s.replaced(f, at) {
+				s.giveUp(f)
+				continue
+			}
 			f.dir, f.name, f.dirty = at.dir, at.info.Name, true
 			f.rotated = now
 		}
