@@ -20,14 +20,14 @@ func (p *powerTest) stubborn(ctx context.Context, s *Sink, pool *flow.Pool) bool
 		failed := make(chan struct{}, len(p.batches))
 		for i, bodies := range p.batches {
 			seq := uint64(i + 1)
-			if p.done[seq] {
+			if p.isDone(seq) {
 				continue
 			}
 			waiting++
 			b := small(pool, seq, bodies)
 			b.SetDone(func(_ *flow.Batch, r flow.Result) {
 				if r.Err == nil {
-					p.done[seq] = true
+					p.ended(seq)
 					return
 				}
 				failed <- struct{}{}

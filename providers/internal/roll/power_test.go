@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -22,7 +23,21 @@ type powerTest struct {
 	*testing.T
 	disk    *sim.Disk
 	batches [][]string
-	done    map[uint64]bool
+
+	mu   sync.Mutex // guards done: sinks end batches from goroutines of their own
+	done map[uint64]bool
+}
+
+func (p *powerTest) isDone(seq uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done[seq]
+}
+
+func (p *powerTest) ended(seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done[seq] = true
 }
 
 // run works for a number of steps. It says whether it got to the end.
@@ -47,13 +62,13 @@ func (p *powerTest) run(steps int, dir string) bool {
 		if !ok {
 			break
 		}
-		if p.done[seq] {
+		if p.isDone(seq) {
 			continue
 		}
 		b := small(env.Pool, seq, bodies)
 		b.SetDone(func(_ *flow.Batch, r flow.Result) {
 			if r.Err == nil && !m.ended {
-				p.done[seq] = true
+				p.ended(seq)
 			}
 		})
 		ok = s.Write(ctx, b) == nil && (len(p.batches) > 3 || s.Flush(ctx) == nil) // a few: each a roll of its own
