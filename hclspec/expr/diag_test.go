@@ -46,6 +46,7 @@ func wrongExpressions() map[string]string {
 		`event.headers.speed > true`:                      `This is a bool, and a number is needed here.`,
 		`!event.meta.offset`:                              `This is a number, and true or false is needed here.`,
 		`event.body && "maybe"`:                           `true or false is needed here, and "maybe" is neither`,
+		`"x${event.headers[*]}"`:                          `This is a list, and a text is needed here.`,
 		`"x${event.headers}"`:                             `This is an object, and a text is needed here.`,
 		`split(",", event.body)`:                          `jsonencode()`,
 		`event.headers`:                                   `jsonencode()`,

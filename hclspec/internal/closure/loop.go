@@ -48,10 +48,10 @@ func ForList(coll ValFn, slot int, val *Node, when BoolFn) *Node {
 
 // listOf is the static type of a list whose length only the event decides.
 func listOf(t cty.Type) cty.Type {
-	if t.IsPrimitiveType() {
-		return cty.List(t)
+	if t.HasDynamicTypes() {
+		return cty.DynamicPseudoType
 	}
-	return cty.DynamicPseudoType
+	return cty.List(t)
 }
 
 var errDuplicateKey = &value.Error{Reason: "two elements have the same key"}
