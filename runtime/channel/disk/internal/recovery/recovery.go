@@ -221,7 +221,11 @@ func (r *State) scan(s *segment.Segment, newest bool) error {
 		h, at, err := segment.Find(f, s.Salt, off)
 		if err != nil { // what is not needed may be read later
 			err = fmt.Errorf("read segment %s: %w", s.Name, err)
-			if h, at, _ = segment.Find(segment.Tolerant{File: f}, s.Salt, off); at < 0 || !newest && h.Seq > s.Last {
+			var gone error
+			if h, at, gone = segment.Find(segment.Tolerant{File: f}, s.Salt, off); gone != nil {
+				at = -1
+			}
+			if at < 0 || !newest && h.Seq > s.Last {
 				r.scanned = append(r.scanned, Found{At: segment.Place{Seg: s}, gap: err, end: true})
 			}
 		}

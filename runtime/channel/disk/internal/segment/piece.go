@@ -111,7 +111,7 @@ func copyRange(out, in flow.File, from, to int64) error {
 // DiskBlock is how much is skipped when the disk cannot read: the size of its blocks.
 const DiskBlock = 4096
 
-// Tolerant gives zeros for what the disk cannot read.
+// Tolerant gives zeros for what the disk cannot read, up to the end of the file.
 type Tolerant struct{ flow.File }
 
 // ReadAt reads, and skips the blocks that cannot be read.
@@ -119,6 +119,14 @@ func (t Tolerant) ReadAt(p []byte, off int64) (int, error) {
 	n, err := t.File.ReadAt(p, off)
 	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
+	}
+	info, serr := t.Stat() // a disk that is away tells nobody where the file ends by reading
+	if serr != nil {
+		return 0, err
+	}
+	short := info.Size-off < int64(len(p))
+	if short {
+		p = p[:max(info.Size-off, 0)]
 	}
 	for n = 0; n < len(p); {
 		block := p[n:min(int64(len(p)), int64(n)+DiskBlock-(off+int64(n))%DiskBlock)]
@@ -130,6 +138,9 @@ func (t Tolerant) ReadAt(p []byte, off int64) (int, error) {
 			clear(block)
 		}
 		n += len(block)
+	}
+	if short {
+		return n, io.EOF
 	}
 	return n, nil
 }
