@@ -106,15 +106,20 @@ func (s *Source) takeOver(f *file) (bool, error) {
 	if l == nil || err != nil {
 		return false, err
 	}
+	f.rd.Rewind(l.pos)
+	if err := s.resume(f); err != nil { // else the next look would take it for a new file
+		f.rd.Rewind(0)
+		s.lost = append(s.lost, l)
+		return false, err
+	}
 	packed, path, id := f.note.Packed, f.note.Path, f.note.ID()
 	f.saved = l.names(f)
 	f.note, f.led, f.known, f.held = l.note, l.led, true, time.Time{}
 	f.note.Path, f.note.Dev, f.note.Ino, f.note.Packed, f.note.Gone, f.note.State = path, id.Dev, id.Ino, packed, 0, ""
 	f.rd.Key = l.key
 	f.rd.Meta.File = l.note.Name
-	f.rd.Rewind(l.pos)
 	f.dirty = true
-	return true, s.resume(f)
+	return true, nil
 }
 
 // recognise finds the note whose content a file has, and removes it from the lost ones: the one that names the file, else one

@@ -91,6 +91,7 @@ func TestAFileSwappedForALinkGivesNoForeignByte(t *testing.T) {
 type faultyFS struct {
 	flow.FS
 	open, read atomic.Int32 // how many more times they fail
+	skip       atomic.Int32 // how many reads work before
 }
 
 func (f *faultyFS) OpenDir(name string) (flow.Dir, error) {
@@ -117,7 +118,7 @@ type faultyFile struct {
 }
 
 func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
-	if f.fs.read.Add(-1) >= 0 {
+	if f.fs.skip.Add(-1) < 0 && f.fs.read.Add(-1) >= 0 {
 		return 0, &fs.PathError{Op: "read", Path: "x", Err: syscall.ESTALE}
 	}
 	return f.File.ReadAt(p, off)
@@ -148,6 +149,34 @@ func TestAFileThatCannotBeReadIsPickedUpLater(t *testing.T) {
 	out.Wait(200)
 	r.Stop()
 	equal(t, append(want, bodies...), out.Bodies())
+}
+
+// Whichever read fails when a file is found again: it goes on where it was, and is not taken for a new one.
+func TestAFileThatCannotBeReadAfterAStartGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
+	for works := range int32(6) {
+		t.Run(fmt.Sprint(works, " reads work"), func(t *testing.T) {
+			t.Parallel()
+			name := filepath.Join(t.TempDir(), "app.log")
+			env := providertest.Env(t)
+			text, _ := numbered(0, 100)
+			appendTo(t, name, text)
+			out, r := follow(t, config(name), env)
+			out.Wait(100)
+			r.Stop()
+			text, want := numbered(100, 100)
+			appendTo(t, name, text)
+			env = again(env)
+			faulty := &faultyFS{FS: env.FS}
+			faulty.skip.Store(works)
+			faulty.read.Store(1)
+			env.FS = faulty
+			out, r = follow(t, config(name), env)
+			out.Wait(100)
+			r.Stop()
+			equal(t, want, out.Bodies())
+		})
+	}
 }
 
 // A file that was moved away is only reachable by its open handle: a read error must not make us let go of it.
