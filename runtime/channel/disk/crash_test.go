@@ -181,6 +181,47 @@ func TestSyncErrorWritesToANewFile(t *testing.T) {
 	}
 }
 
+// A segment that was written again and could not be made durable in its folder is written once more: the attempts must not stay.
+func TestAttemptsToWriteASegmentAgainDoNotStay(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.open()
+	b.put(10)
+	b.settled()
+	data, folder := 1, 5
+	b.fs.set(func(_ int, op, name string) error {
+		switch {
+		case op == "sync" && strings.Contains(name, ".seg") && data > 0:
+			data--
+		case op == "syncdir" && data == 0 && folder > 0:
+			folder--
+		default:
+			return nil
+		}
+		return syscall.EIO
+	})
+	b.put(10)
+	b.settled()
+	list, err := os.ReadDir(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var segments []string
+	for _, f := range list {
+		if strings.Contains(f.Name(), ".seg") {
+			segments = append(segments, f.Name())
+		}
+	}
+	if folder != 0 || len(segments) > 2 {
+		t.Errorf("%d failures are left, and these segments: %v", folder, segments)
+	}
+	b.take(1000)
+	b.close()
+	if lost, twice := b.missing(b.pos); lost+twice > 0 {
+		t.Errorf("%d lost, %d twice", lost, twice)
+	}
+}
+
 // TestEveryOperationMayFail fails operation i, for each i, of a run with two openings.
 func TestEveryOperationMayFail(t *testing.T) {
 	t.Parallel()

@@ -65,10 +65,11 @@ func (c *Channel) writeAgain(h segment.Head, snapshot []frame.Position, durable 
 	return w, places, nil
 }
 
-// giveUp removes an unfinished segment.
+// giveUp removes an unfinished segment, under the name that it had and the one that it was to have: all that is in it stands elsewhere.
 func (c *Channel) giveUp(w *segment.File, err error) error {
 	_ = w.Close()
 	_ = c.dir.Remove(w.Seg.Name + segment.NewSuffix) // what stays is removed at the next opening
+	_ = c.dir.Remove(w.Seg.Name)
 	return fmt.Errorf("write segment again: %w", err)
 }
 
