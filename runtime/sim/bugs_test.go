@@ -41,6 +41,14 @@ func bugs() []bug {
 		{name: "tail's keys are not durable before the first event", shape: "tail", fs: noSync("/data/source")},
 		{name: "spooldir renames before the last acknowledgement", shape: "spooldir", channel: hasty("channel.c")},
 		{name: "spooldir's keys are not durable before the first event", shape: "spooldir", fs: noSync("/data/source")},
+
+		{name: "a start syncs only when it is over", fs: later, booted: func(f flow.FS) { f.(*laterFS).settle() }},
+		{name: "files of the future are not seen", fs: presently},
+		{name: "a folder whose time went back is not listed again", shape: "spooldir", fs: rarely("/spool")},
+		{name: "what a full disk refused passes for stored", channel: func(_ string, c flow.Channel) flow.Channel { return carelessChannel{c} }},
+		{name: "a sync that failed is tried again and believed", fs: badly(func(op string) bool { return op == "sync" })},
+		{name: "a short write passes for a whole one", fs: badly(func(op string) bool { return op == "write" })},
+		{name: "a sink that cannot end in order says that it did", sink: wrongSink(func(s flow.Sink) flow.Sink { return &glossingSink{Sink: s} })},
 	}
 }
 

@@ -25,13 +25,17 @@ type Disk struct {
 	nextIno uint64
 	pending []*change
 	faults  []*Fault
-	full    bool
+	room    int64         // bytes by which files may still grow; negative: any number
+	skew    time.Duration // how far the wall clock of the machine is from the one of the bubble
+	fuse    int           // operations until the machine crashes; 0: it does not
+	power   bool          // and whether that is a power cut
 	ops     int
 	hit     int
 }
 
 // node is a file or a directory.
 type node struct {
+	disk  *Disk
 	ino   uint64
 	dir   bool
 	mode  fs.FileMode
@@ -62,14 +66,14 @@ type entry struct {
 
 // NewDisk makes an empty disk. All that happens on it follows from the seed and from the order of operations.
 func NewDisk(seed uint64) *Disk {
-	d := &Disk{rand: rand.New(rand.NewPCG(seed, 0xd15c))}
+	d := &Disk{rand: rand.New(rand.NewPCG(seed, 0xd15c)), room: -1}
 	d.root = d.newNode(true, 0o700)
 	return d
 }
 
 func (d *Disk) newNode(dir bool, mode fs.FileMode) *node {
 	d.nextIno++
-	n := &node{ino: d.nextIno, dir: dir, mode: mode, mtime: time.Now()}
+	n := &node{disk: d, ino: d.nextIno, dir: dir, mode: mode, mtime: d.now()}
 	if dir {
 		n.mode |= fs.ModeDir
 		n.names, n.durable = map[string]*node{}, map[string]*node{}
@@ -98,16 +102,38 @@ func (d *Disk) Add(f Fault) {
 // Heal removes all faults and makes room.
 func (d *Disk) Heal() {
 	d.mu.Lock()
-	d.faults, d.full = nil, false
+	d.faults, d.room = nil, -1
 	d.mu.Unlock()
 }
 
-// SetFull says whether the disk has no room: files cannot grow then.
-func (d *Disk) SetFull(full bool) {
+// SetRoom says by how many bytes files can still grow until the disk is full; negative: by any number.
+func (d *Disk) SetRoom(bytes int64) {
 	d.mu.Lock()
-	d.full = full
+	d.room = bytes
 	d.mu.Unlock()
 }
+
+// full says whether a file cannot be made. The caller holds the lock, as for all below.
+func (d *Disk) full() bool { return d.room == 0 }
+
+// take uses room for as many of the wanted bytes as there is room for, and gives their number.
+func (d *Disk) take(bytes int64) int64 {
+	if d.room < 0 || bytes <= 0 {
+		return max(bytes, 0)
+	}
+	bytes = min(bytes, d.room)
+	d.room -= bytes
+	return bytes
+}
+
+// Jump moves the clock that gives files their times, as when somebody sets the clock of the machine: what measures durations goes on.
+func (d *Disk) Jump(by time.Duration) {
+	d.mu.Lock()
+	d.skew += by
+	d.mu.Unlock()
+}
+
+func (d *Disk) now() time.Time { return time.Now().Add(d.skew) }
 
 // Faults tells how many operations there were and how many failed.
 func (d *Disk) Faults() (ops, failed int) {
@@ -151,6 +177,11 @@ func (d *Disk) begin(life int, op, path string) error {
 	}
 	time.Sleep(pause)
 	d.mu.Lock()
+	if d.fuse > 0 {
+		if d.fuse--; d.fuse == 0 {
+			d.crash(d.power)
+		}
+	}
 	if d.life != life {
 		d.mu.Unlock()
 		return ErrCrashed
@@ -178,7 +209,26 @@ func (e *heldError) Unwrap() error { return e.error }
 func (d *Disk) Crash(power bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.crash(power)
+}
+
+// CrashIn makes the machine crash at the last of so many operations, which does not happen. The next Crash takes that back.
+func (d *Disk) CrashIn(ops int, power bool) {
+	d.mu.Lock()
+	d.fuse, d.power = ops, power
+	d.mu.Unlock()
+}
+
+// Life counts crashes.
+func (d *Disk) Life() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.life
+}
+
+func (d *Disk) crash(power bool) {
 	d.life++
+	d.fuse = 0
 	if !power {
 		d.unlock(d.root)
 		return
@@ -277,7 +327,7 @@ func (n *node) touch(off, size int64) {
 		}
 		n.old[b] = slices.Clone(n.data[from:min(from+blockSize, int64(len(n.data)))])
 	}
-	n.mtime = time.Now()
+	n.mtime = n.disk.now()
 }
 
 // write changes content; the file grows as needed.

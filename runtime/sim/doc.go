@@ -16,6 +16,10 @@
 // Every operation takes a little time, drawn from the seed, so that goroutines meet in another order in each run. After a crash
 // all handles of before only give [ErrCrashed].
 //
+// [Disk.CrashIn] makes the machine crash by itself after so many operations, as in the middle of a recovery or a reload. [Disk.SetRoom]
+// leaves room for so many bytes, so that the disk is full in the middle of a write. [Disk.Jump] sets the clock that gives files their
+// times; a machine that starts anew in another bubble has its whole clock elsewhere, while the disk keeps the times of before.
+//
 // # How far a seed repeats a run
 //
 // Clock, disk, faults, random numbers and what other programs do follow from the seed. The order in which goroutines run that are

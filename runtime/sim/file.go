@@ -59,15 +59,22 @@ func (f *file) write(off int64, p []byte) error {
 	if err != nil {
 		f.d.mu.Lock()
 		defer f.d.mu.Unlock()
-		if f.d.life == f.life && !f.d.full && len(p) > 0 {
-			f.n.write(off, p[:f.d.rand.IntN(len(p))])
+		if f.d.life == f.life && len(p) > 0 {
+			_ = f.fill(off, p[:f.d.rand.IntN(len(p))]) // it fails in any case
 		}
 		return err
 	}
 	defer f.d.mu.Unlock()
-	if end := off + int64(len(p)); f.d.full && end > int64(len(f.n.data)) {
-		if room := int64(len(f.n.data)) - off; room > 0 {
-			f.n.write(off, p[:room])
+	return f.fill(off, p)
+}
+
+// fill writes what there is room for. The caller holds the lock.
+func (f *file) fill(off int64, p []byte) error {
+	size := int64(len(f.n.data))
+	grow := off + int64(len(p)) - size
+	if short := grow - f.d.take(grow); grow > 0 && short > 0 {
+		if fits := int64(len(p)) - short; fits > 0 {
+			f.n.write(off, p[:fits])
 		}
 		return &fs.PathError{Op: "write", Path: f.path, Err: syscall.ENOSPC}
 	}
@@ -83,7 +90,7 @@ func (f *file) Allocate(off, n int64) error {
 	if off+n <= int64(len(f.n.data)) {
 		return nil
 	}
-	if f.d.full {
+	if grow := off + n - int64(len(f.n.data)); f.d.take(grow) < grow {
 		return &fs.PathError{Op: "allocate", Path: f.path, Err: syscall.ENOSPC}
 	}
 	f.n.resize(off + n)
@@ -112,7 +119,7 @@ func (f *file) Truncate(size int64) error {
 	}
 	defer f.d.mu.Unlock()
 	now := int64(len(f.n.data))
-	if size > now && f.d.full {
+	if f.d.take(size-now) < size-now {
 		return &fs.PathError{Op: "truncate", Path: f.path, Err: syscall.ENOSPC}
 	}
 	if size < now { // what comes after the cut is lost only when the cut is durable

@@ -90,6 +90,7 @@ func (d *Disk) change(entries ...entry) {
 		} else {
 			e.dir.names[e.name] = e.to
 		}
+		e.dir.mtime = d.now()
 	}
 	d.pending = append(d.pending, &change{entries})
 }
@@ -144,7 +145,7 @@ func (d *dir) open(name string, create, exclusive bool, perm fs.FileMode) (flow.
 	case n != nil && n.dir:
 		return nil, flow.ErrNotRegular
 	case n == nil:
-		if d.d.full {
+		if d.d.full() {
 			return nil, d.err(op, name, syscall.ENOSPC)
 		}
 		n = d.d.newNode(false, perm)
@@ -276,8 +277,8 @@ func (d *dir) Free() (int64, error) {
 		return 0, err
 	}
 	defer d.d.mu.Unlock()
-	if d.d.full {
-		return 0, nil
+	if d.d.room >= 0 {
+		return d.d.room, nil
 	}
 	return 1 << 40, nil
 }

@@ -2,6 +2,8 @@ package sim_test
 
 import (
 	"io/fs"
+	"strings"
+	"sync"
 
 	"collect/runtime/flow"
 )
@@ -14,6 +16,53 @@ func lazily(skip func(op, path string) bool) func(flow.FS) flow.FS {
 type lazyFS struct {
 	flow.FS
 	skip func(op, path string) bool
+	bad  func(op string) bool                       // failures that are not taken for what they are
+	late func(path string, sync func() error) error // syncs in place of the file; nil: the file does
+}
+
+// badly makes a disk whose failed writes pass for whole ones, and whose failed syncs are tried again.
+func badly(bad func(op string) bool) func(flow.FS) flow.FS {
+	return func(f flow.FS) flow.FS {
+		return lazyFS{FS: f, skip: func(string, string) bool { return false }, bad: bad}
+	}
+}
+
+// later makes a disk that syncs the channel's files only when settle is called, and from then on as it should.
+func later(f flow.FS) flow.FS {
+	l := &laterFS{}
+	l.lazyFS = lazyFS{FS: f, skip: func(string, string) bool { return false }, late: l.sync}
+	return l
+}
+
+type laterFS struct {
+	lazyFS
+
+	mu      sync.Mutex // guards all below
+	settled bool
+	waiting []func() error
+}
+
+func (l *laterFS) sync(path string, sync func() error) error {
+	l.mu.Lock()
+	wait := !l.settled && strings.HasPrefix(path, "/data/channel")
+	if wait {
+		l.waiting = append(l.waiting, sync)
+	}
+	l.mu.Unlock()
+	if wait {
+		return nil
+	}
+	return sync()
+}
+
+func (l *laterFS) settle() {
+	l.mu.Lock()
+	waiting := l.waiting
+	l.settled, l.waiting = true, nil
+	l.mu.Unlock()
+	for _, sync := range waiting {
+		_ = sync() // too late to tell anybody
+	}
 }
 
 func (f lazyFS) OpenDir(path string) (flow.Dir, error) {
@@ -85,5 +134,20 @@ func (f *lazyFile) Sync() error {
 	if f.fs.skip("sync", f.path) {
 		return nil
 	}
-	return f.File.Sync()
+	if f.fs.late != nil {
+		return f.fs.late(f.path, f.File.Sync)
+	}
+	err := f.File.Sync()
+	if err != nil && f.fs.bad != nil && f.fs.bad("sync") {
+		err = f.File.Sync()
+	}
+	return err
+}
+
+func (f *lazyFile) WriteVec(off int64, bufs [][]byte) error {
+	err := f.File.WriteVec(off, bufs)
+	if err != nil && f.fs.bad != nil && f.fs.bad("write") {
+		return nil
+	}
+	return err
 }

@@ -3,7 +3,6 @@ package sim
 import (
 	"io/fs"
 	"path"
-	"time"
 )
 
 // What follows is for those who write files that an agent reads: other programs, which live on when the agent is killed. They are
@@ -25,7 +24,7 @@ func (d *Disk) Truncate(name string) {
 	defer d.mu.Unlock()
 	n := d.outside(name)
 	n.resize(0)
-	n.mtime = time.Now()
+	n.mtime = d.now()
 	n.sync()
 }
 

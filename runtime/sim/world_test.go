@@ -55,7 +55,8 @@ type bug struct {
 	fs      func(flow.FS) flow.FS
 	channel func(address string, c flow.Channel) flow.Channel
 	sink    func(address string, s flow.Sink) flow.Sink
-	emitted bool // the source goes on at what it emitted
+	booted  func(flow.FS) // what it does when the agent has started
+	emitted bool          // the source goes on at what it emitted
 }
 
 func newWorld(sh shape, seed uint64, b bug) *world {
@@ -97,7 +98,11 @@ func (w *world) boot(ctx context.Context) (*pipeline.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.Start(ctx)
+	err = p.Start(ctx)
+	if w.bug.booted != nil {
+		w.bug.booted(fs)
+	}
+	return p, err
 }
 
 // halt ends what is left of an agent after its machine crashed: nothing of it reaches the disk any more.
@@ -120,33 +125,66 @@ func (w *world) grow(n int) {
 	w.mu.Unlock()
 }
 
-// run lives through a few crashes and faults and ends with a check. It gives what is wrong.
-func (w *world) run(ctx context.Context) []string {
-	lives := 2 + w.rand.IntN(3)
-	for life := range lives {
-		w.grow(600)
-		w.faults()
-		p, err := w.boot(ctx)
-		w.say("life %d: boot: %v", life, err)
-		if err == nil {
-			w.live(ctx, p)
-		}
-		power := w.rand.IntN(3) > 0
-		if w.rand.IntN(6) == 0 && err == nil { // an orderly stop now and then
-			stop, cancel := context.WithTimeout(ctx, 3*time.Second)
-			_, err := p.Drain(stop, false)
-			cancel()
-			w.say("drained: %v", err)
-		}
-		w.cut = w.cut || power
-		w.disk.Crash(power)
-		if p != nil {
-			halt(p)
-		}
-		w.say("crash, power cut %v", power)
-		w.disk.Heal()
+// run lives through a few crashes and faults and ends with a check. It gives what is wrong. Each life has a bubble of its own: in it the
+// clock begins anew, so that the machine's clock is somewhere else after a crash, before or behind where it was.
+func (w *world) run(t *testing.T) (wrong []string) {
+	for life := range 2 + w.rand.IntN(3) {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Duration(w.rand.IntN(100)) * time.Hour)
+			w.life(t.Context(), life)
+			for again := range w.rand.IntN(4) {
+				w.relapse(t.Context(), again)
+			}
+		})
 	}
-	return w.finish(ctx)
+	synctest.Test(t, func(t *testing.T) { wrong = w.finish(t.Context()) })
+	return wrong
+}
+
+func (w *world) life(ctx context.Context, life int) {
+	w.grow(600)
+	w.faults()
+	p, err := w.boot(ctx)
+	w.say("life %d: boot: %v", life, err)
+	if err == nil {
+		w.live(ctx, p)
+	}
+	power := w.rand.IntN(3) > 0
+	if w.rand.IntN(6) == 0 && err == nil { // an orderly stop now and then
+		stop, cancel := context.WithTimeout(ctx, 3*time.Second)
+		_, err := p.Drain(stop, false)
+		cancel()
+		w.say("drained: %v", err)
+	}
+	w.crash(p, power)
+}
+
+// relapse is a life that ends while it recovers, or soon after.
+func (w *world) relapse(ctx context.Context, again int) {
+	if w.rand.IntN(4) == 0 {
+		w.faults()
+	}
+	ops, power := 1+w.rand.IntN(150), w.rand.IntN(3) > 0
+	w.cut = w.cut || power
+	life := w.disk.Life()
+	w.disk.CrashIn(ops, power)
+	p, err := w.boot(ctx)
+	w.say("relapse %d after %d operations, power cut %v: boot: %v", again, ops, power, err)
+	for end := time.Now().Add(time.Second); err == nil && w.disk.Life() == life && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	w.crash(p, power)
+}
+
+// crash ends a life.
+func (w *world) crash(p *pipeline.Pipeline, power bool) {
+	w.cut = w.cut || power
+	w.disk.Crash(power)
+	if p != nil {
+		halt(p)
+	}
+	w.say("crash, power cut %v", power)
+	w.disk.Heal()
 }
 
 // live lets an agent work, mostly for a while, sometimes only for moments.
@@ -155,17 +193,60 @@ func (w *world) live(ctx context.Context, p *pipeline.Pipeline) {
 		time.Sleep(time.Duration(w.rand.IntN(30)) * time.Millisecond)
 		return
 	}
+	life := w.disk.Life()
 	for range 1 + w.rand.IntN(4) {
 		time.Sleep(time.Duration(w.rand.IntN(1500)) * time.Millisecond)
 		w.grow(300)
-		w.disk.SetFull(w.rand.IntN(5) == 0)
+		w.room()
 		for _, name := range w.shape.shops {
 			w.shops[name].set(w.rand.IntN(3) == 0, false)
 		}
+		w.jump()
+		if w.rand.IntN(3) > 0 {
+			continue
+		}
 		if w.rand.IntN(3) == 0 {
-			w.reload(ctx, p)
+			w.faults()
+		}
+		if w.rand.IntN(6) == 0 {
+			w.fuse()
+		}
+		w.reload(ctx, p)
+		if w.disk.Life() != life {
+			return
 		}
 	}
+}
+
+// jump sets the clock of the machine now and then, while what measures durations goes on.
+func (w *world) jump() {
+	if w.rand.IntN(4) == 0 {
+		by := time.Duration(w.rand.IntN(96)-48) * time.Hour
+		w.say("the clock jumps by %v", by)
+		w.disk.Jump(by)
+	}
+}
+
+// room makes the disk full, soon full, or gives it room again.
+func (w *world) room() {
+	switch w.rand.IntN(8) {
+	case 0:
+		w.disk.SetRoom(0)
+	case 1:
+		room := w.rand.Int64N(64 << 10)
+		w.say("room for %d bytes", room)
+		w.disk.SetRoom(room)
+	default:
+		w.disk.SetRoom(-1)
+	}
+}
+
+// fuse makes the machine crash soon.
+func (w *world) fuse() {
+	ops, power := 1+w.rand.IntN(60), w.rand.IntN(3) > 0
+	w.cut = w.cut || power
+	w.say("a crash in %d operations, power cut %v", ops, power)
+	w.disk.CrashIn(ops, power)
 }
 
 // reload changes arguments of source, channel or sink while all run. It may fail at a fault; then the old spec goes on.
@@ -215,6 +296,7 @@ func (w *world) finish(ctx context.Context) []string {
 	if !w.deliver(p) {
 		wrong = append(wrong, "not everything was delivered: "+describe(p))
 	}
+	w.jump()
 	w.grow(3)
 	if !w.deliver(p) {
 		wrong = append(wrong, "a fresh event does not pass after the last fault: "+describe(p))
@@ -264,15 +346,11 @@ func (w *world) settled(p *pipeline.Pipeline) bool {
 	return true
 }
 
-// play runs one seed in a bubble of its own and gives what is wrong.
+// play runs one seed and gives what is wrong.
 func play(t *testing.T, sh shape, seed uint64, b bug) (wrong, log []string) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(sh, seed, b)
-		wrong = w.run(t.Context())
-		log = w.log
-	})
-	return wrong, log
+	w := newWorld(sh, seed, b)
+	return w.run(t), w.log
 }
 
 // chosenSeed is the seed of COLLECT_SIM_SEED.

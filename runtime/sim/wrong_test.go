@@ -2,6 +2,9 @@ package sim_test
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"syscall"
 
 	"collect/runtime/flow"
 )
@@ -101,4 +104,76 @@ func (s doubtful) Write(ctx context.Context, b *flow.Batch) error {
 		}
 		return r
 	})
+}
+
+// carelessChannel takes what a full disk refused for stored.
+type carelessChannel struct{ flow.Channel }
+
+func (c carelessChannel) Reserve(ctx context.Context, n flow.Size) (flow.Slot, error) {
+	s, err := c.Channel.Reserve(ctx, n)
+	return carelessSlot{s}, err
+}
+
+type carelessSlot struct{ flow.Slot }
+
+func (s carelessSlot) Put(b *flow.Batch) error {
+	err := s.Slot.Put(b)
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	b.Ack(flow.Durable)
+	b.Release()
+	s.Release()
+	return nil
+}
+
+// glossingSink is done with all that it holds when it is to end that, even when it cannot.
+type glossingSink struct {
+	flow.Sink
+
+	mu   sync.Mutex // guards held
+	held map[*flow.Batch]func(flow.Result)
+}
+
+func (s *glossingSink) Write(ctx context.Context, b *flow.Batch) error {
+	mine := b.Share()
+	var once sync.Once
+	done := func(r flow.Result) { once.Do(func() { b.Done(r) }) }
+	s.mu.Lock()
+	if s.held == nil {
+		s.held = map[*flow.Batch]func(flow.Result){}
+	}
+	s.held[mine] = done
+	s.mu.Unlock()
+	forget := func() {
+		s.mu.Lock()
+		delete(s.held, mine)
+		s.mu.Unlock()
+	}
+	mine.SetDone(func(m *flow.Batch, r flow.Result) {
+		forget()
+		m.Release()
+		done(r)
+	})
+	if err := s.Sink.Write(ctx, mine); err != nil {
+		forget()
+		mine.Release()
+		return err
+	}
+	return nil
+}
+
+func (s *glossingSink) Flush(ctx context.Context) error {
+	err := s.Sink.Flush(ctx)
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	held := s.held
+	s.held = nil
+	s.mu.Unlock()
+	for _, done := range held {
+		done(flow.Result{})
+	}
+	return nil
 }
