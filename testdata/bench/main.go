@@ -48,6 +48,10 @@ func run(names []string, lines int, broker, program string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	sockets := filepath.Join(dir, "run") // a place of its own, which goes with the rest
+	if err := errors.Join(os.Mkdir(sockets, 0o700), os.Setenv("XDG_RUNTIME_DIR", sockets)); err != nil {
+		return err
+	}
 	b := &bench{program: program, dir: dir, binary: filepath.Join(dir, "collect"), lines: lines, broker: broker}
 	build := exec.Command("go", "build", "-o", b.binary, b.program)
 	build.Stderr = os.Stderr
