@@ -13,7 +13,7 @@ build:
 	go build -o bin/collect .
 
 test:
-	go test ./runtime/sim
+	go test ./runtime/sim ./providers/smartcar # not with -race: many runs, and a day of two million lines
 	go test -race -short ./runtime/sim
 	COLLECT_SERVERS=require go test -race -timeout 25m $$(go list $(PACKAGES) | grep -v -e /runtime/sim -e /testdata/script)
 	COLLECT_SERVERS=require go test -race -timeout 25m -count=1 ./testdata/script
